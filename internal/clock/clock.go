@@ -1,0 +1,25 @@
+// Package clock is the only door to the time of day.
+//
+// Everything that decides takes the time as an argument; everything that
+// observes asks a [Clock]. Production uses [Real], the simulator its kernel.
+package clock
+
+import "time"
+
+// Clock tells the time.
+type Clock interface {
+	// Now returns the current time. A simulated clock stands still between events.
+	Now() time.Time
+}
+
+// Real is the clock of the machine.
+type Real struct{}
+
+// Now returns the machine's time in UTC.
+func (Real) Now() time.Time { return time.Now().UTC() }
+
+// Func adapts a function to a Clock.
+type Func func() time.Time
+
+// Now calls f.
+func (f Func) Now() time.Time { return f() }

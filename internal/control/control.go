@@ -1,0 +1,61 @@
+// Package control holds the reconcilers: observe, decide, apply.
+//
+// [Controllers] is the one list of controllers and the one table of who wakes
+// whom. Production mounts it on controller-runtime, the simulator on its
+// kernel; both therefore run the same code on the same events.
+//
+// Read rollout.go next for the shape every reconciler has, and
+// internal/rollout/decide.go for the policy it asks.
+package control
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/internal/clock"
+)
+
+// Controller is one reconciler and what wakes it.
+type Controller struct {
+	// Name is used in logs, traces and metrics: "rollout".
+	Name string
+	// For is a prototype of the kind that the controller reconciles.
+	For client.Object
+	// Watches lists the other kinds whose changes wake it.
+	Watches []Watch
+	// Reconcile looks at one object and brings the cluster one safe step
+	// nearer to what it asks for. It reads, decides and writes; it never
+	// sleeps and starts nothing in the background. A non-zero wake asks for
+	// another look at that time, an error for one after a back-off.
+	Reconcile func(ctx context.Context, key types.NamespacedName) (wake time.Time, err error)
+}
+
+// Watch says which objects of For a change of another object concerns.
+type Watch struct {
+	// Kind is a prototype of the watched kind.
+	Kind client.Object
+	// Keys names the objects to reconcile after a change of obj. It must not
+	// modify obj.
+	Keys func(ctx context.Context, obj client.Object) []types.NamespacedName
+}
+
+// EventSink records what happened to an object for people to read.
+type EventSink interface {
+	// Event records one event. eventType is corev1.EventTypeNormal or
+	// corev1.EventTypeWarning, reason is a CamelCase word, message a sentence.
+	Event(obj runtime.Object, eventType, reason, message string)
+}
+
+// Deps is what every controller needs.
+type Deps struct {
+	// Client reads (possibly a little behind) and writes.
+	Client client.Client
+	// Clock tells the time.
+	Clock clock.Clock
+	// Events receives the events of the objects under control.
+	Events EventSink
+}

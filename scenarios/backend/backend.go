@@ -1,0 +1,29 @@
+// Package backend says what a scenario needs of the cluster that it is played
+// on, and provides the clusters: the simulator, a local control plane, kind.
+package backend
+
+import (
+	"context"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/internal/clock"
+)
+
+// Backend is a cluster that a scenario can be played on.
+type Backend interface {
+	// Name is the word used in guards: "sim", "local" or "kind".
+	Name() string
+	// Client reads and writes as the user who types the commands.
+	Client() client.WithWatch
+	// Clock tells the cluster's time.
+	Clock() clock.Clock
+	// Settle returns at the next settled point: in the simulator when nothing
+	// is runnable at this instant, elsewhere after a short poll.
+	Settle(ctx context.Context) error
+	// Sleep lets the cluster's time pass.
+	Sleep(ctx context.Context, d time.Duration) error
+	// Close releases the cluster.
+	Close() error
+}

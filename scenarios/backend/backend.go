@@ -11,6 +11,10 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/clock"
 )
 
+// SimName is the name of the simulator, the only backend whose time can be
+// commanded and whose outputs may become expectations.
+const SimName = "sim"
+
 // Backend is a cluster that a scenario can be played on.
 type Backend interface {
 	// Name is the word used in guards: "sim", "local" or "kind".
@@ -22,6 +26,11 @@ type Backend interface {
 	// Settle returns at the next settled point: in the simulator when nothing
 	// is runnable at this instant, elsewhere after a short poll.
 	Settle(ctx context.Context) error
+	// Await calls read until its answer can be trusted; read reports whether
+	// it saw what was expected. The simulator settles and reads once. A live
+	// cluster is polled until read says yes and then stays quiet, or until
+	// patience ends; the last call of read is the one that counts.
+	Await(ctx context.Context, read func(ctx context.Context) bool) error
 	// Sleep lets the cluster's time pass.
 	Sleep(ctx context.Context, d time.Duration) error
 	// Close releases the cluster.

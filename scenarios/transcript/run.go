@@ -1,0 +1,261 @@
+package transcript
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/aviary-rollouts/aviary/scenarios/backend"
+)
+
+// Call is a command that is ready to run.
+type Call struct {
+	// Reads is true for a command that only looks. It waits for a settled
+	// point and may be repeated.
+	Reads bool
+	// Run runs the command and writes what a person would see.
+	Run func(ctx context.Context, out io.Writer) error
+}
+
+// Interpreter knows the commands.
+type Interpreter interface {
+	// Parse understands one command line, or says why it does not.
+	Parse(line string) (Call, error)
+}
+
+// Runner plays scenarios on a backend.
+type Runner struct {
+	// Backend is the cluster.
+	Backend backend.Backend
+	// Commands understands the command lines.
+	Commands Interpreter
+	// Update replaces expected output that does not fit instead of failing.
+	// The caller writes the file back.
+	Update bool
+}
+
+// Result says what playing a file showed.
+type Result struct {
+	// Steps are the commands that were run, in their order.
+	Steps []Step
+	// Checks counts the outputs that were compared.
+	Checks int
+	// Failures are what was not as expected, in the order of the file.
+	Failures []Failure
+	// Updated is true if Update changed the file.
+	Updated bool
+	// Simulated is how much of the backend's time passed.
+	Simulated time.Duration
+	// Skipped is true if the guards of the file exclude the backend.
+	Skipped bool
+}
+
+// Step is one command with what it printed.
+type Step struct {
+	Command *Command
+	Output  string
+	// Unchecked is true if there was output and nothing to compare it with.
+	Unchecked bool
+}
+
+// Failure is one thing that was not as expected.
+type Failure struct {
+	File string
+	Line int
+	// Command is the command line; empty for a section.
+	Command string
+	// Text says what is wrong, in one line.
+	Text string
+	// Diff is the difference in output, if that is what is wrong.
+	Diff string
+}
+
+// String returns "file:line: text", the command and the diff.
+func (f *Failure) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s:%d: %s\n", f.File, f.Line, f.Text)
+	if f.Command != "" {
+		fmt.Fprintf(&b, "  $ %s\n", f.Command)
+	}
+	b.WriteString(f.Diff)
+	return b.String()
+}
+
+// Tracer is a backend that can tell what happened on it, line by line.
+type Tracer interface {
+	TraceLines() []string
+}
+
+// Run plays the file. It goes on after an output that differs, and stops after
+// a command that fails though it should not (or the reverse), because nothing
+// that follows could be trusted. The error is for a backend that broke.
+func (r *Runner) Run(ctx context.Context, f *File) (*Result, error) {
+	result := &Result{}
+	if !Allow(f.Guards, r.Backend.Name()) {
+		result.Skipped = true
+		return result, nil
+	}
+	start := r.Backend.Clock().Now()
+	err := r.play(ctx, f, result)
+	result.Simulated = r.Backend.Clock().Now().Sub(start)
+	return result, err
+}
+
+var errStop = errors.New("stop")
+
+func (r *Runner) play(ctx context.Context, f *File, result *Result) error {
+	for i := range f.Parts {
+		c := f.Parts[i].Command
+		if c == nil || !Allow(c.Guards, r.Backend.Name()) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.step(ctx, f, c, result); errors.Is(err, errStop) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("%s:%d: $ %s: %w", f.Name, c.Line, c.Text(), err)
+		}
+	}
+	return r.checkTrace(f, result)
+}
+
+// step runs one command and compares what it prints.
+func (r *Runner) step(ctx context.Context, f *File, c *Command, result *Result) error {
+	failure := Failure{File: f.Name, Line: c.Line, Command: c.Text()}
+	call, err := r.Commands.Parse(c.Text())
+	if err != nil {
+		failure.Text = err.Error()
+		result.Failures = append(result.Failures, failure)
+		return errStop
+	}
+	output, commandErr, err := r.run(ctx, c, call)
+	if err != nil {
+		return err
+	}
+	checked := len(c.Want) > 0
+	result.Steps = append(result.Steps, Step{Command: c, Output: output, Unchecked: !checked && output != ""})
+	if failure.Text = outcome(c, commandErr); failure.Text != "" {
+		if lines := splitLines([]byte(output)); len(lines) > 0 {
+			failure.Diff = "  " + strings.Join(lines, "\n  ") + "\n"
+		}
+		result.Failures = append(result.Failures, failure)
+		return errStop
+	}
+	r.compare(c, output, &failure, result)
+	return nil
+}
+
+// run runs the command at a settled point; one that reads is repeated as the
+// backend sees fit.
+func (r *Runner) run(ctx context.Context, c *Command, call Call) (output string, commandErr, err error) {
+	if !call.Reads {
+		if err := r.Backend.Settle(ctx); err != nil {
+			return "", nil, err
+		}
+		var out bytes.Buffer
+		commandErr = call.Run(ctx, &out)
+		return out.String(), commandErr, nil
+	}
+	err = r.Backend.Await(ctx, func(ctx context.Context) bool {
+		var out bytes.Buffer
+		commandErr = call.Run(ctx, &out)
+		output = out.String()
+		return outcome(c, commandErr) == "" && (len(c.Want) == 0 || r.align(c.Want, output).Equal())
+	})
+	return output, commandErr, err
+}
+
+// outcome says what is wrong with how a command ended, or nothing.
+func outcome(c *Command, err error) string {
+	switch {
+	case err != nil && !c.MustFail:
+		return "the command failed: " + err.Error()
+	case err == nil && c.MustFail:
+		return "the command should have failed"
+	}
+	return ""
+}
+
+// compare checks the output of a command, or puts it in the place of what was
+// expected.
+func (r *Runner) compare(c *Command, output string, failure *Failure, result *Result) {
+	if len(c.Want) == 0 {
+		if r.Update && output != "" {
+			c.Want = Rewrite(r.align(nil, output))
+			result.Updated = true
+		}
+		return
+	}
+	result.Checks++
+	a := r.align(c.Want, output)
+	switch {
+	case a.Equal():
+	case r.Update:
+		c.Want = Rewrite(a)
+		result.Updated = true
+	default:
+		failure.Text, failure.Diff = "the output is not as expected (- expected, + printed)", a.Diff()
+		result.Failures = append(result.Failures, *failure)
+	}
+}
+
+// align compares expected lines with output in the way that the backend allows.
+func (r *Runner) align(want []Line, output string) Alignment {
+	normalize := NormalizeNames
+	if r.Backend.Name() != backend.SimName {
+		normalize = func(line string) string { return NormalizeAges(NormalizeNames(line)) }
+	}
+	return Align(want, outputLines(output), normalize)
+}
+
+// outputLines cuts output into lines without blanks at their ends and without
+// blank lines at its end, which a transcript cannot express.
+func outputLines(output string) []string {
+	return splitLines([]byte(strings.TrimRight(output, " \t\r\n")))
+}
+
+// checkTrace compares the trace section, if there is one and the backend is
+// able to tell.
+func (r *Runner) checkTrace(f *File, result *Result) error {
+	section := f.Section(TraceSection)
+	tracer, ok := r.Backend.(Tracer)
+	if section == nil || !ok {
+		return nil
+	}
+	if err := r.Backend.Settle(context.Background()); err != nil {
+		return err
+	}
+	var want []Line
+	for _, line := range splitLines(section.Data) {
+		want = append(want, Line{Text: line, Any: line == Wildcard})
+	}
+	result.Checks++
+	a := Align(want, tracer.TraceLines(), NormalizeNames)
+	switch {
+	case a.Equal():
+	case r.Update:
+		section.Data = formatTrace(Rewrite(a))
+		result.Updated = true
+	default:
+		result.Failures = append(result.Failures, Failure{File: f.Name, Line: section.Line,
+			Text: "the trace is not as expected (- expected, + happened)", Diff: a.Diff()})
+	}
+	return nil
+}
+
+func formatTrace(lines []Line) []byte {
+	var b bytes.Buffer
+	for _, line := range lines {
+		if line.Any {
+			line.Text = Wildcard
+		}
+		b.WriteString(line.Text + "\n")
+	}
+	return b.Bytes()
+}

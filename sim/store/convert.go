@@ -1,0 +1,202 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// decode makes a private copy of what a caller passed, in the form in which
+// the table stores it.
+func decode(t *table, in client.Object, strict bool) (client.Object, error) {
+	if t.layout.goType != nil && reflect.TypeOf(in).Elem() == t.layout.goType {
+		out := in.DeepCopyObject().(client.Object)
+		out.GetObjectKind().SetGroupVersionKind(t.gvk)
+		return out, nil
+	}
+	content, err := contentOf(in)
+	if err != nil {
+		return nil, badObject(t, err)
+	}
+	return decodeContent(t, content, strict)
+}
+
+// decodeContent is decode for JSON content that the store owns.
+func decodeContent(t *table, content map[string]any, strict bool) (client.Object, error) {
+	if t.layout.goType == nil {
+		u := &unstructured.Unstructured{Object: content}
+		u.SetGroupVersionKind(t.gvk)
+		if _, ok := content["metadata"].(map[string]any); !ok && content["metadata"] != nil {
+			return nil, badObject(t, fmt.Errorf("metadata must be an object"))
+		}
+		return u, nil
+	}
+	out := reflect.New(t.layout.goType).Interface().(client.Object)
+	err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(content, out, strict)
+	if err != nil {
+		return nil, badObject(t, err)
+	}
+	out.GetObjectKind().SetGroupVersionKind(t.gvk)
+	return out, nil
+}
+
+// badObject is the answer of an API server to a body that it cannot decode.
+func badObject(t *table, err error) error {
+	return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v",
+		t.gvk.Kind, t.gvk.Version, t.gvk.Kind, err))
+}
+
+// contentOf returns an object as JSON content that shares nothing with it.
+func contentOf(obj client.Object) (map[string]any, error) {
+	if u, ok := obj.(*unstructured.Unstructured); ok {
+		content, err := cleanJSON(u.Object)
+		if err != nil {
+			return nil, err
+		}
+		m, _ := content.(map[string]any)
+		if m == nil {
+			m = map[string]any{}
+		}
+		return m, nil
+	}
+	return runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+}
+
+// cleanJSON copies a JSON value and turns Go numbers and containers that only
+// look like JSON (int, []string) into what a decoder would have produced, so
+// that later copies do not panic on them.
+func cleanJSON(v any) (any, error) {
+	switch x := v.(type) {
+	case nil, string, bool, int64, float64:
+		return x, nil
+	case int:
+		return int64(x), nil
+	case int32:
+		return int64(x), nil
+	case map[string]any:
+		out := make(map[string]any, len(x))
+		for k, e := range x {
+			c, err := cleanJSON(e)
+			if err != nil {
+				return nil, err
+			}
+			out[k] = c
+		}
+		return out, nil
+	case []any:
+		out := make([]any, len(x))
+		for i, e := range x {
+			c, err := cleanJSON(e)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = c
+		}
+		return out, nil
+	}
+	return viaJSON(v)
+}
+
+func viaJSON(v any) (any, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("value of type %T has no JSON form: %w", v, err)
+	}
+	// The unstructured decoder keeps whole numbers as int64.
+	wrapped := map[string]any{}
+	if err := utiljson.Unmarshal([]byte(`{"v":`+string(data)+`}`), &wrapped); err != nil {
+		return nil, err
+	}
+	return wrapped["v"], nil
+}
+
+// fill copies a stored object into an object of the caller's choice: the same
+// Go type, another version of it, unstructured or metadata alone. Typed and
+// partial results carry the kind asked for.
+func fill(t *table, stored, out client.Object) error {
+	switch dst := out.(type) {
+	case *unstructured.Unstructured:
+		return fillUnstructured(t, stored, dst)
+	case *metav1.PartialObjectMetadata:
+		return fillPartial(stored, dst)
+	}
+	if reflect.TypeOf(out) == reflect.TypeOf(stored) {
+		reflect.ValueOf(out).Elem().Set(reflect.ValueOf(stored.DeepCopyObject()).Elem())
+		return nil
+	}
+	content, err := contentOf(stored)
+	if err != nil {
+		return err
+	}
+	zero := reflect.New(reflect.TypeOf(out).Elem())
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, zero.Interface()); err != nil {
+		return fmt.Errorf("convert stored %s %s to %T: %w", t.gvk.Kind, client.ObjectKeyFromObject(stored), out, err)
+	}
+	reflect.ValueOf(out).Elem().Set(zero.Elem())
+	return nil
+}
+
+func fillUnstructured(t *table, stored client.Object, dst *unstructured.Unstructured) error {
+	gvk := dst.GroupVersionKind()
+	if gvk.Kind == "" || gvk.Version == "" {
+		gvk = t.gvk
+	}
+	if u, ok := stored.(*unstructured.Unstructured); ok {
+		dst.Object = runtime.DeepCopyJSON(u.Object)
+	} else {
+		content, err := contentOf(stored)
+		if err != nil {
+			return fmt.Errorf("convert stored %s %s: %w", t.gvk.Kind, client.ObjectKeyFromObject(stored), err)
+		}
+		dst.Object = content
+	}
+	dst.SetGroupVersionKind(gvk)
+	return nil
+}
+
+// fillPartial copies the metadata alone.
+func fillPartial(stored client.Object, dst *metav1.PartialObjectMetadata) error {
+	gvk := dst.GroupVersionKind()
+	meta, err := metadataOf(stored)
+	if err != nil {
+		return err
+	}
+	*dst = metav1.PartialObjectMetadata{}
+	meta.DeepCopyInto(&dst.ObjectMeta)
+	dst.SetGroupVersionKind(gvk)
+	return nil
+}
+
+// metadataOf returns the metadata of a stored object; the caller must not
+// modify it.
+func metadataOf(obj client.Object) (*metav1.ObjectMeta, error) {
+	if acc, ok := obj.(metav1.ObjectMetaAccessor); ok {
+		if m, ok := acc.GetObjectMeta().(*metav1.ObjectMeta); ok {
+			return m, nil
+		}
+	}
+	content, err := contentOf(obj)
+	if err != nil {
+		return nil, err
+	}
+	var partial metav1.PartialObjectMetadata
+	err = runtime.DefaultUnstructuredConverter.FromUnstructured(map[string]any{"metadata": content["metadata"]}, &partial)
+	return &partial.ObjectMeta, err
+}
+
+// setKind puts a kind into TypeMeta, or takes it out for the typed objects of
+// a live client.
+func (a *actor) setKind(obj client.Object, gvk schema.GroupVersionKind) {
+	if a.user && isTyped(obj) {
+		gvk = schema.GroupVersionKind{}
+	}
+	obj.GetObjectKind().SetGroupVersionKind(gvk)
+}

@@ -1,0 +1,173 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Patch changes an object by a merge, JSON or strategic merge patch, and then
+// follows the rules of Update. Strategic patches are for built-in kinds alone,
+// as on a real API server. Server-side apply is not implemented.
+func (a *actor) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	o := client.PatchOptions{}
+	o.ApplyOptions(opts)
+	return a.patch(ctx, obj, obj, patch, "", &o)
+}
+
+// patch changes the object named by key; the result goes into out, from which
+// the patch is computed. sub is "" or "status".
+func (a *actor) patch(ctx context.Context, key, out client.Object, patch client.Patch, sub string, o *client.PatchOptions) error {
+	gvk, t, err := a.store.kindOf(key)
+	if err != nil {
+		return err
+	}
+	data, err := patch.Data(out)
+	if err != nil {
+		return fmt.Errorf("compute the patch of %s %s: %w", gvk.Kind, client.ObjectKeyFromObject(key), err)
+	}
+	req := a.request(t, client.ObjectKeyFromObject(key), "patch", o.FieldValidation, o.DryRun)
+	req.sub = sub
+	return a.do(ctx, Op{Verb: "patch", Kind: gvk, Key: req.key, Subresource: sub, Object: out}, func() error {
+		cur := t.head(req.key)
+		if cur == nil {
+			return apierrors.NewNotFound(t.resource, req.key.Name)
+		}
+		next, err := a.store.applyPatch(req, cur, patch.Type(), data)
+		if err != nil {
+			return err
+		}
+		stored, err := a.store.replace(req, cur, next)
+		if err != nil {
+			return err
+		}
+		return a.answer(t, stored, out)
+	})
+}
+
+// applyPatch returns the patched object as a private copy.
+func (s *Store) applyPatch(req request, cur client.Object, kind types.PatchType, data []byte) (client.Object, error) {
+	t := req.table
+	before, err := json.Marshal(cur)
+	if err != nil {
+		return nil, fmt.Errorf("encode stored %s %s: %w", t.gvk.Kind, req.key, err)
+	}
+	after, err := patchJSON(t, before, kind, data)
+	if err != nil {
+		return nil, err
+	}
+	next, err := s.decodePatched(req, after)
+	if err != nil {
+		return nil, err
+	}
+	if name := next.GetName(); name != req.key.Name {
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the name of the object (%s) does not match the name on the URL (%s)", name, req.key.Name))
+	}
+	if next.GetNamespace() != req.key.Namespace {
+		return nil, apierrors.NewBadRequest("the namespace of the provided object does not match the namespace sent on the request")
+	}
+	return next, nil
+}
+
+// decodePatched decodes a patched object, by the short way if nobody has to
+// look at its fields.
+func (s *Store) decodePatched(req request, after []byte) (client.Object, error) {
+	t := req.table
+	if t.layout.goType != nil && !req.strict && !s.hasSchema(req) {
+		out := reflect.New(t.layout.goType).Interface().(client.Object)
+		if err := utiljson.Unmarshal(after, out); err != nil {
+			return nil, badObject(t, err)
+		}
+		out.GetObjectKind().SetGroupVersionKind(t.gvk)
+		return out, nil
+	}
+	var content map[string]any
+	if err := utiljson.Unmarshal(after, &content); err != nil {
+		return nil, badObject(t, err)
+	}
+	if content == nil {
+		return nil, badObject(t, fmt.Errorf("the patch leaves no object"))
+	}
+	return s.decodeWrite(req, &unstructured.Unstructured{Object: content})
+}
+
+// maxPatchOperations is the API server's limit for a JSON patch.
+const maxPatchOperations = 10000
+
+// patchJSON applies a patch to the JSON of an object.
+func patchJSON(t *table, before []byte, kind types.PatchType, data []byte) ([]byte, error) {
+	switch kind {
+	case types.MergePatchType:
+		after, err := jsonpatch.MergePatch(before, data)
+		if err != nil {
+			return nil, apierrors.NewBadRequest(err.Error())
+		}
+		return after, nil
+	case types.JSONPatchType:
+		return patchByOperations(before, data)
+	case types.StrategicMergePatchType:
+		if t.facts.custom || t.layout.goType == nil {
+			return nil, unsupportedPatch("application/json-patch+json, application/merge-patch+json")
+		}
+		return patchStrategically(t, before, data)
+	}
+	return nil, unsupportedPatch("application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json")
+}
+
+func patchByOperations(before, data []byte) ([]byte, error) {
+	patch, err := jsonpatch.DecodePatch(data)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	if len(patch) > maxPatchOperations {
+		return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf(
+			"The allowed maximum operations in a JSON patch is %d, got %d", maxPatchOperations, len(patch)))
+	}
+	after, err := patch.Apply(before)
+	if err != nil {
+		return nil, apierrors.NewGenericServerResponse(http.StatusUnprocessableEntity, "", schema.GroupResource{}, "", err.Error(), 0, false)
+	}
+	return after, nil
+}
+
+func patchStrategically(t *table, before, data []byte) ([]byte, error) {
+	var original, patch map[string]any
+	if err := json.Unmarshal(before, &original); err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	if err := json.Unmarshal(data, &patch); err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	schemaOf, err := strategicpatch.NewPatchMetaFromStruct(reflect.New(t.layout.goType).Interface())
+	if err != nil {
+		return nil, fmt.Errorf("read the patch rules of %s: %w", t.gvk.Kind, err)
+	}
+	merged, err := strategicpatch.StrategicMergeMapPatchUsingLookupPatchMeta(original, patch, schemaOf)
+	if err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	return json.Marshal(merged)
+}
+
+func unsupportedPatch(accepted string) error {
+	return apierrors.NewGenericServerResponse(http.StatusUnsupportedMediaType, "patch", schema.GroupResource{}, "",
+		"the body of the request was in an unknown format - accepted media types include: "+accepted, 0, false)
+}
+
+// Apply is server-side apply, which the simulator does not have: it keeps no
+// managed fields.
+func (a *actor) Apply(_ context.Context, _ runtime.ApplyConfiguration, _ ...client.ApplyOption) error {
+	return unsupportedPatch("application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json")
+}

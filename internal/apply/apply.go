@@ -1,0 +1,213 @@
+// Package apply is the executor: the only code that writes what a decision asks for.
+//
+// It sorts the actions of a plan by stage, so that capacity comes before
+// traffic and traffic moves before capacity goes, writes the status last and
+// skips what is already so. It stops at the first error; what is left is
+// derived again by the next reconcile. Every write of an object carries the
+// resource version that the decision saw, so a decision made from a stale view
+// is refused and not carried out.
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/rollout"
+)
+
+// ErrNameTaken is returned when the ReplicaSet of a new revision cannot be
+// created because its name belongs to somebody else.
+var ErrNameTaken = errors.New("the name of the new ReplicaSet is taken by an object that this Rollout does not control")
+
+// Executor carries out plans.
+type Executor struct {
+	Client client.Client
+	// Wrote is told of every object that was written, as the server returned
+	// it. It may be nil.
+	Wrote func(client.Object)
+}
+
+// Rollout carries out the plan of one Rollout, which must be as observed.
+func (e Executor) Rollout(ctx context.Context, observed *v1alpha1.Rollout, plan rollout.Plan) error {
+	ro := observed.DeepCopy()
+	actions := append([]rollout.Action(nil), plan.Actions...)
+	sort.SliceStable(actions, func(i, j int) bool { return stage(actions[i]) < stage(actions[j]) })
+	for _, a := range actions {
+		if err := e.act(ctx, ro, a); err != nil {
+			return fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err)
+		}
+	}
+	if equality.Semantic.DeepEqual(ro.Status, plan.Status) {
+		return nil
+	}
+	before := ro.DeepCopy()
+	ro.Status = plan.Status
+	if err := e.Client.Status().Patch(ctx, ro, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("rollout %s: writing the status: %w", client.ObjectKeyFromObject(ro), err)
+	}
+	e.wrote(ro)
+	return nil
+}
+
+// stage orders the actions: create, grow, describe, select, shrink, delete.
+func stage(a rollout.Action) int {
+	switch a := a.(type) {
+	case rollout.SetReplicas:
+		return 0
+	case rollout.CreateReplicaSet:
+		return 1
+	case rollout.UpdateReplicaSet:
+		switch from := *a.ReplicaSet.Spec.Replicas; {
+		case a.Replicas > from:
+			return 2
+		case a.Replicas < from:
+			return 5
+		}
+		return 3
+	case rollout.AnnotateRollout:
+		return 3
+	case rollout.SelectPods:
+		return 4
+	case rollout.EvictPod, rollout.ScaleWorkload:
+		return 5
+	}
+	return 6 // DeleteReplicaSet
+}
+
+func (e Executor) act(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Action) error {
+	switch a := a.(type) {
+	case rollout.SetReplicas:
+		return e.patch(ctx, ro, func() { ro.Spec.Replicas = &a.Replicas })
+	case rollout.AnnotateRollout:
+		return e.patch(ctx, ro, func() {
+			for k, v := range a.Annotations {
+				metav1.SetMetaDataAnnotation(&ro.ObjectMeta, k, v)
+			}
+		})
+	case rollout.CreateReplicaSet:
+		return e.createReplicaSet(ctx, ro, a.ReplicaSet)
+	case rollout.UpdateReplicaSet:
+		return e.updateReplicaSet(ctx, a)
+	case rollout.SelectPods:
+		return e.selectPods(ctx, ro, a)
+	case rollout.EvictPod:
+		return e.evict(ctx, ro.Namespace, a.Pod)
+	case rollout.ScaleWorkload:
+		return e.scaleWorkload(ctx, ro.Namespace, a)
+	case rollout.DeleteReplicaSet:
+		return e.deleteReplicaSet(ctx, a.ReplicaSet)
+	}
+	return fmt.Errorf("unknown action %T", a)
+}
+
+// patch changes obj in place and writes the difference, refusing if somebody
+// else has changed the object since it was read.
+func (e Executor) patch(ctx context.Context, obj client.Object, change func()) error {
+	before := obj.DeepCopyObject().(client.Object)
+	change()
+	if err := e.Client.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("patching %T %s: %w", obj, obj.GetName(), err)
+	}
+	e.wrote(obj)
+	return nil
+}
+
+func (e Executor) createReplicaSet(ctx context.Context, ro *v1alpha1.Rollout, wanted *appsv1.ReplicaSet) error {
+	rs := wanted.DeepCopy()
+	err := e.Client.Create(ctx, rs)
+	if apierrors.IsAlreadyExists(err) {
+		taken := &appsv1.ReplicaSet{}
+		if err := e.Client.Get(ctx, client.ObjectKeyFromObject(rs), taken); err != nil {
+			return fmt.Errorf("looking at ReplicaSet %s, whose name is taken: %w", rs.Name, err)
+		}
+		if metav1.IsControlledBy(taken, ro) {
+			return nil // we made it before, and the view was stale
+		}
+		return fmt.Errorf("creating ReplicaSet %s: %w", rs.Name, ErrNameTaken)
+	}
+	if err != nil {
+		return fmt.Errorf("creating ReplicaSet %s: %w", rs.Name, err)
+	}
+	e.wrote(rs)
+	return nil
+}
+
+func (e Executor) updateReplicaSet(ctx context.Context, a rollout.UpdateReplicaSet) error {
+	rs := a.ReplicaSet.DeepCopy()
+	return e.patch(ctx, rs, func() {
+		rs.Spec.Replicas = &a.Replicas
+		rs.Spec.MinReadySeconds = a.MinReadySeconds
+		for k, v := range a.Annotations {
+			if v == nil {
+				delete(rs.Annotations, k)
+			} else {
+				metav1.SetMetaDataAnnotation(&rs.ObjectMeta, k, *v)
+			}
+		}
+	})
+}
+
+func (e Executor) selectPods(ctx context.Context, ro *v1alpha1.Rollout, a rollout.SelectPods) error {
+	svc := a.Service.DeepCopy()
+	return e.patch(ctx, svc, func() {
+		metav1.SetMetaDataAnnotation(&svc.ObjectMeta, v1alpha1.ManagedByRolloutsKey, ro.Name)
+		if svc.Spec.Selector == nil {
+			svc.Spec.Selector = map[string]string{}
+		}
+		svc.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey] = a.Hash
+	})
+}
+
+// evict asks for an eviction. A disruption budget that refuses is no error: the
+// pod is asked for again later.
+func (e Executor) evict(ctx context.Context, namespace, name string) error {
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	err := e.Client.SubResource("eviction").Create(ctx, pod, &policyv1.Eviction{ObjectMeta: pod.ObjectMeta})
+	if apierrors.IsNotFound(err) || apierrors.IsTooManyRequests(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("evicting pod %s: %w", name, err)
+	}
+	return nil
+}
+
+func (e Executor) scaleWorkload(ctx context.Context, namespace string, a rollout.ScaleWorkload) error {
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: a.Name}
+	var obj client.Object = &appsv1.Deployment{ObjectMeta: meta}
+	if a.Kind == "ReplicaSet" {
+		obj = &appsv1.ReplicaSet{ObjectMeta: meta}
+	}
+	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, a.Replicas)
+	if err := e.Client.Patch(ctx, obj, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		return fmt.Errorf("scaling %s %s to %d: %w", a.Kind, a.Name, a.Replicas, err)
+	}
+	e.wrote(obj)
+	return nil
+}
+
+func (e Executor) deleteReplicaSet(ctx context.Context, rs *appsv1.ReplicaSet) error {
+	err := e.Client.Delete(ctx, rs, client.Preconditions{UID: &rs.UID, ResourceVersion: &rs.ResourceVersion})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("deleting ReplicaSet %s: %w", rs.Name, err)
+	}
+	return nil
+}
+
+func (e Executor) wrote(obj client.Object) {
+	if e.Wrote != nil {
+		e.Wrote(obj)
+	}
+}

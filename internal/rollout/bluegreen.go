@@ -1,0 +1,212 @@
+package rollout
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// blueGreen asks the questions of the blue/green strategy, in order.
+func (d *decision) blueGreen() {
+	d.status.BlueGreen.PreviewSelector = d.selected(d.spec.Strategy.BlueGreen.PreviewService)
+	d.status.BlueGreen.ActiveSelector = d.selected(d.spec.Strategy.BlueGreen.ActiveService)
+	d.selectPreview()
+	if !d.restart() {
+		d.resize(d.blueGreenSizes())
+	}
+	if d.held() || d.newRS == nil {
+		return
+	}
+	if d.previewPaused() {
+		return
+	}
+	d.selectActive()
+	d.promoteBlueGreen()
+}
+
+// selectPreview points the preview Service at the new ReplicaSet at once, even
+// before it has pods: nobody but testers use it.
+func (d *decision) selectPreview() {
+	service := d.spec.Strategy.BlueGreen.PreviewService
+	if service == "" || d.newRS == nil || d.held() || d.Services[service] == nil {
+		return
+	}
+	from := d.selected(service)
+	d.status.BlueGreen.PreviewSelector = d.hash
+	if from == d.hash && d.managed(service) {
+		return
+	}
+	d.do(SelectPods{Service: d.Services[service], Hash: d.hash})
+	if from != d.hash {
+		d.event("SwitchService", "Switched selector for service '%s' from '%s' to '%s'", service, from, d.hash)
+	}
+}
+
+// blueGreenSizes decides the size of every ReplicaSet: the stable and the active
+// one full, the new one as large as the preview wants, the others until their
+// deadline.
+func (d *decision) blueGreenSizes() sizes {
+	bg := d.spec.Strategy.BlueGreen
+	next := sizes{}
+	var late int32 // old ReplicaSets that are kept
+	for _, rs := range d.all {
+		switch {
+		case rs == d.newRS && d.abortedUpdate():
+			next[rs.Name] = d.abortedPreviewSize()
+		case rs == d.newRS:
+			d.dropDeadline(rs)
+			next[rs.Name] = d.previewSize()
+		case rs == d.stableRS || hashOf(rs) == d.status.BlueGreen.ActiveSelector:
+			d.dropDeadline(rs)
+			next[rs.Name] = d.n
+		default:
+			next[rs.Name] = d.delayedSize(rs, ptr.Deref(bg.ScaleDownDelaySeconds, defaultScaleDownDelay))
+			if next[rs.Name] > 0 {
+				late++
+			}
+			if next[rs.Name] == 0 || late > ptr.Deref(bg.ScaleDownDelayRevisionLimit, late) {
+				next[rs.Name] = 0
+				d.dropDeadline(rs)
+			}
+		}
+	}
+	if d.held() && !d.rescaled() {
+		return sizes{}
+	}
+	return next
+}
+
+// previewSize is the size of the new ReplicaSet.
+func (d *decision) previewSize() int32 {
+	preview := d.spec.Strategy.BlueGreen.PreviewReplicaCount
+	if preview == nil || d.fullyPromoted() || d.status.StableRS == "" || d.status.BlueGreen.ScaleUpPreviewCheckPoint || d.skipsPause() {
+		return d.n
+	}
+	return *preview
+}
+
+// abortedPreviewSize keeps the new ReplicaSet for a while after an abort; with
+// an abortScaleDownDelaySeconds of 0 it is kept for ever.
+func (d *decision) abortedPreviewSize() int32 {
+	delay := ptr.Deref(d.spec.Strategy.BlueGreen.AbortScaleDownDelaySeconds, defaultScaleDownDelay)
+	if delay == 0 || d.status.BlueGreen.ActiveSelector == d.hash {
+		return specReplicas(d.newRS)
+	}
+	return d.delayedSize(d.newRS, delay)
+}
+
+// skipsPause is true when there is no need to look before switching: on the
+// first deployment, on a requested full promotion, and when the ReplicaSet was
+// serving a moment ago and still has its pods.
+func (d *decision) skipsPause() bool {
+	return d.status.StableRS == "" || d.fullyPromoted() || d.status.PromoteFull
+}
+
+// fastRollback is true when an update starts to a ReplicaSet that still has its
+// pods, in its scale-down delay or within the rollback window. It is asked once;
+// the answer is kept as a passed check point.
+func (d *decision) fastRollback() bool {
+	return d.spec.Strategy.BlueGreen != nil && d.newRS != nil && (inDelay(d.newRS) || d.inRollbackWindow())
+}
+
+// previewPaused holds the update at the preview until it is promoted, by a
+// person or after autoPromotionSeconds.
+func (d *decision) previewPaused() bool {
+	bg := d.spec.Strategy.BlueGreen
+	if d.skipsPause() || d.status.Abort || d.status.BlueGreen.ScaleUpPreviewCheckPoint {
+		if d.status.ControllerPause {
+			d.endPause()
+		}
+		return false
+	}
+	auto := ptr.Deref(bg.AutoPromotionEnabled, true)
+	if auto && bg.AutoPromotionSeconds == 0 {
+		return d.checkPoint()
+	}
+	started := d.pausedSince(v1alpha1.PauseReasonBlueGreenPause)
+	switch {
+	case started == nil && d.status.ControllerPause && len(d.status.PauseConditions) == 0:
+		d.event(v1alpha1.RolloutResumedReason, "Rollout is resumed")
+		return d.checkPoint()
+	case started == nil && !d.previewReady():
+		return true
+	case started == nil:
+		d.startPause(v1alpha1.PauseReasonBlueGreenPause)
+		started = &d.status.PauseConditions[len(d.status.PauseConditions)-1].StartTime.Time
+	}
+	if !auto {
+		d.waiting("the preview is ready and waits to be promoted")
+		return true
+	}
+	end := started.Add(time.Duration(bg.AutoPromotionSeconds) * time.Second)
+	if d.now.Before(end) {
+		d.waiting("the preview is promoted in %s", end.Sub(d.now))
+		d.wakeAt(end)
+		return true
+	}
+	return d.checkPoint()
+}
+
+// checkPoint passes the check point once the preview is ready; it reports
+// whether the update is still held. Behind it the new ReplicaSet grows to full
+// size.
+func (d *decision) checkPoint() bool {
+	if !d.previewReady() {
+		return true
+	}
+	d.endPause()
+	d.status.BlueGreen.ScaleUpPreviewCheckPoint = true
+	d.wakeAfter(0)
+	return specReplicas(d.newRS) < d.n
+}
+
+// previewReady is true when the preview has all its pods and they serve.
+func (d *decision) previewReady() bool { return saturated(d.newRS, d.previewSize()) }
+
+// selectActive switches users to the new ReplicaSet, or back to the stable one
+// after an abort.
+func (d *decision) selectActive() {
+	service := d.spec.Strategy.BlueGreen.ActiveService
+	target := d.newRS
+	if d.abortedUpdate() {
+		target = d.stableRS
+	}
+	if target == nil || d.Services[service] == nil {
+		return
+	}
+	from, to := d.selected(service), hashOf(target)
+	if from == to && d.managed(service) {
+		return
+	}
+	if from != to && !d.mayCarryAll(target) {
+		d.waiting("active service %s goes on selecting %q: %d of %d pods of ReplicaSet %s are available", service, from, available(target), d.n, target.Name)
+		return
+	}
+	d.do(SelectPods{Service: d.Services[service], Hash: to})
+	d.status.BlueGreen.ActiveSelector = to
+	if from != to {
+		d.event("SwitchService", "Switched selector for service '%s' from '%s' to '%s'", service, from, to)
+	}
+}
+
+// mayCarryAll is true when a ReplicaSet has every pod that users need.
+func (d *decision) mayCarryAll(rs *appsv1.ReplicaSet) bool { return saturated(rs, d.n) }
+
+// promoteBlueGreen makes the new ReplicaSet the stable one once it is active.
+func (d *decision) promoteBlueGreen() {
+	if d.fullyPromoted() || d.status.Abort || d.status.BlueGreen.ActiveSelector != d.hash || !saturated(d.newRS, d.n) {
+		return
+	}
+	switch {
+	case d.status.PromoteFull:
+		d.promote("Full promotion requested")
+	case d.stableRS != nil && d.newRS.CreationTimestamp.Before(&d.stableRS.CreationTimestamp):
+		d.promote("Fast rollback")
+	default:
+		d.promote("Completed blue-green update")
+	}
+	d.wakeAfter(0) // the old ReplicaSet now starts its scale-down delay
+}

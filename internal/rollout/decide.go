@@ -1,0 +1,173 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// invalidRetry is how often an invalid Rollout is looked at again, so that a
+// Service that is applied later heals it.
+const invalidRetry = 20 * time.Second
+
+// Decide is the whole policy of a Rollout. It reads no clock and no cluster.
+func Decide(o Observed, now time.Time) Plan {
+	d := newDecision(o, now)
+	switch {
+	case o.Rollout.DeletionTimestamp != nil:
+		return d.plan // its ReplicaSets go with it, by owner reference
+	case o.Rollout.Spec.Replicas == nil:
+		d.do(SetReplicas{Replicas: 1})
+		return d.plan
+	case o.Invalid != "":
+		d.wakeAfter(invalidRetry)
+		return d.finish()
+	case d.updateStarts():
+		d.startUpdate()
+		return d.finish()
+	}
+	d.followAbort()
+	d.followFullPromotion()
+	if o.Rollout.Spec.Strategy.BlueGreen != nil {
+		d.blueGreen()
+	} else {
+		d.canary()
+	}
+	d.scaleWorkload()
+	d.deleteHistory()
+	return d.finish()
+}
+
+// canary asks the questions of the canary strategy, in order.
+func (d *decision) canary() {
+	if d.restart() {
+		return // pods are missing on purpose: counts would mislead the sizes
+	}
+	d.promoteCanary()
+	resized := d.resize(d.canarySizes())
+	if d.held() {
+		return
+	}
+	if !resized {
+		d.advanceSteps()
+	}
+	d.selectCanaryServices()
+}
+
+// decision is a plan in the making, with the facts that it is made from.
+type decision struct {
+	Observed
+	now  time.Time
+	spec *v1alpha1.RolloutSpec
+	n    int32 // spec.replicas
+	cast
+	// status is the next status; was is the one observed.
+	status *v1alpha1.RolloutStatus
+	was    *v1alpha1.RolloutStatus
+	plan   Plan
+	// replicas is the wanted spec.replicas of each ReplicaSet after this plan.
+	updates map[string]*UpdateReplicaSet
+	// began names what this pass did to start an update: a Progressing reason.
+	began, beganMessage string
+}
+
+func newDecision(o Observed, now time.Time) *decision {
+	d := &decision{Observed: o, now: now, spec: &o.Rollout.Spec, was: &o.Rollout.Status, updates: map[string]*UpdateReplicaSet{}}
+	o.Rollout.Status.DeepCopyInto(&d.plan.Status)
+	d.status = &d.plan.Status
+	if d.spec.Replicas != nil {
+		d.n = *d.spec.Replicas
+	}
+	d.cast = identify(o)
+	return d
+}
+
+// finish completes the status from what was decided.
+func (d *decision) finish() Plan {
+	d.annotateRollout()
+	for _, rs := range d.all {
+		if u := d.updates[rs.Name]; u != nil && changes(u) {
+			d.do(*u)
+		}
+	}
+	d.count()
+	d.setConditions()
+	d.status.ObservedGeneration = fmt.Sprint(d.Rollout.Generation)
+	if d.Workload != nil {
+		d.status.WorkloadObservedGeneration = fmt.Sprint(d.Workload.Generation)
+	}
+	d.status.Phase, d.status.Message = phase(d)
+	return d.plan
+}
+
+func (d *decision) do(a Action) { d.plan.Actions = append(d.plan.Actions, a) }
+
+// event notes something that users are told.
+func (d *decision) event(reason, format string, args ...any) {
+	d.plan.Why = append(d.plan.Why, Note{Reason: reason, Message: fmt.Sprintf(format, args...), Event: true})
+}
+
+// waiting notes what holds the Rollout where it is.
+func (d *decision) waiting(format string, args ...any) {
+	d.plan.Why = append(d.plan.Why, Note{Reason: "Waiting", Message: fmt.Sprintf(format, args...)})
+}
+
+// wakeAt asks for another look at t, or earlier.
+func (d *decision) wakeAt(t time.Time) {
+	if d.plan.Wake.IsZero() || t.Before(d.plan.Wake) {
+		d.plan.Wake = t
+	}
+}
+
+func (d *decision) wakeAfter(delay time.Duration) { d.wakeAt(d.now.Add(delay)) }
+
+// stamp is now with the resolution of the API, one second, rounded up: what
+// lasts 30 s from then on lasts at least 30 s.
+func (d *decision) stamp() metav1.Time {
+	t := d.now.Truncate(time.Second)
+	if t.Before(d.now) {
+		t = t.Add(time.Second)
+	}
+	return metav1.NewTime(t)
+}
+
+// update returns the pending change of a ReplicaSet, to be amended.
+func (d *decision) update(rs *appsv1.ReplicaSet) *UpdateReplicaSet {
+	u := d.updates[rs.Name]
+	if u == nil {
+		u = &UpdateReplicaSet{ReplicaSet: rs, Replicas: specReplicas(rs), Annotations: map[string]*string{}, MinReadySeconds: rs.Spec.MinReadySeconds}
+		d.updates[rs.Name] = u
+	}
+	return u
+}
+
+// annotate sets an annotation of a ReplicaSet if it is not already so.
+func (d *decision) annotate(rs *appsv1.ReplicaSet, key, value string) {
+	if rs.Annotations[key] != value {
+		d.update(rs).Annotations[key] = &value
+	}
+}
+
+// unannotate removes an annotation of a ReplicaSet if it has it.
+func (d *decision) unannotate(rs *appsv1.ReplicaSet, key string) {
+	if _, has := rs.Annotations[key]; has {
+		d.update(rs).Annotations[key] = nil
+	}
+}
+
+func changes(u *UpdateReplicaSet) bool {
+	return u.Replicas != specReplicas(u.ReplicaSet) || len(u.Annotations) > 0 || u.MinReadySeconds != u.ReplicaSet.Spec.MinReadySeconds
+}
+
+// EventType is the Kubernetes event type of a note.
+func (n Note) EventType() string {
+	if n.Warning {
+		return corev1.EventTypeWarning
+	}
+	return corev1.EventTypeNormal
+}

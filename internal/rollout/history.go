@@ -1,0 +1,24 @@
+package rollout
+
+import "k8s.io/utils/ptr"
+
+const defaultRevisionHistoryLimit int32 = 10
+
+// deleteHistory deletes the oldest ReplicaSets without pods, beyond the
+// revisionHistoryLimit.
+func (d *decision) deleteHistory() {
+	if d.held() || d.newRS == nil {
+		return
+	}
+	limit := ptr.Deref(d.spec.RevisionHistoryLimit, defaultRevisionHistoryLimit)
+	var kept int32
+	for _, rs := range d.older { // highest revision first
+		if kept++; kept <= limit {
+			continue
+		}
+		empty := specReplicas(rs) == 0 && rs.Status.Replicas == 0 && rs.Status.ObservedGeneration >= rs.Generation
+		if empty && rs.DeletionTimestamp == nil && d.updates[rs.Name] == nil {
+			d.do(DeleteReplicaSet{ReplicaSet: rs})
+		}
+	}
+}

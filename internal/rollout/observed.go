@@ -1,0 +1,39 @@
+package rollout
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// Observed is what a decision is made from. Decide does not modify it.
+type Observed struct {
+	Rollout *v1alpha1.Rollout
+	// Invalid is the first validation error of the Rollout and of what it
+	// refers to; empty if there is none.
+	Invalid string
+	// Template and Selector are the Rollout's own or its workload's.
+	Template corev1.PodTemplateSpec
+	Selector *metav1.LabelSelector
+	// Workload is the object that spec.workloadRef names; nil without one.
+	Workload *Workload
+	// ReplicaSets are those that the Rollout controls.
+	ReplicaSets []*appsv1.ReplicaSet
+	// Pods are the pods of ReplicaSets. Only restarts and the question
+	// whether pods cannot be scheduled look at them.
+	Pods []*corev1.Pod
+	// Services are the Services that the strategy names, by name.
+	Services map[string]*corev1.Service
+}
+
+// Workload is what matters of a referenced workload.
+type Workload struct {
+	Kind, Name string
+	Generation int64
+	// Replicas is spec.replicas; 0 for kinds that have none.
+	Replicas int32
+	// Scalable is true for kinds that own pods of their own.
+	Scalable bool
+}

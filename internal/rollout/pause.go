@@ -1,0 +1,75 @@
+package rollout
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// pauseOver starts the pause of a canary step and tells when it is over: after
+// its duration, or when a person has removed the pause condition. That
+// status.controllerPause is still true without a condition is how a person's
+// promotion is known.
+func (d *decision) pauseOver(p *v1alpha1.RolloutPause) bool {
+	started := d.pausedSince(v1alpha1.PauseReasonCanaryPauseStep)
+	switch {
+	case started == nil && !d.status.ControllerPause:
+		d.startPause(v1alpha1.PauseReasonCanaryPauseStep)
+		started = &d.status.PauseConditions[len(d.status.PauseConditions)-1].StartTime.Time
+	case len(d.status.PauseConditions) == 0:
+		d.endPause()
+		return true
+	case started == nil:
+		return false // paused for another reason
+	}
+	if p.Duration == nil {
+		d.waiting("paused at step %d until it is promoted", d.stepIndex()+1)
+		return false
+	}
+	end := started.Add(PauseDuration(*p.Duration))
+	if d.now.Before(end) {
+		d.waiting("paused at step %d for another %s", d.stepIndex()+1, end.Sub(d.now))
+		d.wakeAt(end)
+		return false
+	}
+	d.endPause()
+	return true
+}
+
+func (d *decision) pausedSince(reason v1alpha1.PauseReason) *time.Time {
+	for _, c := range d.status.PauseConditions {
+		if c.Reason == reason {
+			return &c.StartTime.Time
+		}
+	}
+	return nil
+}
+
+func (d *decision) startPause(reason v1alpha1.PauseReason) {
+	d.status.PauseConditions = append(d.status.PauseConditions, v1alpha1.PauseCondition{Reason: reason, StartTime: d.stamp()})
+	d.status.ControllerPause = true
+	d.event(v1alpha1.RolloutPausedReason, "Rollout is paused (%s)", reason)
+}
+
+func (d *decision) endPause() {
+	d.status.PauseConditions, d.status.ControllerPause = nil, false
+}
+
+// PauseDuration reads the duration of a pause: seconds as a number or as
+// digits, or Go's notation ("10s", "5m", "1h"). Validation has refused others.
+func PauseDuration(d intstr.IntOrString) time.Duration {
+	if d.Type == intstr.Int {
+		return time.Duration(d.IntVal) * time.Second
+	}
+	if seconds, err := time.ParseDuration(d.StrVal + "s"); err == nil {
+		return seconds
+	}
+	parsed, _ := time.ParseDuration(d.StrVal)
+	return parsed
+}
+
+// held is true while a person holds everything where it is. Giving an update up
+// is still obeyed.
+func (d *decision) held() bool { return d.spec.Paused && !d.abortedUpdate() }

@@ -1,0 +1,66 @@
+package rollout
+
+import (
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// phase sums the status up for people: the first question that applies.
+func phase(d *decision) (v1alpha1.RolloutPhase, string) {
+	s := d.status
+	if c := d.condition(v1alpha1.InvalidSpec); c != nil {
+		return v1alpha1.RolloutPhaseDegraded, string(v1alpha1.InvalidSpec) + ": " + c.Message
+	}
+	for _, c := range s.Conditions {
+		if c.Reason == v1alpha1.RolloutAbortedReason || c.Reason == v1alpha1.TimedOutReason {
+			return v1alpha1.RolloutPhaseDegraded, c.Reason + ": " + c.Message
+		}
+	}
+	if d.spec.Paused {
+		return v1alpha1.RolloutPhasePaused, "manually paused"
+	}
+	if len(s.PauseConditions) > 0 {
+		return v1alpha1.RolloutPhasePaused, string(s.PauseConditions[0].Reason)
+	}
+	if why := d.unfinished(); why != "" {
+		return v1alpha1.RolloutPhaseProgressing, why
+	}
+	return v1alpha1.RolloutPhaseHealthy, ""
+}
+
+// unfinished says what an update still waits for; empty when it is over.
+func (d *decision) unfinished() string {
+	s := d.status
+	bg := d.spec.Strategy.BlueGreen
+	switch {
+	case d.spec.RestartAt != nil && !s.RestartedAt.Equal(d.spec.RestartAt):
+		return "rollout is restarting"
+	case s.UpdatedReplicas < d.n:
+		return "more replicas need to be updated"
+	case s.AvailableReplicas < s.UpdatedReplicas:
+		return "updated replicas are still becoming available"
+	case bg != nil && s.BlueGreen.ActiveSelector != s.CurrentPodHash:
+		return "active service cutover pending"
+	case bg != nil && s.StableRS != s.CurrentPodHash:
+		return "waiting for post-promotion verification to complete"
+	case bg != nil:
+		return ""
+	case !d.routed() && s.Replicas > s.UpdatedReplicas:
+		return "old replicas are pending termination"
+	case s.StableRS != s.CurrentPodHash:
+		return "waiting for all steps to complete"
+	}
+	return ""
+}
+
+// routed is true when traffic is split by a router rather than by pod counts.
+func (d *decision) routed() bool {
+	c := d.spec.Strategy.Canary
+	return c != nil && c.TrafficRouting != nil
+}
+
+// PausesForEver is true for a pause step that only a promotion ends.
+func PausesForEver(step v1alpha1.CanaryStep) bool {
+	return step.Pause != nil && (step.Pause.Duration == nil || *step.Pause.Duration == intstr.IntOrString{})
+}

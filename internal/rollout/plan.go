@@ -1,0 +1,78 @@
+package rollout
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// Plan is a decision: what to do now, what to report, when to look again.
+type Plan struct {
+	// Actions in the order they were decided; the executor sorts them by stage.
+	Actions []Action
+	// Status is the complete next status.
+	Status v1alpha1.RolloutStatus
+	// Wake is when to look again; zero if only a change can matter.
+	Wake time.Time
+	// Why gives the reason of each action and of each wait.
+	Why []Note
+}
+
+// Note says why something is done or waited for.
+type Note struct {
+	// Reason is a CamelCase word: an event's reason, or "Waiting".
+	Reason string
+	// Message is one sentence, with the numbers.
+	Message string
+	// Event is true for what is recorded as a Kubernetes event.
+	Event bool
+	// Warning marks an event of type Warning.
+	Warning bool
+}
+
+// Action is one write. The set is closed: the types below and no others.
+type Action interface{ action() }
+
+type (
+	// SetReplicas writes spec.replicas of the Rollout, which an autoscaler needs to see.
+	SetReplicas struct{ Replicas int32 }
+	// AnnotateRollout sets annotations of the Rollout itself.
+	AnnotateRollout struct{ Annotations map[string]string }
+	// CreateReplicaSet creates the ReplicaSet of a new revision, with 0 replicas.
+	CreateReplicaSet struct{ ReplicaSet *appsv1.ReplicaSet }
+	// UpdateReplicaSet scales a ReplicaSet and changes its annotations, in one write.
+	UpdateReplicaSet struct {
+		ReplicaSet *appsv1.ReplicaSet // as observed
+		Replicas   int32              // wanted spec.replicas
+		// Annotations to set; a nil value removes the annotation.
+		Annotations map[string]*string
+		// MinReadySeconds to set.
+		MinReadySeconds int32
+	}
+	// DeleteReplicaSet deletes an old ReplicaSet without pods.
+	DeleteReplicaSet struct{ ReplicaSet *appsv1.ReplicaSet }
+	// SelectPods points a Service at the pods with a template hash.
+	SelectPods struct {
+		Service *corev1.Service // as observed
+		Hash    string
+	}
+	// EvictPod asks for the eviction of a pod, so that disruption budgets hold.
+	EvictPod struct{ Pod string }
+	// ScaleWorkload scales the workload that the Rollout refers to.
+	ScaleWorkload struct {
+		Kind, Name string
+		Replicas   int32
+	}
+)
+
+func (SetReplicas) action()      {}
+func (AnnotateRollout) action()  {}
+func (CreateReplicaSet) action() {}
+func (UpdateReplicaSet) action() {}
+func (DeleteReplicaSet) action() {}
+func (SelectPods) action()       {}
+func (EvictPod) action()         {}
+func (ScaleWorkload) action()    {}

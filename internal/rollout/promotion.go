@@ -1,0 +1,76 @@
+package rollout
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// promoteCanary makes the new ReplicaSet the stable one when all steps are done
+// and it can carry all traffic.
+func (d *decision) promoteCanary() {
+	if d.newRS == nil || d.fullyPromoted() || d.status.Abort || d.held() {
+		return
+	}
+	full := d.status.PromoteFull
+	if (!full && d.stepIndex() < d.stepCount()) || specReplicas(d.newRS) < d.n || !d.enoughAvailable(d.n) {
+		return
+	}
+	switch {
+	case full:
+		d.promote("Full promotion requested")
+	case d.stepCount() > 0:
+		d.promote(fmt.Sprintf("Completed all %d canary steps", d.stepCount()))
+	default:
+		d.promote("Completed canary update")
+	}
+}
+
+// followFullPromotion lets go of every pause and step once a person wants the new
+// version now.
+func (d *decision) followFullPromotion() {
+	switch {
+	case !d.status.PromoteFull:
+	case d.fullyPromoted():
+		d.status.PromoteFull = false
+	default:
+		d.endPause()
+		d.skipToEnd("")
+	}
+}
+
+// promote makes the new ReplicaSet the stable one.
+func (d *decision) promote(why string) {
+	status := v1alpha1.CompletionStatusPromoted
+	if d.status.PromoteFull {
+		status = v1alpha1.CompletionStatusFastPromoted
+	}
+	d.status.StableRS = d.hash
+	d.status.PromoteFull = false
+	d.endPause()
+	d.skipToEnd("")
+	d.completed(status)
+	d.event("RolloutCompleted", "Rollout completed update to revision %d (%s): %s", d.revision(), d.hash, why)
+	d.older = nil
+	for _, rs := range d.all {
+		if rs != d.newRS {
+			d.older = append(d.older, rs)
+		}
+	}
+	d.stableRS = d.newRS
+}
+
+// completed closes the record of the update that is under way.
+func (d *decision) completed(status v1alpha1.CompletionStatus) {
+	if d.status.Duration == nil {
+		d.status.Duration = &v1alpha1.RolloutDuration{}
+	}
+	d.status.Duration.FinishedAt = ptr.To(d.stamp())
+	d.status.Duration.CompletionStatus = status
+}
+
+// inUse is true for the ReplicaSets that an update needs.
+func (d *decision) inUse(rs *appsv1.ReplicaSet) bool { return rs == d.newRS || rs == d.stableRS }

@@ -1,0 +1,119 @@
+package rollout
+
+import (
+	"sort"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/aviary-rollouts/aviary/internal/replicas"
+)
+
+// restartRecheck is how often a restart that could not evict is looked at again.
+const restartRecheck = 30 * time.Second
+
+// restart evicts pods that are older than spec.restartAt, at most
+// max(maxUnavailable, 1) at once, stable pods first. It reports whether this
+// pass evicts any.
+func (d *decision) restart() bool {
+	at := d.spec.RestartAt
+	if at == nil || d.held() || (d.status.RestartedAt != nil && d.status.RestartedAt.Equal(at)) {
+		return false
+	}
+	if d.now.Before(at.Time) {
+		d.wakeAt(at.Time)
+		return false
+	}
+	old := d.podsBefore(at.Time)
+	if len(old) == 0 {
+		d.status.RestartedAt = at.DeepCopy()
+		return false
+	}
+	quota := d.evictionQuota()
+	d.waiting("%d pods are older than restartAt, %d may be evicted now", len(old), quota)
+	for _, p := range old[:min(len(old), int(quota))] {
+		d.do(EvictPod{Pod: p.Name})
+		d.event("RestartingPod", "Evicted pod %s: it is older than restartAt", p.Name)
+	}
+	d.wakeAfter(restartRecheck)
+	return quota > 0
+}
+
+// evictionQuota is how many pods may go now without more than
+// max(maxUnavailable, 1) missing.
+func (d *decision) evictionQuota() int32 {
+	var unavailable *intstr.IntOrString
+	if c := d.spec.Strategy.Canary; c != nil {
+		unavailable = c.MaxUnavailable
+	} else {
+		unavailable = d.spec.Strategy.BlueGreen.MaxUnavailable
+	}
+	limits, err := replicas.ResolveLimits(d.n, nil, unavailable)
+	if err != nil {
+		return 0
+	}
+	var up, ready int32
+	for _, rs := range d.all {
+		up += available(rs)
+	}
+	for _, p := range d.Pods {
+		if serves(p) {
+			ready++
+		}
+	}
+	// ReplicaSets notice an eviction late and count availability late: take the lower.
+	missing := max(0, d.n-min(up, ready))
+	return max(0, max(limits.Unavailable, 1)-missing)
+}
+
+// serves is true for a ready pod that is not on its way out.
+func serves(p *corev1.Pod) bool {
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return p.DeletionTimestamp == nil && c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// podsBefore lists the pods made before t that are not on their way out:
+// stable first, then new, then older, each by age.
+func (d *decision) podsBefore(t time.Time) []*corev1.Pod {
+	rank := map[string]int{}
+	for i, rs := range d.older {
+		rank[rs.Name] = 3 + i
+	}
+	if d.newRS != nil {
+		rank[d.newRS.Name] = 2
+	}
+	if d.stableRS != nil {
+		rank[d.stableRS.Name] = 1
+	}
+	var old []*corev1.Pod
+	for _, p := range d.Pods {
+		if p.DeletionTimestamp == nil && p.CreationTimestamp.Time.Before(t) && rank[ownerName(p)] > 0 {
+			old = append(old, p)
+		}
+	}
+	sort.SliceStable(old, func(i, j int) bool {
+		a, b := old[i], old[j]
+		if ra, rb := rank[ownerName(a)], rank[ownerName(b)]; ra != rb {
+			return ra < rb
+		}
+		if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+			return a.CreationTimestamp.Before(&b.CreationTimestamp)
+		}
+		return a.Name < b.Name
+	})
+	return old
+}
+
+func ownerName(p *corev1.Pod) string {
+	for _, o := range p.OwnerReferences {
+		if o.Controller != nil && *o.Controller {
+			return o.Name
+		}
+	}
+	return ""
+}

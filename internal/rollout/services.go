@@ -1,0 +1,64 @@
+package rollout
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// selectCanaryServices points the stable Service at the stable ReplicaSet and
+// the canary Service at the new one, or at the stable one while there is
+// nothing else that serves.
+func (d *decision) selectCanaryServices() {
+	c := d.spec.Strategy.Canary
+	d.selectPods(c.StableService, d.stableRS)
+	d.selectPods(c.CanaryService, d.canaryTarget())
+}
+
+func (d *decision) canaryTarget() *appsv1.ReplicaSet {
+	if d.newRS == nil || d.fullyPromoted() || d.status.Abort {
+		return d.stableRS
+	}
+	if available(d.newRS) > 0 || d.selected(d.spec.Strategy.Canary.CanaryService) == d.hash {
+		return d.newRS
+	}
+	return d.stableRS
+}
+
+// selectPods switches a Service to a ReplicaSet. The first time a Service is
+// taken over every pod of the ReplicaSet must be available, later one is
+// enough; a ReplicaSet without available pods is never selected.
+func (d *decision) selectPods(service string, rs *appsv1.ReplicaSet) {
+	if service == "" || rs == nil || d.Services[service] == nil {
+		return
+	}
+	from, to := d.selected(service), hashOf(rs)
+	if from == to && d.managed(service) {
+		return
+	}
+	needed := int32(1)
+	if from == "" {
+		needed = max(1, specReplicas(rs))
+	}
+	if from != to && available(rs) < needed {
+		d.waiting("Service %s goes on selecting %q: %d of %d needed pods of ReplicaSet %s are available", service, from, available(rs), needed, rs.Name)
+		return
+	}
+	d.do(SelectPods{Service: d.Services[service], Hash: to})
+	if from != to {
+		d.event("SwitchService", "Switched selector for service '%s' from '%s' to '%s'", service, from, to)
+	}
+}
+
+// selected is the template hash that a Service selects; empty if none.
+func (d *decision) selected(service string) string {
+	if s := d.Services[service]; s != nil {
+		return s.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey]
+	}
+	return ""
+}
+
+func (d *decision) managed(service string) bool {
+	s := d.Services[service]
+	return s != nil && s.Annotations[v1alpha1.ManagedByRolloutsKey] == d.Rollout.Name
+}

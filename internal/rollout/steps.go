@@ -1,0 +1,112 @@
+package rollout
+
+import (
+	"fmt"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// advanceSteps completes the current step if it is done, and those behind it
+// that are done already. It is asked only in a pass that resized nothing.
+func (d *decision) advanceSteps() {
+	if d.newRS == nil || d.fullyPromoted() || d.status.Abort || d.status.PromoteFull {
+		return
+	}
+	for d.stepIndex() < d.stepCount() {
+		index := d.stepIndex()
+		step := d.steps()[index]
+		if step.Pause == nil {
+			d.endPause() // left over from a step that was skipped by hand
+		}
+		if !d.stepDone(step) {
+			return
+		}
+		d.event("RolloutStepCompleted", "Rollout step %d/%d completed (%s)", index+1, d.stepCount(), StepText(step))
+		d.status.CurrentStepIndex = ptr.To(index + 1)
+		d.wakeAfter(0)
+	}
+}
+
+func (d *decision) stepDone(step v1alpha1.CanaryStep) bool {
+	switch {
+	case step.SetWeight != nil:
+		return d.weightReached(*step.SetWeight)
+	case step.Pause != nil:
+		return d.pauseOver(step.Pause)
+	}
+	d.waiting("step %d (%s) cannot run: this build has no engine for it", d.stepIndex()+1, StepText(step))
+	return false
+}
+
+// weightReached is true when the pods are as the weight wants them: the canary
+// as many as wanted and available, the stable ReplicaSet as many as wanted and
+// created, and no pod of another revision still serving.
+func (d *decision) weightReached(weight int32) bool {
+	want := d.wantedPair()
+	canary := d.newRS
+	if specReplicas(canary) != want.Canary || !d.enoughAvailable(want.Canary) {
+		d.waiting("setWeight %d: %d of %d canary pods are available", weight, available(canary), want.Canary)
+		return false
+	}
+	if d.stableRS != nil && (specReplicas(d.stableRS) != want.Stable || d.stableRS.Status.Replicas != want.Stable) {
+		d.waiting("setWeight %d: the stable ReplicaSet has %d of %d pods", weight, d.stableRS.Status.Replicas, want.Stable)
+		return false
+	}
+	for _, rs := range d.older {
+		if rs.Status.AvailableReplicas > 0 {
+			d.waiting("setWeight %d: ReplicaSet %s of revision %d still has %d pods", weight, rs.Name, revision(rs), rs.Status.AvailableReplicas)
+			return false
+		}
+	}
+	return true
+}
+
+// enoughAvailable is true when as many of want canary pods serve as the
+// replicaProgressThreshold asks for; all of them without one.
+func (d *decision) enoughAvailable(want int32) bool {
+	if d.newRS.Status.ObservedGeneration < d.newRS.Generation {
+		return false
+	}
+	return available(d.newRS) >= Threshold(want, d.spec.Strategy.Canary.ReplicaProgressThreshold)
+}
+
+// Threshold is how many of want pods must serve for an update to go on: all of
+// them without a threshold, a number of pods, or a percentage rounded up.
+//
+//	80 % of 7 pods: 6; 3 pods of 7: 3; 9 pods of 7: 7
+func Threshold(want int32, t *v1alpha1.ReplicaProgressThreshold) int32 {
+	if t == nil {
+		return want
+	}
+	if t.Type == v1alpha1.ProgressTypePercentage {
+		return min(want, (want*t.Value+99)/100)
+	}
+	return min(want, t.Value)
+}
+
+// StepText names a step with its main parameter: "setWeight: 20".
+func StepText(step v1alpha1.CanaryStep) string {
+	switch {
+	case step.SetWeight != nil:
+		return fmt.Sprintf("setWeight: %d", *step.SetWeight)
+	case step.Pause != nil && step.Pause.Duration != nil:
+		return "pause: " + step.Pause.Duration.String()
+	case step.Pause != nil:
+		return "pause"
+	case step.SetCanaryScale != nil:
+		return "setCanaryScale"
+	case step.Analysis != nil:
+		return "analysis"
+	case step.Experiment != nil:
+		return "experiment"
+	case step.SetHeaderRoute != nil:
+		return "setHeaderRoute: " + step.SetHeaderRoute.Name
+	case step.SetMirrorRoute != nil:
+		return "setMirrorRoute: " + step.SetMirrorRoute.Name
+	case step.Plugin != nil:
+		return "plugin: " + step.Plugin.Name
+	}
+	return "empty step"
+}

@@ -1,0 +1,194 @@
+package rollout
+
+import (
+	"strconv"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// updateStarts is true when the template or the list of steps is not the one
+// that the status is about, or when its ReplicaSet does not exist yet. A paused
+// Rollout starts nothing.
+func (d *decision) updateStarts() bool {
+	if d.newRS == nil {
+		return !d.spec.Paused || d.was.CurrentPodHash != d.hash
+	}
+	return d.was.CurrentPodHash != d.hash || d.was.CurrentStepHash != d.stepHash
+}
+
+// startUpdate creates or finds the ReplicaSet of the template and begins a new
+// status. Nothing else happens in that pass.
+func (d *decision) startUpdate() {
+	templateChanged := d.was.CurrentPodHash != d.hash
+	if !d.spec.Paused {
+		d.claimRevision()
+	}
+	d.resetStatus()
+	switch {
+	case d.status.StableRS == "":
+		d.skipToEnd("")
+		if d.newRS != nil || !d.spec.Paused {
+			d.promote("Initial deploy")
+		}
+	case d.status.StableRS == d.hash:
+		d.skipToEnd("")
+		if templateChanged && d.was.CurrentPodHash != "" {
+			d.skipToEnd("Rollback to stable ReplicaSets")
+			d.completed(v1alpha1.CompletionStatusRolledBack)
+		}
+	case templateChanged && d.inRollbackWindow():
+		d.skipToEnd("Rollback to active ReplicaSets within RollbackWindow")
+	}
+	if templateChanged && !d.spec.Paused && d.was.StableRS != "" && d.status.StableRS != d.hash {
+		d.event("RolloutNotCompleted", "Rollout not completed, started update to revision %d (%s)", d.revision(), d.hash)
+	}
+}
+
+// resetStatus forgets where the previous update stood.
+func (d *decision) resetStatus() {
+	s := d.status
+	if s.CurrentPodHash != d.hash || s.Duration == nil {
+		s.Duration = &v1alpha1.RolloutDuration{RolloutStartedAt: ptr.To(d.stamp())}
+		if at := d.spec.RestartAt; at != nil && !d.now.Before(at.Time) {
+			s.RestartedAt = at.DeepCopy() // an update makes new pods anyway
+		}
+	}
+	s.CurrentPodHash, s.CurrentStepHash = d.hash, d.stepHash
+	s.CurrentStepIndex = nil
+	if d.stepCount() > 0 {
+		s.CurrentStepIndex = ptr.To[int32](0)
+	}
+	s.Abort, s.AbortedAt, s.PromoteFull = false, nil, false
+	s.PauseConditions, s.ControllerPause = nil, false
+	s.Canary.CurrentStepAnalysisRunStatus, s.Canary.CurrentBackgroundAnalysisRunStatus, s.Canary.CurrentExperiment = nil, nil, ""
+	s.BlueGreen.ScaleUpPreviewCheckPoint = d.fastRollback()
+	s.BlueGreen.PrePromotionAnalysisRunStatus, s.BlueGreen.PostPromotionAnalysisRunStatus = nil, nil
+}
+
+// claimRevision creates the ReplicaSet of the template, or gives an existing one
+// the next revision: going back to an old template is a new revision of it.
+func (d *decision) claimRevision() {
+	var highest int64
+	for _, rs := range d.all {
+		if rs != d.newRS {
+			highest = max(highest, revision(rs))
+		}
+	}
+	next := strconv.FormatInt(highest+1, 10)
+	if d.newRS == nil {
+		rs := d.newReplicaSet(next)
+		d.do(CreateReplicaSet{ReplicaSet: rs})
+		d.newRS = rs
+		d.event("RolloutUpdated", "Rollout updated to revision %s", next)
+		d.event("NewReplicaSetCreated", "Created ReplicaSet %s (revision %s)", rs.Name, next)
+		d.began, d.beganMessage = v1alpha1.NewReplicaSetReason, `Created new replica set "`+rs.Name+`"`
+		return
+	}
+	d.began, d.beganMessage = v1alpha1.FoundNewRSReason, `Found new replica set "`+d.newRS.Name+`"`
+	d.unannotate(d.newRS, v1alpha1.ScaleDownDeadlineAnnotation)
+	if old := revision(d.newRS); old <= highest {
+		d.annotate(d.newRS, v1alpha1.RevisionAnnotation, next)
+		if old > 0 {
+			history := d.newRS.Annotations[v1alpha1.RevisionHistoryAnnotation]
+			d.annotate(d.newRS, v1alpha1.RevisionHistoryAnnotation, strings.TrimPrefix(history+","+strconv.FormatInt(old, 10), ","))
+		}
+		d.event("RolloutUpdated", "Rollout updated to revision %s", next)
+	}
+}
+
+// newReplicaSet is the ReplicaSet of the template, with 0 replicas.
+func (d *decision) newReplicaSet(revision string) *appsv1.ReplicaSet {
+	template := *d.Template.DeepCopy()
+	template.Labels = with(template.Labels, v1alpha1.DefaultRolloutUniqueLabelKey, d.hash)
+	selector := d.Selector.DeepCopy()
+	selector.MatchLabels = with(selector.MatchLabels, v1alpha1.DefaultRolloutUniqueLabelKey, d.hash)
+	labels := with(template.Labels, v1alpha1.DefaultRolloutUniqueLabelKey, d.hash)
+	if id := d.Rollout.Labels[v1alpha1.LabelKeyControllerInstanceID]; id != "" {
+		labels[v1alpha1.LabelKeyControllerInstanceID] = id
+	}
+	annotations := map[string]string{}
+	for k, v := range d.Rollout.Annotations {
+		if k != corev1.LastAppliedConfigAnnotation && !strings.HasPrefix(k, "rollout.argoproj.io/") && !strings.HasPrefix(k, "notif") {
+			annotations[k] = v
+		}
+	}
+	annotations[v1alpha1.RevisionAnnotation] = revision
+	annotations[v1alpha1.DesiredReplicasAnnotation] = strconv.Itoa(int(d.n))
+	return &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            d.Rollout.Name + "-" + d.hash,
+			Namespace:       d.Rollout.Namespace,
+			Labels:          labels,
+			Annotations:     annotations,
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(d.Rollout, v1alpha1.SchemeGroupVersion.WithKind("Rollout"))},
+		},
+		Spec: appsv1.ReplicaSetSpec{
+			Replicas:        ptr.To[int32](0),
+			MinReadySeconds: d.spec.MinReadySeconds,
+			Selector:        selector,
+			Template:        template,
+		},
+	}
+}
+
+// revision is the number of the update in force; 0 before the first.
+func (d *decision) revision() int64 {
+	if d.newRS == nil {
+		return 0
+	}
+	if u := d.updates[d.newRS.Name]; u != nil && u.Annotations[v1alpha1.RevisionAnnotation] != nil {
+		n, _ := strconv.ParseInt(*u.Annotations[v1alpha1.RevisionAnnotation], 10, 64)
+		return n
+	}
+	return revision(d.newRS)
+}
+
+// annotateRollout shows the revision on the Rollout itself.
+func (d *decision) annotateRollout() {
+	if r := strconv.FormatInt(d.revision(), 10); r != "0" && d.Rollout.Annotations[v1alpha1.RevisionAnnotation] != r {
+		d.do(AnnotateRollout{Annotations: map[string]string{v1alpha1.RevisionAnnotation: r}})
+	}
+}
+
+// skipToEnd puts the index behind the last step.
+func (d *decision) skipToEnd(why string) {
+	if count := d.stepCount(); count > 0 {
+		d.status.CurrentStepIndex = ptr.To(count)
+	}
+	if why != "" {
+		d.event("SkipSteps", "%s", why)
+	}
+}
+
+// inRollbackWindow is true when the new ReplicaSet still has pods and fewer
+// than spec.rollbackWindow.revisions ReplicaSets were created between it and
+// the stable one.
+func (d *decision) inRollbackWindow() bool {
+	w := d.spec.RollbackWindow
+	if w == nil || d.newRS == nil || d.stableRS == nil || specReplicas(d.newRS) == 0 || !d.newRS.CreationTimestamp.Before(&d.stableRS.CreationTimestamp) {
+		return false
+	}
+	between := int32(0)
+	for _, rs := range d.all {
+		if d.newRS.CreationTimestamp.Before(&rs.CreationTimestamp) && rs.CreationTimestamp.Before(&d.stableRS.CreationTimestamp) {
+			between++
+		}
+	}
+	return between < w.Revisions
+}
+
+// with returns a copy of labels that also holds key.
+func with(labels map[string]string, key, value string) map[string]string {
+	c := make(map[string]string, len(labels)+1)
+	for k, v := range labels {
+		c[k] = v
+	}
+	c[key] = value
+	return c
+}

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -63,8 +64,8 @@ func PauseDuration(d intstr.IntOrString) time.Duration {
 	if d.Type == intstr.Int {
 		return time.Duration(d.IntVal) * time.Second
 	}
-	if seconds, err := time.ParseDuration(d.StrVal + "s"); err == nil {
-		return seconds
+	if seconds, err := strconv.Atoi(d.StrVal); err == nil {
+		return time.Duration(seconds) * time.Second
 	}
 	parsed, _ := time.ParseDuration(d.StrVal)
 	return parsed

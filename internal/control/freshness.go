@@ -1,0 +1,77 @@
+package control
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// forgetAfter bounds how long a write is waited for. An object that was deleted
+// by somebody else right after we wrote it never shows up.
+const forgetAfter = 5 * time.Second
+
+// freshness tells whether what was read already contains what this process
+// wrote. Caches lag behind: a decision made from a view older than our own last
+// write would be made twice.
+type freshness struct {
+	mu     sync.Mutex
+	writes map[types.NamespacedName]map[types.UID]write
+}
+
+type write struct {
+	version uint64
+	at      time.Time
+}
+
+func newFreshness() *freshness {
+	return &freshness{writes: map[types.NamespacedName]map[types.UID]write{}}
+}
+
+// wrote notes that obj was written, as returned by the server, on behalf of key.
+func (f *freshness) wrote(key types.NamespacedName, obj client.Object, now time.Time) {
+	version, err := strconv.ParseUint(obj.GetResourceVersion(), 10, 64)
+	if err != nil {
+		return // versions that cannot be compared cannot be waited for
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.writes[key] == nil {
+		f.writes[key] = map[types.UID]write{}
+	}
+	f.writes[key][obj.GetUID()] = write{version, now}
+}
+
+// sees reports whether the objects read for key contain every write noted for it.
+func (f *freshness) sees(key types.NamespacedName, read []client.Object, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	pending := f.writes[key]
+	if len(pending) == 0 {
+		return true
+	}
+	for _, obj := range read {
+		version, err := strconv.ParseUint(obj.GetResourceVersion(), 10, 64)
+		if w, ok := pending[obj.GetUID()]; ok && (err != nil || version >= w.version) {
+			delete(pending, obj.GetUID())
+		}
+	}
+	for uid, w := range pending {
+		if now.Sub(w.at) >= forgetAfter {
+			delete(pending, uid)
+		}
+	}
+	if len(pending) == 0 {
+		delete(f.writes, key)
+	}
+	return len(f.writes[key]) == 0
+}
+
+// forget drops what was noted for key.
+func (f *freshness) forget(key types.NamespacedName) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.writes, key)
+}

@@ -1,0 +1,229 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/apply"
+	"github.com/aviary-rollouts/aviary/internal/rollout"
+	"github.com/aviary-rollouts/aviary/internal/validate"
+)
+
+// staleRetry is when a view that does not yet hold our own writes is looked at
+// again, should the change itself not wake us before.
+const staleRetry = time.Second
+
+// rolloutReconciler observes one Rollout, asks rollout.Decide, and applies.
+type rolloutReconciler struct {
+	Deps
+	fresh *freshness
+}
+
+// Reconcile brings one Rollout a safe step forward.
+func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
+	now := r.Clock.Now()
+	o, fresh, err := r.observe(ctx, key, now)
+	if err != nil || o == nil {
+		return time.Time{}, err
+	}
+	if !fresh {
+		return now.Add(staleRetry), nil
+	}
+	plan := rollout.Decide(*o, now)
+	executor := apply.Executor{Client: r.Client, Wrote: func(obj client.Object) { r.fresh.wrote(key, obj, now) }}
+	err = executor.Rollout(ctx, o.Rollout, plan)
+	if errors.Is(err, apply.ErrNameTaken) {
+		return time.Time{}, r.countCollision(ctx, o.Rollout)
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, note := range plan.Why {
+		if note.Event {
+			r.Events.Event(o.Rollout, note.EventType(), note.Reason, note.Message)
+		}
+	}
+	return plan.Wake, nil
+}
+
+// observe reads everything that a decision about key looks at. It returns nil
+// if the Rollout is gone, and fresh == false if the view misses our own writes.
+func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedName, now time.Time) (o *rollout.Observed, fresh bool, err error) {
+	ro := &v1alpha1.Rollout{}
+	if err := r.Client.Get(ctx, key, ro); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.fresh.forget(key)
+			return nil, true, nil
+		}
+		return nil, false, fmt.Errorf("rollout %s: reading it: %w", key, err)
+	}
+	o = &rollout.Observed{Rollout: ro, Template: ro.Spec.Template, Selector: ro.Spec.Selector, Services: map[string]*corev1.Service{}}
+	refs := validate.Refs{Services: o.Services}
+	read := []client.Object{ro}
+	for _, step := range []func() error{
+		func() error { return r.readWorkload(ctx, o, &refs, &read) },
+		func() error { return r.readServices(ctx, o) },
+		func() error { return r.readReplicaSets(ctx, o, &read) },
+		func() error { return r.readPods(ctx, o) },
+	} {
+		if err := step(); err != nil {
+			return nil, false, fmt.Errorf("rollout %s: %w", key, err)
+		}
+	}
+	for _, svc := range o.Services {
+		read = append(read, svc)
+	}
+	if problems := validate.Rollout(ro, refs); len(problems) > 0 {
+		o.Invalid = problems[0].Error()
+	} else {
+		o.Invalid = rollout.Unsupported(ro)
+	}
+	return o, r.fresh.sees(key, read, now), nil
+}
+
+// readWorkload takes the template from the object that spec.workloadRef names.
+func (r *rolloutReconciler) readWorkload(ctx context.Context, o *rollout.Observed, refs *validate.Refs, read *[]client.Object) error {
+	ref := o.Rollout.Spec.WorkloadRef
+	if ref == nil {
+		return nil
+	}
+	key := types.NamespacedName{Namespace: o.Rollout.Namespace, Name: ref.Name}
+	var obj client.Object
+	switch ref.Kind {
+	case "Deployment":
+		obj = &appsv1.Deployment{}
+	case "ReplicaSet":
+		obj = &appsv1.ReplicaSet{}
+	case "PodTemplate":
+		obj = &corev1.PodTemplate{}
+	default:
+		return nil // validation refuses the kind
+	}
+	if err := r.Client.Get(ctx, key, obj); err != nil {
+		if apierrors.IsNotFound(err) {
+			refs.WorkloadNotFound = true
+			return nil
+		}
+		return fmt.Errorf("reading %s %s: %w", ref.Kind, ref.Name, err)
+	}
+	*read = append(*read, obj)
+	template, selector, workload := workloadOf(obj, ref)
+	o.Template, o.Workload = template, workload
+	if o.Selector == nil {
+		o.Selector = selector
+	}
+	refs.Template, refs.Selector = &o.Template, o.Selector
+	return nil
+}
+
+func workloadOf(obj client.Object, ref *v1alpha1.ObjectRef) (corev1.PodTemplateSpec, *metav1.LabelSelector, *rollout.Workload) {
+	w := &rollout.Workload{Kind: ref.Kind, Name: ref.Name, Generation: obj.GetGeneration(), Scalable: true}
+	switch obj := obj.(type) {
+	case *appsv1.Deployment:
+		w.Replicas = ptr.Deref(obj.Spec.Replicas, 1)
+		return obj.Spec.Template, obj.Spec.Selector, w
+	case *appsv1.ReplicaSet:
+		w.Replicas = ptr.Deref(obj.Spec.Replicas, 1)
+		return obj.Spec.Template, obj.Spec.Selector, w
+	}
+	t := obj.(*corev1.PodTemplate)
+	w.Scalable = false
+	return t.Template, &metav1.LabelSelector{MatchLabels: t.Template.Labels}, w
+}
+
+// readServices reads the Services that the strategy names; those that do not
+// exist are left out, which validation reports.
+func (r *rolloutReconciler) readServices(ctx context.Context, o *rollout.Observed) error {
+	for _, name := range serviceNames(o.Rollout) {
+		svc := &corev1.Service{}
+		err := r.Client.Get(ctx, types.NamespacedName{Namespace: o.Rollout.Namespace, Name: name}, svc)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading Service %s: %w", name, err)
+		}
+		o.Services[name] = svc
+	}
+	return nil
+}
+
+// serviceNames lists the Services that the strategy of a Rollout names.
+func serviceNames(ro *v1alpha1.Rollout) []string {
+	var names []string
+	add := func(name string) {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	if bg := ro.Spec.Strategy.BlueGreen; bg != nil {
+		add(bg.ActiveService)
+		add(bg.PreviewService)
+	}
+	if c := ro.Spec.Strategy.Canary; c != nil {
+		add(c.StableService)
+		add(c.CanaryService)
+	}
+	return names
+}
+
+// readReplicaSets reads the ReplicaSets that the Rollout controls.
+func (r *rolloutReconciler) readReplicaSets(ctx context.Context, o *rollout.Observed, read *[]client.Object) error {
+	list := &appsv1.ReplicaSetList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace)); err != nil {
+		return fmt.Errorf("listing ReplicaSets: %w", err)
+	}
+	for i := range list.Items {
+		if rs := &list.Items[i]; metav1.IsControlledBy(rs, o.Rollout) {
+			o.ReplicaSets = append(o.ReplicaSets, rs)
+			*read = append(*read, rs)
+		}
+	}
+	return nil
+}
+
+// readPods reads the pods of those ReplicaSets.
+func (r *rolloutReconciler) readPods(ctx context.Context, o *rollout.Observed) error {
+	if o.Selector == nil || len(o.ReplicaSets) == 0 {
+		return nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(o.Selector)
+	if err != nil {
+		return nil // validation reports it
+	}
+	list := &corev1.PodList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		return fmt.Errorf("listing pods: %w", err)
+	}
+	owners := map[types.UID]bool{}
+	for _, rs := range o.ReplicaSets {
+		owners[rs.UID] = true
+	}
+	for i := range list.Items {
+		if owner := metav1.GetControllerOf(&list.Items[i]); owner != nil && owners[owner.UID] {
+			o.Pods = append(o.Pods, &list.Items[i])
+		}
+	}
+	return nil
+}
+
+// countCollision makes the next decision hash the template differently.
+func (r *rolloutReconciler) countCollision(ctx context.Context, ro *v1alpha1.Rollout) error {
+	next := ro.DeepCopy()
+	next.Status.CollisionCount = ptr.To(ptr.Deref(ro.Status.CollisionCount, 0) + 1)
+	if err := r.Client.Status().Patch(ctx, next, client.MergeFromWithOptions(ro, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("rollout %s/%s: counting a hash collision: %w", ro.Namespace, ro.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package control
+
+import (
+	"context"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// Controllers returns the one table of controllers and of who wakes whom.
+func Controllers(d Deps) []Controller {
+	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness()}
+	return []Controller{{
+		Name:      "rollout",
+		For:       &v1alpha1.Rollout{},
+		Reconcile: rollouts.Reconcile,
+		Watches: []Watch{
+			{Kind: &appsv1.ReplicaSet{}, Keys: rollouts.ownersOfReplicaSet},
+			{Kind: &corev1.Pod{}, Keys: rollouts.ownersOfPod},
+			{Kind: &corev1.Service{}, Keys: rollouts.usersOfService},
+			{Kind: &appsv1.Deployment{}, Keys: rollouts.usersOfDeployment},
+		},
+	}}
+}
+
+func (r *rolloutReconciler) ownersOfReplicaSet(_ context.Context, obj client.Object) []types.NamespacedName {
+	owner := metav1.GetControllerOf(obj)
+	if owner == nil || owner.Kind != "Rollout" || owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
+		return nil
+	}
+	return []types.NamespacedName{{Namespace: obj.GetNamespace(), Name: owner.Name}}
+}
+
+// ownersOfPod wakes only for what a ReplicaSet's status does not tell: a pod
+// that cannot be scheduled, or one on its way out.
+func (r *rolloutReconciler) ownersOfPod(ctx context.Context, obj client.Object) []types.NamespacedName {
+	pod, ok := obj.(*corev1.Pod)
+	owner := metav1.GetControllerOf(obj)
+	if !ok || owner == nil || owner.Kind != "ReplicaSet" || (pod.DeletionTimestamp == nil && !waitsForNode(pod)) {
+		return nil
+	}
+	rs := &appsv1.ReplicaSet{}
+	if err := r.Client.Get(ctx, types.NamespacedName{Namespace: pod.Namespace, Name: owner.Name}, rs); err != nil {
+		return nil // the ReplicaSet is gone, and its Rollout was woken by that
+	}
+	return r.ownersOfReplicaSet(ctx, rs)
+}
+
+func waitsForNode(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled {
+			return c.Status == corev1.ConditionFalse
+		}
+	}
+	return false
+}
+
+func (r *rolloutReconciler) usersOfService(ctx context.Context, obj client.Object) []types.NamespacedName {
+	return r.rolloutsThat(ctx, obj.GetNamespace(), func(ro *v1alpha1.Rollout) bool {
+		for _, name := range serviceNames(ro) {
+			if name == obj.GetName() {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func (r *rolloutReconciler) usersOfDeployment(ctx context.Context, obj client.Object) []types.NamespacedName {
+	return r.rolloutsThat(ctx, obj.GetNamespace(), func(ro *v1alpha1.Rollout) bool {
+		ref := ro.Spec.WorkloadRef
+		return ref != nil && ref.Kind == "Deployment" && ref.Name == obj.GetName()
+	})
+}
+
+// rolloutsThat lists the Rollouts of a namespace for which matches is true.
+func (r *rolloutReconciler) rolloutsThat(ctx context.Context, namespace string, matches func(*v1alpha1.Rollout) bool) []types.NamespacedName {
+	list := &v1alpha1.RolloutList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil // the next resync looks at every Rollout
+	}
+	var keys []types.NamespacedName
+	for i := range list.Items {
+		if matches(&list.Items[i]) {
+			keys = append(keys, client.ObjectKeyFromObject(&list.Items[i]))
+		}
+	}
+	return keys
+}

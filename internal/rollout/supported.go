@@ -1,0 +1,62 @@
+package rollout
+
+import (
+	"fmt"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// Unsupported names the first field of a Rollout that is part of the API but
+// that this version has no engine for, with what it would take; empty if there
+// is none. Such a Rollout is refused as invalid: to run half of it, for example
+// its steps without its analysis, would be worse than not to run it.
+func Unsupported(ro *v1alpha1.Rollout) string {
+	var field string
+	if c := ro.Spec.Strategy.Canary; c != nil {
+		field = unsupportedCanary(c)
+	}
+	if bg := ro.Spec.Strategy.BlueGreen; bg != nil {
+		field = firstOf(
+			when(bg.PrePromotionAnalysis != nil, "spec.strategy.blueGreen.prePromotionAnalysis"),
+			when(bg.PostPromotionAnalysis != nil, "spec.strategy.blueGreen.postPromotionAnalysis"),
+			when(bg.AntiAffinity != nil, "spec.strategy.blueGreen.antiAffinity"),
+			when(bg.ActiveMetadata != nil, "spec.strategy.blueGreen.activeMetadata"),
+			when(bg.PreviewMetadata != nil, "spec.strategy.blueGreen.previewMetadata"),
+		)
+	}
+	if field == "" {
+		return ""
+	}
+	return field + ": Forbidden: this version of the controller has no engine for it yet; remove the field to run the rest"
+}
+
+func unsupportedCanary(c *v1alpha1.CanaryStrategy) string {
+	for i, s := range c.Steps {
+		if s.SetWeight == nil && s.Pause == nil {
+			return fmt.Sprintf("spec.strategy.canary.steps[%d] (%s)", i, StepText(s))
+		}
+	}
+	return firstOf(
+		when(c.TrafficRouting != nil, "spec.strategy.canary.trafficRouting"),
+		when(c.Analysis != nil, "spec.strategy.canary.analysis"),
+		when(c.AntiAffinity != nil, "spec.strategy.canary.antiAffinity"),
+		when(c.CanaryMetadata != nil, "spec.strategy.canary.canaryMetadata"),
+		when(c.StableMetadata != nil, "spec.strategy.canary.stableMetadata"),
+	)
+}
+
+func when(condition bool, field string) string {
+	if condition {
+		return field
+	}
+	return ""
+}
+
+func firstOf(fields ...string) string {
+	for _, f := range fields {
+		if f != "" {
+			return f
+		}
+	}
+	return ""
+}

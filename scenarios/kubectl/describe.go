@@ -1,0 +1,224 @@
+package kubectl
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Describe prints an object at length. It knows services.
+func Describe(ctx context.Context, k *Kubectl, args []string) error {
+	f := flags("describe")
+	selector := f.StringP("selector", "l", "", "")
+	args, err := parse(f, args)
+	if err != nil {
+		return err
+	}
+	targets, err := k.targets(ctx, args, *selector, len(args) == 1)
+	if err != nil {
+		return err
+	}
+	for i, t := range targets {
+		if i > 0 {
+			k.printf("\n\n")
+		}
+		if t.resource.gvk.Kind != "Service" {
+			return fmt.Errorf("error: the kubectl of scenarios describes services only; use kubectl get %s %s -o yaml", t.resource.plural, t.object.GetName())
+		}
+		if err := k.describeService(ctx, t.object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// labelWidth is the width of the first column of a service, which has
+// "Internal Traffic Policy:" as its longest label.
+const labelWidth = 26
+
+func (k *Kubectl) field(label, value string) { k.printf("%-*s%s\n", labelWidth, label+":", value) }
+
+// describeService prints a service as kubectl describe does.
+func (k *Kubectl) describeService(ctx context.Context, svc *unstructured.Unstructured) error {
+	v := view{obj: svc}
+	k.field("Name", svc.GetName())
+	k.field("Namespace", svc.GetNamespace())
+	k.multiline("Labels", svc.GetLabels())
+	annotations := svc.GetAnnotations()
+	delete(annotations, corev1.LastAppliedConfigAnnotation)
+	k.multiline("Annotations", annotations)
+	k.field("Selector", orNone(v.stringMap("spec", "selector")))
+	k.field("Type", v.get("spec", "type"))
+	for _, f := range []struct{ label, field string }{{"IP Family Policy", "ipFamilyPolicy"}, {"IP Families", "ipFamilies"}} {
+		if value := v.list("spec", f.field); value != "" {
+			k.field(f.label, value)
+		}
+	}
+	k.field("IP", orNone(v.get("spec", "clusterIP")))
+	k.field("IPs", orNone(v.list("spec", "clusterIPs")))
+	if err := k.describePorts(ctx, svc); err != nil {
+		return err
+	}
+	k.field("Session Affinity", v.get("spec", "sessionAffinity"))
+	if policy := v.get("spec", "internalTrafficPolicy"); policy != "" {
+		k.field("Internal Traffic Policy", policy)
+	}
+	return k.describeEvents(ctx, svc)
+}
+
+// list returns a field that is one text or a list of texts, joined by commas.
+func (v view) list(path ...string) string {
+	if items, ok, _ := unstructured.NestedStringSlice(v.obj.Object, path...); ok {
+		return strings.Join(items, ",")
+	}
+	return v.get(path...)
+}
+
+// multiline prints a map with one entry on a line; labels as "a=b",
+// annotations as "a: b".
+func (k *Kubectl) multiline(label string, m map[string]string) {
+	separator := "="
+	if label == "Annotations" {
+		separator = ": "
+	}
+	var entries []string
+	for key, value := range m {
+		entries = append(entries, key+separator+value)
+	}
+	slices.Sort(entries)
+	k.field(label, orNone(strings.Join(entries, "\n"+strings.Repeat(" ", labelWidth))))
+}
+
+func (k *Kubectl) describePorts(ctx context.Context, svc *unstructured.Unstructured) error {
+	addresses, err := k.serviceAddresses(ctx, svc)
+	if err != nil {
+		return err
+	}
+	ports, _, _ := unstructured.NestedSlice(svc.Object, "spec", "ports")
+	for _, p := range ports {
+		p, ok := p.(map[string]any)
+		if !ok {
+			continue
+		}
+		name, _ := p["name"].(string)
+		if name == "" {
+			name = "<unset>"
+		}
+		k.field("Port", fmt.Sprintf("%s  %v/%s", name, p["port"], protocol(p)))
+		k.field("TargetPort", fmt.Sprintf("%v/%s", p["targetPort"], protocol(p)))
+		k.field("Endpoints", firstOf(addresses))
+	}
+	return nil
+}
+
+// serviceAddresses returns "IP:port" of what the service sends to, from its
+// EndpointSlices or, where there are none, its Endpoints.
+func (k *Kubectl) serviceAddresses(ctx context.Context, svc *unstructured.Unstructured) ([]string, error) {
+	slicesOf, err := resourceNamed("endpointslices")
+	if err != nil {
+		return nil, err
+	}
+	list, err := k.list(ctx, slicesOf, discoveryv1.LabelServiceName+"="+svc.GetName(), false)
+	if err != nil {
+		return nil, err
+	}
+	var addresses []string
+	for i := range list {
+		addresses = append(addresses, sliceAddresses(&list[i])...)
+	}
+	if len(list) > 0 {
+		return addresses, nil
+	}
+	endpoints, err := resourceNamed("endpoints")
+	if err != nil {
+		return nil, err
+	}
+	obj, err := k.get(ctx, endpoints, svc.GetName())
+	if err != nil {
+		return nil, nil //nolint:nilerr // a service without endpoints has no addresses
+	}
+	return endpointAddresses(obj), nil
+}
+
+// endpointAddresses returns the ready addresses of an Endpoints object.
+func endpointAddresses(endpoints *unstructured.Unstructured) []string {
+	subsets, _, _ := unstructured.NestedSlice(endpoints.Object, "subsets")
+	var found []string
+	for _, s := range subsets {
+		subset, _ := s.(map[string]any)
+		addresses, _, _ := unstructured.NestedSlice(subset, "addresses")
+		ports, _, _ := unstructured.NestedSlice(subset, "ports")
+		for _, a := range addresses {
+			address, _ := a.(map[string]any)
+			found = append(found, withPorts(fmt.Sprint(address["ip"]), ports)...)
+		}
+	}
+	return found
+}
+
+// sliceAddresses returns the ready addresses of an EndpointSlice.
+func sliceAddresses(slice *unstructured.Unstructured) []string {
+	endpoints, _, _ := unstructured.NestedSlice(slice.Object, "endpoints")
+	ports, _, _ := unstructured.NestedSlice(slice.Object, "ports")
+	var found []string
+	for _, e := range endpoints {
+		endpoint, _ := e.(map[string]any)
+		if ready, ok, _ := unstructured.NestedBool(endpoint, "conditions", "ready"); ok && !ready {
+			continue
+		}
+		addresses, _, _ := unstructured.NestedStringSlice(endpoint, "addresses")
+		for _, address := range addresses {
+			found = append(found, withPorts(address, ports)...)
+		}
+	}
+	return found
+}
+
+func withPorts(ip string, ports []any) []string {
+	if len(ports) == 0 {
+		return []string{ip}
+	}
+	var found []string
+	for _, p := range ports {
+		port, _ := p.(map[string]any)
+		found = append(found, fmt.Sprintf("%s:%v", ip, port["port"]))
+	}
+	return found
+}
+
+// describeEvents prints what happened to the object.
+func (k *Kubectl) describeEvents(ctx context.Context, obj *unstructured.Unstructured) error {
+	events, err := resourceNamed("events")
+	if err != nil {
+		return err
+	}
+	list, err := k.list(ctx, events, "", false)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(k.Out, 0, 8, 2, ' ', 0)
+	found := false
+	for i := range list {
+		v := view{&list[i], k.Clock.Now()}
+		if v.get("involvedObject", "name") != obj.GetName() || v.get("involvedObject", "kind") != obj.GetKind() {
+			continue
+		}
+		if !found {
+			k.printf("Events:\n")
+			fmt.Fprint(w, "  Type\tReason\tAge\tFrom\tMessage\n  ----\t------\t----\t----\t-------\n")
+			found = true
+		}
+		row := eventRow(v)
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", row[1], row[2], row[0], v.get("source", "component"), row[4])
+	}
+	if !found {
+		k.field("Events", "<none>")
+	}
+	return w.Flush()
+}

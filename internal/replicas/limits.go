@@ -49,6 +49,12 @@ func ResolveLimits(replicas int32, maxSurge, maxUnavailable *intstr.IntOrString)
 	return Limits{Surge: surge, Unavailable: min(unavailable, replicas)}, nil
 }
 
+// Pods turns one of the two limits into a number of pods, percentages rounded
+// up. The error says what is wrong with it and what to write.
+func Pods(limit *intstr.IntOrString, replicas int32) (int32, error) {
+	return resolve(limit, max(replicas, 0), roundUp)
+}
+
 // resolve turns one limit into a number of pods.
 func resolve(limit *intstr.IntOrString, replicas int32, round func(percentOfReplicas int64) int64) (int32, error) {
 	if limit == nil {

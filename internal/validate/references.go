@@ -1,0 +1,105 @@
+package validate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// Refs is what a Rollout refers to, as it was found.
+type Refs struct {
+	// Services are those of [Services] that exist, by name.
+	Services map[string]*corev1.Service
+	// WorkloadNotFound is true if spec.workloadRef names what does not exist.
+	WorkloadNotFound bool
+	// Template and Selector are those of the workload that spec.workloadRef
+	// names; nil without one.
+	Template *corev1.PodTemplateSpec
+	Selector *metav1.LabelSelector
+}
+
+// ServiceRef is a field that names a Service.
+type ServiceRef struct {
+	// Field is the path of the field.
+	Field *field.Path
+	// Name is the Service's name, in the namespace of the Rollout.
+	Name string
+	// Managed is true if the controller changes the Service's selector.
+	Managed bool
+}
+
+// Services lists the Services that the strategy names. Their order is the order
+// in which problems are reported.
+func Services(ro *v1alpha1.Rollout) []ServiceRef {
+	var list []ServiceRef
+	add := func(name string, managed bool, path ...string) {
+		if name != "" {
+			list = append(list, ServiceRef{Field: field.NewPath("spec", "strategy").Child(path[0], path[1:]...), Name: name, Managed: managed})
+		}
+	}
+	if c := ro.Spec.Strategy.Canary; c != nil {
+		add(c.CanaryService, true, "canary", "canaryService")
+		add(c.StableService, true, "canary", "stableService")
+		if p := c.PingPong; p != nil {
+			add(p.PingService, true, "canary", "pingPong", "pingService")
+			add(p.PongService, true, "canary", "pingPong", "pongService")
+		}
+		if r := c.TrafficRouting; r != nil && r.ALB != nil {
+			add(r.ALB.RootService, false, "canary", "trafficRouting", "alb", "rootService")
+		}
+	}
+	if b := ro.Spec.Strategy.BlueGreen; b != nil {
+		add(b.ActiveService, true, "blueGreen", "activeService")
+		add(b.PreviewService, true, "blueGreen", "previewService")
+	}
+	return list
+}
+
+// References lists what is wrong with what the Rollout refers to.
+func References(ro *v1alpha1.Rollout, refs Refs) field.ErrorList {
+	var errs field.ErrorList
+	pods := &ro.Spec.Template
+	if w := ro.Spec.WorkloadRef; w != nil {
+		if refs.WorkloadNotFound || refs.Template == nil {
+			at := field.NewPath("spec", "workloadRef", "name")
+			return field.ErrorList{field.Invalid(at, w.Name, fmt.Sprintf("%s %q not found", w.Kind, w.Name))}
+		}
+		selector := ro.Spec.Selector
+		if selector == nil {
+			selector = refs.Selector
+		}
+		pods = refs.Template
+		errs = template(pods, selector, field.NewPath("spec"))
+	}
+	for _, ref := range Services(ro) {
+		errs = append(errs, service(ro.Name, ref, refs.Services[ref.Name], pods.Labels)...)
+	}
+	return errs
+}
+
+// service checks one Service. svc is nil if it does not exist.
+func service(rollout string, ref ServiceRef, svc *corev1.Service, podLabels map[string]string) field.ErrorList {
+	if svc == nil {
+		return field.ErrorList{field.Invalid(ref.Field, ref.Name, fmt.Sprintf("service %q not found", ref.Name))}
+	}
+	if by := svc.Annotations[v1alpha1.ManagedByRolloutsKey]; ref.Managed && by != "" && by != rollout {
+		return field.ErrorList{field.Invalid(ref.Field, ref.Name, fmt.Sprintf("Service %q is managed by another Rollout", ref.Name))}
+	}
+	for _, key := range sortedKeys(svc.Spec.Selector) {
+		if key == v1alpha1.DefaultRolloutUniqueLabelKey {
+			continue // ours, set by the controller
+		}
+		if value, has := podLabels[key]; !has || value != svc.Spec.Selector[key] {
+			return field.ErrorList{field.Invalid(ref.Field, ref.Name, fmt.Sprintf("Service %q has unmatch label %q in rollout", ref.Name, key))}
+		}
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -163,15 +163,13 @@ type HeaderRoutingMatch struct {
 	// HeaderName is the name of the header.
 	HeaderName string `json:"headerName"`
 	// HeaderValue is what its value must look like.
-	// +optional
-	HeaderValue *StringMatch `json:"headerValue,omitempty"`
+	HeaderValue *StringMatch `json:"headerValue"`
 }
 
 // SetMirrorRoute copies requests to the canary; the answers are dropped.
 type SetMirrorRoute struct {
 	// Name of the route, one of trafficRouting.managedRoutes.
-	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name"`
 	// Match lists conditions, any of which is enough. Empty removes the route.
 	// +optional
 	Match []RouteMatch `json:"match,omitempty"`
@@ -209,12 +207,9 @@ type StringMatch struct {
 // PluginStep is a step that a step plugin executes.
 type PluginStep struct {
 	// Name of the plugin, as "organisation/repository".
-	// +optional
-	Name string `json:"name,omitempty"`
+	Name string `json:"name"`
 	// Config is handed to the plugin as it is.
 	// +optional
-	// +kubebuilder:pruning:PreserveUnknownFields
-	// +kubebuilder:validation:Schemaless
 	Config *apiextensionsv1.JSON `json:"config,omitempty"`
 }
 

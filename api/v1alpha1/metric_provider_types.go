@@ -45,9 +45,6 @@ type MetricProvider struct {
 	SkyWalking *SkyWalkingMetric `json:"skywalking,omitempty"`
 	// Plugin maps the name of a metric plugin to its configuration.
 	// +optional
-	// +kubebuilder:pruning:PreserveUnknownFields
-	// +kubebuilder:validation:Schemaless
-	// +kubebuilder:validation:Type=object
 	Plugin map[string]apiextensionsv1.JSON `json:"plugin,omitempty"`
 }
 
@@ -168,8 +165,6 @@ type WebMetric struct {
 	Body string `json:"body,omitempty"`
 	// JSONBody is the body of the request as a document.
 	// +optional
-	// +kubebuilder:pruning:PreserveUnknownFields
-	// +kubebuilder:validation:Schemaless
 	JSONBody *apiextensionsv1.JSON `json:"jsonBody,omitempty"`
 	// TimeoutSeconds of the request. 0 means 10.
 	// +optional

@@ -285,8 +285,6 @@ type StepPluginStatus struct {
 	Disabled bool `json:"disabled,omitempty"`
 	// Status is what the plugin wants to be handed at the next call.
 	// +optional
-	// +kubebuilder:pruning:PreserveUnknownFields
-	// +kubebuilder:validation:Schemaless
 	Status *apiextensionsv1.JSON `json:"status,omitempty"`
 }
 

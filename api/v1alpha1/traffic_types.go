@@ -35,9 +35,6 @@ type RolloutTrafficRouting struct {
 	ManagedRoutes []ManagedRoute `json:"managedRoutes,omitempty"`
 	// Plugins maps the name of a router plugin to its configuration.
 	// +optional
-	// +kubebuilder:pruning:PreserveUnknownFields
-	// +kubebuilder:validation:Schemaless
-	// +kubebuilder:validation:Type=object
 	Plugins map[string]apiextensionsv1.JSON `json:"plugins,omitempty"`
 	// MaxTrafficWeight is what counts as all requests. Nil means 100.
 	// +optional

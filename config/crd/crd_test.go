@@ -1,0 +1,288 @@
+package crd_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	crdvalidation "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation"
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/randfill"
+	"sigs.k8s.io/yaml"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/config/crd"
+)
+
+// TestShape pins what a user sees of each kind before any field of it.
+func TestShape(t *testing.T) {
+	type shape struct {
+		Scope, Short string
+		Columns      []string
+		Status       bool
+		Scale        string
+	}
+	want := map[string]shape{
+		"Rollout": {"Namespaced", "ro", []string{
+			"Desired .spec.replicas", "Current .status.replicas", "Up-to-date .status.updatedReplicas",
+			"Available .status.availableReplicas", "Age .metadata.creationTimestamp",
+		}, true, ".spec.replicas .status.HPAReplicas .status.selector"},
+		"AnalysisTemplate":        {"Namespaced", "at", []string{"Age .metadata.creationTimestamp"}, false, ""},
+		"ClusterAnalysisTemplate": {"Cluster", "cat", []string{"Age .metadata.creationTimestamp"}, false, ""},
+		"AnalysisRun":             {"Namespaced", "ar", []string{"Status .status.phase", "Age .metadata.creationTimestamp"}, false, ""},
+		"Experiment":              {"Namespaced", "exp", []string{"Status .status.phase", "Age .metadata.creationTimestamp"}, false, ""},
+	}
+	got := map[string]shape{}
+	for _, def := range all(t) {
+		version := def.Spec.Versions[0]
+		s := shape{Scope: string(def.Spec.Scope), Short: strings.Join(def.Spec.Names.ShortNames, ",")}
+		for _, c := range version.AdditionalPrinterColumns {
+			s.Columns = append(s.Columns, c.Name+" "+c.JSONPath)
+		}
+		if sub := version.Subresources; sub != nil {
+			s.Status = sub.Status != nil
+			if sub.Scale != nil {
+				s.Scale = sub.Scale.SpecReplicasPath + " " + sub.Scale.StatusReplicasPath + " " + *sub.Scale.LabelSelectorPath
+			}
+		}
+		got[def.Spec.Names.Kind] = s
+		if def.Spec.Group != v1alpha1.GroupName || version.Name != "v1alpha1" || !version.Served || !version.Storage {
+			t.Errorf("%s: group %s version %s served %t stored %t", def.Name, def.Spec.Group, version.Name, version.Served, version.Storage)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("kinds (-want +got):\n%s", diff)
+	}
+}
+
+// TestInstallable asks the validation of the API server, and that `kubectl
+// apply` can keep each definition in its annotation, which holds 256 KiB.
+func TestInstallable(t *testing.T) {
+	for _, def := range all(t) {
+		def.Status.StoredVersions = []string{"v1alpha1"}
+		scheme := runtime.NewScheme()
+		if err := apiextensionsv1.AddToScheme(scheme); err != nil {
+			t.Fatal(err)
+		}
+		scheme.Default(def)
+		apiextensionsv1.SetObjectDefaults_CustomResourceDefinition(def)
+		internal := &apiextensions.CustomResourceDefinition{}
+		if err := apiextensionsv1.Convert_v1_CustomResourceDefinition_To_apiextensions_CustomResourceDefinition(def, internal, nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range crdvalidation.ValidateCustomResourceDefinition(t.Context(), internal) {
+			t.Errorf("%s: %v", def.Name, err)
+		}
+		content, err := json.Marshal(def)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if limit := 256 << 10; len(content) > limit/2 {
+			t.Errorf("%s takes %d bytes, more than half of the %d that kubectl apply can keep", def.Name, len(content), limit)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	object := decode(t, `
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: a}
+spec:
+  template:
+    spec:
+      containers:
+      - name: a
+        ports:
+        - containerPort: 8080
+      volumes:
+      - name: v
+        iscsi: {targetPortal: p, iqn: q, lun: 1}
+`)
+	defaulting.Default(object, schemaOf(t, "Rollout").structural)
+	text := encode(t, object)
+	if !strings.Contains(text, `"ports":[{"containerPort":8080,"protocol":"TCP"}]`) {
+		t.Errorf("the protocol of a port has no default: %s", text)
+	}
+	if strings.Contains(text, "iscsiInterface") {
+		t.Errorf("a volume has defaults, which existing clusters do not set: %s", text)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	tests := []struct {
+		name, kind, object string
+		want               string // what is wrong, empty for nothing
+	}{
+		{"template and selector are optional beside workloadRef", "Rollout",
+			`{"spec":{"workloadRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"a"}}}`, ""},
+		{"a rollout may be empty", "Rollout", `{"spec":{}}`, ""},
+		{"spec is required", "Rollout", `{}`, "spec: Required value"},
+		{"blue-green needs an active service", "Rollout", `{"spec":{"strategy":{"blueGreen":{}}}}`,
+			"spec.strategy.blueGreen.activeService: Required value"},
+		{"a pause lasts a number of seconds", "Rollout", `{"spec":{"strategy":{"canary":{"steps":[{"pause":{"duration":10}}]}}}}`, ""},
+		{"a pause lasts a duration", "Rollout", `{"spec":{"strategy":{"canary":{"steps":[{"pause":{"duration":"10m"}}]}}}}`, ""},
+		{"a pause may be endless", "Rollout", `{"spec":{"strategy":{"canary":{"steps":[{"pause":{}}]}}}}`, ""},
+		{"a weight is a number", "Rollout", `{"spec":{"strategy":{"canary":{"steps":[{"setWeight":"20"}]}}}}`,
+			`spec.strategy.canary.steps[0].setWeight: Invalid value: "string"`},
+		{"a plugin is configured freely", "Rollout",
+			`{"spec":{"strategy":{"canary":{"trafficRouting":{"plugins":{"a/b":{"x":[1,{"y":true}]}}},"steps":[{"plugin":{"name":"c/d","config":["z"]}}]}}}}`, ""},
+		{"a variable may be set twice", "Rollout",
+			`{"spec":{"template":{"spec":{"containers":[{"name":"a","env":[{"name":"x"},{"name":"x"}]}]}}}}`, ""},
+		{"the observed generation is a string", "Rollout", `{"spec":{},"status":{"observedGeneration":7}}`,
+			`status.observedGeneration: Invalid value: "integer"`},
+		{"limits may be arguments", "AnalysisTemplate",
+			`{"spec":{"metrics":[{"name":"m","count":"{{args.n}}","failureLimit":-1,"provider":{"plugin":{"a/b":{"x":1}}}}]}}`, ""},
+		{"an interval is a string", "AnalysisTemplate", `{"spec":{"metrics":[{"name":"m","interval":5,"provider":{}}]}}`,
+			`spec.metrics[0].interval: Invalid value: "integer"`},
+		{"a metric needs a provider", "AnalysisRun", `{"spec":{"metrics":[{"name":"m"}]}}`, "spec.metrics[0].provider: Required value"},
+		{"an experiment needs selectors", "Experiment", `{"spec":{"templates":[{"name":"a","template":{}}]}}`,
+			"spec.templates[0].selector: Required value"},
+		{"a misspelt field is unknown", "Rollout", `{"spec":{"strategy":{"canary":{"step":[]}}}}`,
+			"spec.strategy.canary.step: unknown field"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := schemaOf(t, tt.kind).problems(decode(t, tt.object))
+			if tt.want == "" && len(got) > 0 || tt.want != "" && (len(got) != 1 || !strings.HasPrefix(got[0], tt.want)) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestEveryFieldIsKnown fills objects of the Go types at random. Whatever a
+// controller can write, the schema must know, and for a status also accept.
+func TestEveryFieldIsKnown(t *testing.T) {
+	for kind, object := range map[string]any{
+		"Rollout":                 &v1alpha1.Rollout{},
+		"AnalysisTemplate":        &v1alpha1.AnalysisTemplate{},
+		"ClusterAnalysisTemplate": &v1alpha1.ClusterAnalysisTemplate{},
+		"AnalysisRun":             &v1alpha1.AnalysisRun{},
+		"Experiment":              &v1alpha1.Experiment{},
+	} {
+		schema := schemaOf(t, kind)
+		for seed := range int64(10) {
+			filler(seed).Fill(object)
+			content := decode(t, encode(t, object))
+			content["apiVersion"], content["kind"] = v1alpha1.GroupVersion.String(), kind
+			for _, p := range schema.problems(content) {
+				if isPodTemplate(p) || !strings.HasPrefix(p, "status") && !strings.HasSuffix(p, "unknown field") {
+					continue
+				}
+				t.Errorf("seed %d: %s: %s", seed, kind, p)
+			}
+		}
+	}
+}
+
+// isPodTemplate says whether a problem is one of a pod template or Job, which are
+// types of Kubernetes and hold, filled at random, what Kubernetes refuses too.
+func isPodTemplate(problem string) bool {
+	return strings.Contains(problem, ".template.") || strings.Contains(problem, ".provider.job.")
+}
+
+// filler fills objects at random, with every pointer set and every list filled.
+func filler(seed int64) *randfill.Filler {
+	return randfill.NewWithSeed(seed).NilChance(0).NumElements(1, 2).MaxDepth(12).Funcs(
+		func(j *apiextensionsv1.JSON, _ randfill.Continue) { j.Raw = []byte(`{"a":[1,"b"]}`) },
+		func(v *intstr.IntOrString, c randfill.Continue) { *v = intstr.FromInt32(c.Int31()) },
+		func(q *resource.Quantity, _ randfill.Continue) { *q = resource.MustParse("1") },
+		func(v *metav1.Time, c randfill.Continue) { v.Time = time.Unix(c.Int63n(1<<32), 0).UTC() },
+		func(*metav1.FieldsV1, randfill.Continue) {},
+		func(s *corev1.PodSpec, _ randfill.Continue) { s.Containers = []corev1.Container{{Name: "a"}} },
+	)
+}
+
+func all(t *testing.T) []*apiextensionsv1.CustomResourceDefinition {
+	t.Helper()
+	defs, err := crd.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return defs
+}
+
+// schema is the schema of one kind in the two forms that the API server uses.
+type schema struct {
+	structural *structuralschema.Structural
+	validator  validation.SchemaValidator
+}
+
+func schemaOf(t *testing.T, kind string) schema {
+	t.Helper()
+	defs := all(t)
+	i := slices.IndexFunc(defs, func(d *apiextensionsv1.CustomResourceDefinition) bool { return d.Spec.Names.Kind == kind })
+	if i < 0 {
+		t.Fatalf("no definition of %s", kind)
+	}
+	internal := &apiextensions.JSONSchemaProps{}
+	props := defs[i].Spec.Versions[0].Schema.OpenAPIV3Schema
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(props, internal, nil); err != nil {
+		t.Fatal(err)
+	}
+	structural, err := structuralschema.NewStructural(internal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	validator, _, err := validation.NewSchemaValidator(internal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema{structural, validator}
+}
+
+// problems lists the unknown fields of an object and then what is wrong with the
+// known ones, among them lists that repeat a key.
+func (s schema) problems(object map[string]any) []string {
+	var found []string
+	options := structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}
+	for _, path := range pruning.PruneWithOptions(object, s.structural, true, options) {
+		found = append(found, path+": unknown field")
+	}
+	defaulting.Default(object, s.structural)
+	for _, err := range validation.ValidateCustomResource(nil, object, s.validator) {
+		found = append(found, err.Error())
+	}
+	for _, err := range listtype.ValidateListSetsAndMaps(nil, s.structural, object) {
+		found = append(found, err.Error())
+	}
+	return found
+}
+
+func decode(t *testing.T, text string) map[string]any {
+	t.Helper()
+	content, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := map[string]any{}
+	if err := utiljson.Unmarshal(content, &object); err != nil { // whole numbers stay whole
+		t.Fatal(err)
+	}
+	return object
+}
+
+func encode(t *testing.T, object any) string {
+	t.Helper()
+	content, err := json.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}

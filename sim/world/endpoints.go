@@ -1,0 +1,169 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/internal/control"
+)
+
+// endpoints is the EndpointSlice controller: one slice per Service with a
+// selector, however many pods there are. The older Endpoints kind is not kept.
+type endpoints struct {
+	client    client.Client
+	selectors map[types.NamespacedName]selectorOf
+}
+
+// selectorOf is what a Service selected when it was last looked at. A Service
+// that changed is looked at anyway, so this is never too old.
+type selectorOf = labels.Selector
+
+func (e *endpoints) row() control.Controller {
+	return control.Controller{
+		Name: "endpointslice-controller", For: &corev1.Service{}, Reconcile: e.reconcile,
+		Watches: []control.Watch{{Kind: &corev1.Pod{}, Keys: e.selecting}},
+	}
+}
+
+// selecting names the Services that select a pod, sorted.
+func (e *endpoints) selecting(_ context.Context, pod client.Object) (keys []types.NamespacedName) {
+	set := labels.Set(pod.GetLabels())
+	for key, selector := range e.selectors {
+		if key.Namespace == pod.GetNamespace() && selector.Matches(set) {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, compareKeys)
+	return keys
+}
+
+func (e *endpoints) reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
+	svc := &corev1.Service{}
+	if err := e.client.Get(ctx, key, svc); err != nil {
+		if apierrors.IsNotFound(err) {
+			delete(e.selectors, key)
+			return time.Time{}, nil
+		}
+		return time.Time{}, fmt.Errorf("read Service %s: %w", key, err)
+	}
+	if len(svc.Spec.Selector) == 0 || svc.DeletionTimestamp != nil {
+		delete(e.selectors, key)
+		return time.Time{}, nil
+	}
+	selector := labels.SelectorFromSet(svc.Spec.Selector)
+	e.selectors[key] = selector
+	var pods corev1.PodList
+	if err := e.client.List(ctx, &pods, client.InNamespace(key.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		return time.Time{}, fmt.Errorf("list the pods of Service %s: %w", key, err)
+	}
+	return time.Time{}, e.write(ctx, svc, pods.Items)
+}
+
+// write creates or updates the Service's slice.
+func (e *endpoints) write(ctx context.Context, svc *corev1.Service, pods []corev1.Pod) error {
+	var slices discoveryv1.EndpointSliceList
+	err := e.client.List(ctx, &slices, client.InNamespace(svc.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: svc.Name})
+	if err != nil {
+		return fmt.Errorf("list the slices of Service %s/%s: %w", svc.Namespace, svc.Name, err)
+	}
+	ends, ports := endpointsOf(pods), portsOf(svc, pods)
+	if len(slices.Items) == 0 {
+		slice := newSlice(svc)
+		slice.Endpoints, slice.Ports = ends, ports
+		err = e.client.Create(ctx, slice)
+	} else if slice := &slices.Items[0]; !equality.Semantic.DeepEqual(slice.Endpoints, ends) || !equality.Semantic.DeepEqual(slice.Ports, ports) {
+		slice.Endpoints, slice.Ports = ends, ports
+		err = e.client.Update(ctx, slice)
+	}
+	if err != nil {
+		return fmt.Errorf("write the slice of Service %s/%s: %w", svc.Namespace, svc.Name, err)
+	}
+	return nil
+}
+
+func newSlice(svc *corev1.Service) *discoveryv1.EndpointSlice {
+	return &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: svc.Namespace, GenerateName: svc.Name + "-",
+			Labels: map[string]string{
+				discoveryv1.LabelServiceName: svc.Name,
+				discoveryv1.LabelManagedBy:   "endpointslice-controller.k8s.io",
+			},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(svc, corev1.SchemeGroupVersion.WithKind("Service"))},
+		},
+		AddressType: discoveryv1.AddressTypeIPv4,
+	}
+}
+
+// endpointsOf lists the pods that have an address, in the order of their
+// names. Terminating pods are serving but not ready.
+func endpointsOf(pods []corev1.Pod) []discoveryv1.Endpoint {
+	var ends []discoveryv1.Endpoint
+	for i := range pods {
+		pod := &pods[i]
+		if pod.Status.PodIP == "" || pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
+			continue
+		}
+		serving, terminating := podReady(pod), pod.DeletionTimestamp != nil
+		ready := serving && !terminating
+		node := pod.Spec.NodeName
+		ends = append(ends, discoveryv1.Endpoint{
+			Addresses:  []string{pod.Status.PodIP},
+			Conditions: discoveryv1.EndpointConditions{Ready: &ready, Serving: &serving, Terminating: &terminating},
+			NodeName:   &node,
+			TargetRef:  &corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID},
+		})
+	}
+	return ends
+}
+
+// portsOf resolves the Service's ports; named target ports are looked up in
+// the first pod, as all pods of a Service here come from like templates.
+func portsOf(svc *corev1.Service, pods []corev1.Pod) []discoveryv1.EndpointPort {
+	var ports []discoveryv1.EndpointPort
+	for i := range svc.Spec.Ports {
+		p := &svc.Spec.Ports[i]
+		number, ok := targetPort(p, pods)
+		if !ok {
+			continue
+		}
+		name, protocol := p.Name, p.Protocol
+		if protocol == "" {
+			protocol = corev1.ProtocolTCP
+		}
+		ports = append(ports, discoveryv1.EndpointPort{Name: &name, Port: &number, Protocol: &protocol, AppProtocol: p.AppProtocol})
+	}
+	return ports
+}
+
+func targetPort(p *corev1.ServicePort, pods []corev1.Pod) (number int32, ok bool) {
+	if p.TargetPort.Type == intstr.Int {
+		if p.TargetPort.IntVal == 0 {
+			return p.Port, true
+		}
+		return p.TargetPort.IntVal, true
+	}
+	if len(pods) == 0 {
+		return 0, false
+	}
+	for _, c := range pods[0].Spec.Containers {
+		for _, port := range c.Ports {
+			if port.Name == p.TargetPort.StrVal {
+				return port.ContainerPort, true
+			}
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,81 @@
+package world
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// ImageBehaviour says what the containers of an image do. The zero value is a
+// healthy image: it starts and becomes ready in the time of [Timing].
+type ImageBehaviour struct {
+	// PullError makes every pull fail: ErrImagePull, then ImagePullBackOff.
+	PullError bool
+	// CrashLoop makes each container exit a second after it started:
+	// CrashLoopBackOff with growing pauses.
+	CrashLoop bool
+	// NeverReady makes the readiness probe fail; containers run on.
+	NeverReady bool
+	// ReadyAfter replaces Timing.Ready: the time from binding to ready.
+	ReadyAfter time.Duration
+	// FailAt makes each container exit with an error this long after it
+	// started, ready or not.
+	FailAt time.Duration
+}
+
+// life is how long a container runs before it fails; ok is false if it does not.
+func (b ImageBehaviour) life() (d time.Duration, ok bool) {
+	switch {
+	case b.CrashLoop:
+		return time.Second, true
+	case b.FailAt > 0:
+		return b.FailAt, true
+	}
+	return 0, false
+}
+
+type imageRule struct {
+	pattern   string
+	behaviour ImageBehaviour
+}
+
+// imageRules are in the order in which they were set.
+type imageRules struct{ rules []imageRule }
+
+func (r *imageRules) set(pattern string, b ImageBehaviour) {
+	r.rules = slices.DeleteFunc(r.rules, func(x imageRule) bool { return x.pattern == pattern })
+	r.rules = append(r.rules, imageRule{pattern, b})
+}
+
+func (r *imageRules) of(image string) ImageBehaviour {
+	for _, rule := range slices.Backward(r.rules) {
+		if matches(rule.pattern, image) {
+			return rule.behaviour
+		}
+	}
+	return ImageBehaviour{}
+}
+
+// matches reports whether text is pattern with each * replaced by some text.
+//
+//	"*:2.0.0" matches "ghcr.io/ssup2/mock-go-server:2.0.0".
+//	"mock-server" matches only itself.
+func matches(pattern, text string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == text
+	}
+	first, last := parts[0], parts[len(parts)-1]
+	if !strings.HasPrefix(text, first) {
+		return false
+	}
+	text = text[len(first):]
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(text, part)
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(part):]
+	}
+	return strings.HasSuffix(text, last)
+}

@@ -1,0 +1,79 @@
+package check
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// availability: once a Rollout had all its pods available, at least
+// spec.replicas - maxUnavailable stay available, through updates, aborts and
+// undos. For blue/green the pods behind the active Service count.
+//
+// The promise ends when somebody else takes a pod away, and when spec.replicas
+// or a limit is raised; it is renewed when all pods are available again.
+type availability struct {
+	promised map[types.UID]promise
+}
+
+// promise is the spec for which availability was complete.
+type promise struct {
+	replicas, unavailable int32
+	since                 time.Time
+}
+
+// NewAvailability returns the check of the lower bound.
+func NewAvailability() Check { return &availability{promised: map[types.UID]promise{}} }
+
+func (c *availability) Name() string { return "availability" }
+
+func (c *availability) Event(*State, Change) error { return nil }
+
+func (c *availability) Instant(s *State) error {
+	for _, f := range s.Families() {
+		if err := c.rollout(s, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *availability) rollout(s *State, f *Family) error {
+	uid := f.Rollout.UID
+	n, u := f.Replicas(), limits(f.Rollout).Unavailable
+	available := serving(s, f)
+	p, promised := c.promised[uid]
+	if promised && (n-u > p.replicas-p.unavailable || !f.disruptedAt.Before(p.since)) {
+		promised = false
+		delete(c.promised, uid)
+	}
+	if promised && available < n-u {
+		return fmt.Errorf("rollout %s: %d pods available: %s; at least %d promised (%d replicas, at most %d unavailable)",
+			f.Key(), available, f.Sizes(), n-u, n, u)
+	}
+	if available >= n && s.Now.After(f.disruptedAt) {
+		c.promised[uid] = promise{n, u, s.Now}
+	}
+	return nil
+}
+
+// serving counts the available pods that users reach: all of a canary, those
+// behind the active Service of a blue/green Rollout.
+func serving(s *State, f *Family) int32 {
+	bg := f.Rollout.Spec.Strategy.BlueGreen
+	if bg == nil {
+		return f.Available(s.Now)
+	}
+	svc := s.Service(f.Rollout.Namespace, bg.ActiveService)
+	if svc == nil {
+		return 0
+	}
+	set := f.ByHash(svc.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey])
+	if set == nil {
+		return 0
+	}
+	return set.Available(s.Now)
+}

@@ -1,0 +1,158 @@
+package check
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/sim/kernel"
+	"github.com/aviary-rollouts/aviary/sim/store"
+)
+
+// Change is one write of a Rollout, ReplicaSet, Pod or Service.
+type Change struct {
+	// Object is the object after the write, or its last state if Deleted.
+	Object client.Object
+	// Old is the object before; nil for a creation.
+	Old client.Object
+	// Deleted is true for the write that removed the object.
+	Deleted bool
+	// ByUser is true if a person did it.
+	ByUser bool
+	// Family is the Rollout that it concerns; nil if none.
+	Family *Family
+}
+
+// Check is one invariant. It may remember what it saw; a value belongs to one
+// run.
+type Check interface {
+	// Name is one word.
+	Name() string
+	// Event looks at a change, which s contains already.
+	Event(s *State, c Change) error
+	// Instant looks at the state when nothing more is due at this time.
+	Instant(s *State) error
+}
+
+// All returns a new value of every check.
+func All() []Check {
+	return []Check{NewSurge(), NewAvailability(), NewStable(), NewPause(), NewOwnership()}
+}
+
+// Monitor shows a run to its checks.
+type Monitor struct {
+	kernel     *kernel.Kernel
+	state      State
+	checks     []Check
+	controller string                  // name of the client of the controllers under test
+	lag        func() time.Duration    // of their view
+	userWrites map[store.Revision]bool // revisions that a person wrote
+}
+
+// NewMonitor subscribes to the store and to the instants of the kernel.
+// Controller is the name under which the controllers under test write, lag says
+// how far behind their view may be.
+func NewMonitor(k *kernel.Kernel, st *store.Store, controller string, lag func() time.Duration, checks ...Check) *Monitor {
+	m := &Monitor{
+		kernel: k, checks: checks, controller: controller, lag: lag, userWrites: map[store.Revision]bool{},
+		state: State{
+			rollouts: map[types.UID]*Family{}, sets: map[types.UID]*Set{},
+			pods: map[types.UID]map[types.UID]*corev1.Pod{}, services: map[types.NamespacedName]*corev1.Service{},
+		},
+	}
+	for _, gvk := range []schema.GroupVersionKind{
+		v1alpha1.GroupVersion.WithKind(v1alpha1.KindRollout),
+		appsv1.SchemeGroupVersion.WithKind("ReplicaSet"),
+		corev1.SchemeGroupVersion.WithKind("Pod"),
+		corev1.SchemeGroupVersion.WithKind("Service"),
+	} {
+		st.Subscribe(gvk, m.receive)
+	}
+	st.AddHooks(store.Hooks{Before: m.beforeCall})
+	k.OnInstant(m.instant)
+	return m
+}
+
+// State returns what the checks see. It is that of the last change delivered.
+func (m *Monitor) State() *State { return &m.state }
+
+// UserWrote tells the monitor that a person made the write of this revision.
+func (m *Monitor) UserWrote(r store.Revision) { m.userWrites[r] = true }
+
+func (m *Monitor) receive(e store.Event) {
+	m.state.Now, m.state.Lag = m.kernel.Now(), m.lag()
+	c := Change{Object: e.Object, Old: e.Old, Deleted: e.Type == watch.Deleted, ByUser: m.userWrites[e.Revision]}
+	delete(m.userWrites, e.Revision)
+	c.Family = m.state.take(c)
+	for _, check := range m.checks {
+		if err := check.Event(&m.state, c); err != nil {
+			m.kernel.Fail(fmt.Errorf("%s: %w", check.Name(), err))
+			return
+		}
+	}
+}
+
+func (m *Monitor) instant() error {
+	m.state.Now, m.state.Lag = m.kernel.Now(), m.lag()
+	clear(m.userWrites) // all their events have been delivered
+	for _, check := range m.checks {
+		if err := check.Instant(&m.state); err != nil {
+			return fmt.Errorf("%s: %w", check.Name(), err)
+		}
+	}
+	return nil
+}
+
+// beforeCall notes when somebody other than the controllers takes a pod or a
+// ReplicaSet away.
+func (m *Monitor) beforeCall(op store.Op) error {
+	if op.Verb != "delete" && op.Subresource != "eviction" {
+		return nil
+	}
+	if op.Client == m.controller || op.Client == "replicaset-controller" {
+		return nil
+	}
+	for _, f := range m.state.order {
+		for _, set := range f.Sets {
+			if takesAway(op, set) {
+				f.disruptedAt = m.kernel.Now()
+			}
+		}
+	}
+	return nil
+}
+
+// takesAway reports whether a deletion removes the ReplicaSet or a pod of it
+// that was not on its way out.
+func takesAway(op store.Op, set *Set) bool {
+	if op.Key.Namespace != set.ReplicaSet.Namespace {
+		return false
+	}
+	if op.Kind.Kind == "ReplicaSet" {
+		return op.Key.Name == set.ReplicaSet.Name
+	}
+	for _, pod := range set.Pods {
+		if op.Kind.Kind == "Pod" && pod.Name == op.Key.Name {
+			return active(pod)
+		}
+	}
+	return false
+}
+
+// observedGeneration reads status.observedGeneration, which is a string; what
+// is no number counts as nothing observed.
+func observedGeneration(ro *v1alpha1.Rollout) int64 {
+	n, err := strconv.ParseInt(ro.Status.ObservedGeneration, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

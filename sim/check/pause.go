@@ -1,0 +1,162 @@
+package check
+
+import (
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// pause: while a Rollout is paused, by spec.paused or by a pause step, nothing
+// moves towards the new revision unless a person did something: the step index
+// stays, a timed pause lasts its time, and the canary gets no more pods.
+type pause struct {
+	since map[types.UID]standing
+}
+
+// standing is a pause that is in force, and what was true when it began.
+type standing struct {
+	at       time.Time
+	hash     string
+	replicas int32 // spec.replicas
+	canary   int32 // what the new ReplicaSet asked for
+}
+
+// NewPause returns the check of pauses.
+func NewPause() Check { return &pause{since: map[types.UID]standing{}} }
+
+func (c *pause) Name() string { return "pause" }
+
+func (c *pause) Event(s *State, change Change) error {
+	switch obj := change.Object.(type) {
+	case *v1alpha1.Rollout:
+		if before, ok := change.Old.(*v1alpha1.Rollout); ok && !change.Deleted && !change.ByUser {
+			return c.status(s, before, obj)
+		}
+	case *appsv1.ReplicaSet:
+		if f := change.Family; f != nil && !change.Deleted {
+			return c.size(s, f, obj)
+		}
+	}
+	return nil
+}
+
+// status compares what the controller reported with what it reports now.
+func (c *pause) status(s *State, before, after *v1alpha1.Rollout) error {
+	from, to, ok := stepForward(before, after)
+	if !ok {
+		return nil
+	}
+	name := after.Namespace + "/" + after.Name
+	if before.Spec.Paused {
+		return fmt.Errorf("rollout %s: step %d became %d while spec.paused was set", name, from, to)
+	}
+	step := before.Spec.Strategy.Canary.Steps[from]
+	if step.Pause == nil {
+		return nil
+	}
+	begin := pausedSince(before)
+	switch {
+	case begin.IsZero() && before.Status.ControllerPause:
+		return nil // a person cleared the condition
+	case begin.IsZero():
+		return fmt.Errorf("rollout %s: pause step %d was passed without a pause", name, from)
+	case step.Pause.Duration == nil:
+		return fmt.Errorf("rollout %s: step %d became %d although step %d pauses until promoted", name, from, to, from)
+	}
+	if end := begin.Add(pauseLength(step.Pause)); s.Now.Before(end) {
+		return fmt.Errorf("rollout %s: step %d became %d %s before its pause ends", name, from, to, end.Sub(s.Now))
+	}
+	return nil
+}
+
+// stepForward reports whether the step index of one and the same update rose
+// in the ordinary way: not by an abort, a full promotion, or a return to the
+// stable revision, all of which set it to the end.
+func stepForward(before, after *v1alpha1.Rollout) (from, to int32, ok bool) {
+	canary := before.Spec.Strategy.Canary
+	old, now := before.Status.CurrentStepIndex, after.Status.CurrentStepIndex
+	if canary == nil || old == nil || now == nil || *now <= *old || int(*old) >= len(canary.Steps) || *old < 0 {
+		return 0, 0, false
+	}
+	same := before.Status.CurrentPodHash == after.Status.CurrentPodHash && before.Status.CurrentStepHash == after.Status.CurrentStepHash
+	special := before.Status.Abort || before.Status.PromoteFull || after.Status.PromoteFull ||
+		after.Status.CurrentPodHash == before.Status.StableRS || before.Status.StableRS == ""
+	return *old, *now, same && !special
+}
+
+// pausedSince is the start of the pause of a canary step; zero if there is none.
+func pausedSince(ro *v1alpha1.Rollout) time.Time {
+	for _, p := range ro.Status.PauseConditions {
+		if p.Reason == v1alpha1.PauseReasonCanaryPauseStep {
+			return p.StartTime.Time
+		}
+	}
+	return time.Time{}
+}
+
+func pauseLength(p *v1alpha1.RolloutPause) time.Duration {
+	if p.Duration.Type == 0 {
+		return time.Duration(p.Duration.IntVal) * time.Second
+	}
+	if d, err := time.ParseDuration(p.Duration.StrVal); err == nil {
+		return d
+	}
+	var seconds int32
+	if _, err := fmt.Sscanf(p.Duration.StrVal, "%d", &seconds); err != nil {
+		return 0 // an invalid spec promises nothing
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// size holds the new ReplicaSet against its size when the pause began.
+func (c *pause) size(s *State, f *Family, rs *appsv1.ReplicaSet) error {
+	st, ok := c.since[f.Rollout.UID]
+	if !ok || rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] != st.hash || s.Now.Sub(st.at) <= s.Lag {
+		return nil
+	}
+	if f.Replicas() != st.replicas || !indefinitelyPaused(f.Rollout) || f.Rollout.Status.CurrentPodHash != st.hash {
+		return nil
+	}
+	if n := wanted(rs.Spec.Replicas); n > st.canary {
+		return fmt.Errorf("rollout %s: canary %s grew from %d to %d pods while paused", f.Key(), rs.Name, st.canary, n)
+	}
+	return nil
+}
+
+// Instant notes which Rollouts are paused now.
+func (c *pause) Instant(s *State) error {
+	for _, f := range s.Families() {
+		uid, ro := f.Rollout.UID, f.Rollout
+		set := f.ByHash(ro.Status.CurrentPodHash)
+		if !indefinitelyPaused(ro) || set == nil || ro.Status.CurrentPodHash == ro.Status.StableRS || observedGeneration(ro) != ro.Generation {
+			delete(c.since, uid)
+			continue
+		}
+		st, ok := c.since[uid]
+		if !ok || st.hash != set.Hash() || st.replicas != f.Replicas() {
+			c.since[uid] = standing{s.Now, set.Hash(), f.Replicas(), set.Wanted()}
+		}
+	}
+	return nil
+}
+
+// indefinitelyPaused reports whether a canary waits for a person.
+func indefinitelyPaused(ro *v1alpha1.Rollout) bool {
+	canary := ro.Spec.Strategy.Canary
+	if canary == nil || ro.Status.Abort || ro.Status.PromoteFull {
+		return false
+	}
+	if ro.Spec.Paused {
+		return true
+	}
+	i := ro.Status.CurrentStepIndex
+	if i == nil || *i < 0 || int(*i) >= len(canary.Steps) || pausedSince(ro).IsZero() {
+		return false
+	}
+	p := canary.Steps[*i].Pause
+	return p != nil && p.Duration == nil
+}

@@ -1,0 +1,306 @@
+package check
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/replicas"
+)
+
+// State is the cluster after one write. Its objects belong to the store: they
+// must not be modified.
+type State struct {
+	// Now is the virtual time.
+	Now time.Time
+	// Lag is how far the controllers' view may be behind.
+	Lag time.Duration
+
+	rollouts map[types.UID]*Family
+	order    []*Family // sorted by namespace and name
+	sets     map[types.UID]*Set
+	pods     map[types.UID]map[types.UID]*corev1.Pod // by the uid of the owner
+	services map[types.NamespacedName]*corev1.Service
+}
+
+// Family is a Rollout with its ReplicaSets.
+type Family struct {
+	// Rollout is the object as last written.
+	Rollout *v1alpha1.Rollout
+	// Sets are its ReplicaSets, sorted by name.
+	Sets []*Set
+
+	past        []pastSpec // older generations, oldest first
+	disruptedAt time.Time  // when the world or a user last took a pod away
+}
+
+// pastSpec is a spec that was replaced.
+type pastSpec struct {
+	rollout    *v1alpha1.Rollout
+	replacedAt time.Time
+}
+
+// Set is a ReplicaSet with its pods.
+type Set struct {
+	// ReplicaSet is the object as last written.
+	ReplicaSet *appsv1.ReplicaSet
+	// Pods are those that it owns, terminating ones included.
+	Pods map[types.UID]*corev1.Pod
+}
+
+// Families lists the Rollouts, sorted by namespace and name.
+func (s *State) Families() []*Family { return s.order }
+
+// Service returns a Service; nil if there is none.
+func (s *State) Service(namespace, name string) *corev1.Service {
+	return s.services[types.NamespacedName{Namespace: namespace, Name: name}]
+}
+
+// Key is the Rollout's namespace and name: "default/web".
+func (f *Family) Key() string { return f.Rollout.Namespace + "/" + f.Rollout.Name }
+
+// ByHash returns the ReplicaSet of a pod template hash; nil if there is none.
+func (f *Family) ByHash(hash string) *Set {
+	for _, set := range f.Sets {
+		if hash != "" && set.Hash() == hash {
+			return set
+		}
+	}
+	return nil
+}
+
+// Hash is the pod template hash of a ReplicaSet.
+func (s *Set) Hash() string { return s.ReplicaSet.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] }
+
+// Wanted is spec.replicas.
+func (s *Set) Wanted() int32 { return wanted(s.ReplicaSet.Spec.Replicas) }
+
+// Active counts the pods that are neither ended nor terminating.
+func (s *Set) Active() (n int32) {
+	for _, pod := range s.Pods {
+		if active(pod) {
+			n++
+		}
+	}
+	return n
+}
+
+// Available counts the active pods that have been ready for minReadySeconds.
+func (s *Set) Available(now time.Time) (n int32) {
+	delay := time.Duration(s.ReplicaSet.Spec.MinReadySeconds) * time.Second
+	for _, pod := range s.Pods {
+		if since, ok := readySince(pod); ok && active(pod) && !now.Before(since.Add(delay)) {
+			n++
+		}
+	}
+	return n
+}
+
+// Wanted is the sum of spec.replicas of the ReplicaSets.
+func (f *Family) Wanted() int32 { return f.sum((*Set).Wanted) }
+
+// Active counts the pods of all ReplicaSets that are not on their way out.
+func (f *Family) Active() int32 { return f.sum((*Set).Active) }
+
+// Available counts the available pods of all ReplicaSets.
+func (f *Family) Available(now time.Time) int32 {
+	return f.sum(func(s *Set) int32 { return s.Available(now) })
+}
+
+func (f *Family) sum(count func(*Set) int32) (n int32) {
+	for _, set := range f.Sets {
+		n += count(set)
+	}
+	return n
+}
+
+// Replicas is the Rollout's spec.replicas.
+func (f *Family) Replicas() int32 { return wanted(f.Rollout.Spec.Replicas) }
+
+// InForce lists the specs that the controller may be acting on: the present
+// one, and those that were replaced since the one it last reported or within
+// the lag of its view.
+func (f *Family) InForce(now time.Time, lag time.Duration) []*v1alpha1.Rollout {
+	list := []*v1alpha1.Rollout{f.Rollout}
+	observed := observedGeneration(f.Rollout)
+	for _, p := range f.past {
+		if p.rollout.Generation >= observed || (lag > 0 && now.Sub(p.replacedAt) <= lag) {
+			list = append(list, p.rollout)
+		}
+	}
+	return list
+}
+
+// Disrupted reports whether the world or a user took a pod away so recently
+// that the controller cannot know yet.
+func (f *Family) Disrupted(now time.Time, lag time.Duration) bool {
+	return !f.disruptedAt.IsZero() && now.Sub(f.disruptedAt) <= lag
+}
+
+// limits resolves the surge and unavailability of a spec. Blue/green has no
+// surge, and its maxUnavailable counts for restarts alone.
+func limits(ro *v1alpha1.Rollout) replicas.Limits {
+	n := wanted(ro.Spec.Replicas)
+	var l replicas.Limits
+	var err error
+	switch {
+	case ro.Spec.Strategy.Canary != nil:
+		l, err = replicas.ResolveLimits(n, ro.Spec.Strategy.Canary.MaxSurge, ro.Spec.Strategy.Canary.MaxUnavailable)
+	case ro.Spec.Strategy.BlueGreen != nil:
+		l, err = replicas.ResolveLimits(n, nil, ro.Spec.Strategy.BlueGreen.MaxUnavailable)
+	}
+	if err != nil {
+		return replicas.Limits{Surge: n, Unavailable: n} // an invalid spec bounds nothing
+	}
+	return l
+}
+
+// basicCanary reports whether pods alone make the weights.
+func basicCanary(ro *v1alpha1.Rollout) bool {
+	return ro.Spec.Strategy.Canary != nil && ro.Spec.Strategy.Canary.TrafficRouting == nil
+}
+
+func wanted(n *int32) int32 {
+	if n == nil {
+		return 1
+	}
+	return *n
+}
+
+func active(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp == nil && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
+}
+
+func readySince(pod *corev1.Pod) (time.Time, bool) {
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
+			return c.LastTransitionTime.Time, c.Status == corev1.ConditionTrue
+		}
+	}
+	return time.Time{}, false
+}
+
+// take brings one change into the state and returns the Rollout that it
+// concerns; nil if it concerns none.
+func (s *State) take(c Change) *Family {
+	switch obj := c.Object.(type) {
+	case *v1alpha1.Rollout:
+		return s.takeRollout(obj, c.Deleted)
+	case *appsv1.ReplicaSet:
+		return s.takeSet(obj, c.Deleted)
+	case *corev1.Pod:
+		return s.takePod(obj, c)
+	case *corev1.Service:
+		key := client.ObjectKeyFromObject(obj)
+		s.services[key] = obj
+		if c.Deleted {
+			delete(s.services, key)
+		}
+	}
+	return nil
+}
+
+func (s *State) takeRollout(ro *v1alpha1.Rollout, deleted bool) *Family {
+	f := s.rollouts[ro.UID]
+	if f == nil {
+		f = &Family{}
+		s.rollouts[ro.UID] = f
+		s.order = append(s.order, f)
+	} else if f.Rollout.Generation != ro.Generation {
+		f.past = append(f.past, pastSpec{f.Rollout, s.Now})
+	}
+	f.Rollout = ro
+	if deleted {
+		delete(s.rollouts, ro.UID)
+		s.order = slices.DeleteFunc(s.order, func(x *Family) bool { return x == f })
+	}
+	slices.SortFunc(s.order, func(a, b *Family) int {
+		return cmp.Or(cmp.Compare(a.Rollout.Namespace, b.Rollout.Namespace), cmp.Compare(a.Rollout.Name, b.Rollout.Name))
+	})
+	f.forgetOldSpecs(s.Now, s.Lag)
+	return f
+}
+
+func (f *Family) forgetOldSpecs(now time.Time, lag time.Duration) {
+	keep := f.InForce(now, lag)
+	f.past = slices.DeleteFunc(f.past, func(p pastSpec) bool { return !slices.Contains(keep, p.rollout) })
+}
+
+func (s *State) takeSet(rs *appsv1.ReplicaSet, deleted bool) *Family {
+	set := s.sets[rs.UID]
+	if set == nil {
+		set = &Set{Pods: s.podsOf(rs.UID)}
+		s.sets[rs.UID] = set
+	}
+	set.ReplicaSet = rs
+	f := s.familyOf(rs)
+	if f == nil {
+		return nil
+	}
+	f.Sets = slices.DeleteFunc(f.Sets, func(x *Set) bool { return x == set })
+	if deleted {
+		delete(s.sets, rs.UID)
+		return f
+	}
+	f.Sets = append(f.Sets, set)
+	slices.SortFunc(f.Sets, func(a, b *Set) int { return cmp.Compare(a.ReplicaSet.Name, b.ReplicaSet.Name) })
+	return f
+}
+
+func (s *State) podsOf(owner types.UID) map[types.UID]*corev1.Pod {
+	pods := s.pods[owner]
+	if pods == nil {
+		pods = map[types.UID]*corev1.Pod{}
+		s.pods[owner] = pods
+	}
+	return pods
+}
+
+func (s *State) takePod(pod *corev1.Pod, c Change) *Family {
+	ref := metav1.GetControllerOfNoCopy(pod)
+	if ref == nil {
+		return nil
+	}
+	pods := s.podsOf(ref.UID)
+	pods[pod.UID] = pod
+	if c.Deleted {
+		delete(pods, pod.UID)
+	}
+	set := s.sets[ref.UID]
+	if set == nil {
+		return nil
+	}
+	f := s.familyOf(set.ReplicaSet)
+	if f != nil && becameUnready(c) {
+		f.disruptedAt = s.Now
+	}
+	return f
+}
+
+// becameUnready reports whether a pod failed: it was ready, and now it is not,
+// although nobody deletes it.
+func becameUnready(c Change) bool {
+	before, ok := c.Old.(*corev1.Pod)
+	if !ok || c.Deleted {
+		return false
+	}
+	pod := c.Object.(*corev1.Pod)
+	_, was := readySince(before)
+	_, is := readySince(pod)
+	return was && !is && pod.DeletionTimestamp == nil
+}
+
+// familyOf returns the Rollout that controls a ReplicaSet; nil if none does.
+func (s *State) familyOf(rs *appsv1.ReplicaSet) *Family {
+	if ref := metav1.GetControllerOfNoCopy(rs); ref != nil {
+		return s.rollouts[ref.UID]
+	}
+	return nil
+}

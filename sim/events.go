@@ -1,0 +1,118 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/aviary-rollouts/aviary/internal/control"
+)
+
+// recorder writes events as core/v1 Events, as `kubectl get events` shows
+// them: an event that repeats is one object with a count. Each is a line of
+// the trace as well. Writing an event is best effort, as in a cluster.
+type recorder struct {
+	sim    *Sim
+	client client.Client
+	names  map[eventKey]string
+}
+
+// eventKey is what makes two events the same.
+type eventKey struct {
+	object                types.UID
+	kind, reason, message string
+}
+
+func newRecorder(s *Sim) *recorder {
+	return &recorder{sim: s, client: s.store.Client("events"), names: map[eventKey]string{}}
+}
+
+// sink records the events of one incarnation of the controllers. A dead one
+// says nothing more.
+type sink struct {
+	*recorder
+	mount *mount
+}
+
+var _ control.EventSink = sink{}
+
+// Event records one event.
+func (k sink) Event(obj runtime.Object, eventType, reason, message string) {
+	if !k.mount.stopped {
+		k.record(obj, eventType, reason, message)
+	}
+}
+
+func (r *recorder) record(obj runtime.Object, eventType, reason, message string) {
+	accessor, err := meta.Accessor(obj)
+	if err != nil {
+		r.sim.kernel.Fail(fmt.Errorf("record event %s: %w", reason, err))
+		return
+	}
+	trace := r.sim.kernel.Trace()
+	trace.AddWords("event", eventType, reason, accessor.GetNamespace()+"/"+accessor.GetName()+":", message)
+	on := trace.Enabled()
+	trace.SetEnabled(false) // the line above says it all
+	err = r.write(obj, accessor, eventKey{accessor.GetUID(), eventType, reason, message})
+	trace.SetEnabled(on)
+	if err != nil {
+		trace.AddWords("event", reason, "not recorded:", err.Error())
+	}
+}
+
+// write counts an event that was recorded before, or creates it.
+func (r *recorder) write(obj runtime.Object, accessor metav1.Object, key eventKey) error {
+	if r.repeat(accessor.GetNamespace(), r.names[key]) {
+		return nil
+	}
+	event, err := r.newEvent(obj, accessor, key)
+	if err != nil {
+		return err
+	}
+	if err := r.client.Create(context.Background(), event); err != nil {
+		return err
+	}
+	r.names[key] = event.Name
+	return nil
+}
+
+// repeat counts an event that was recorded before; it reports whether it could.
+func (r *recorder) repeat(namespace, name string) bool {
+	event := &corev1.Event{}
+	if name == "" || r.client.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, event) != nil {
+		return false
+	}
+	event.Count++
+	event.LastTimestamp = metav1.NewTime(r.sim.Now())
+	return r.client.Update(context.Background(), event) == nil
+}
+
+// newEvent names an event as client-go does: the object's name and a number
+// that is different each time.
+func (r *recorder) newEvent(obj runtime.Object, of metav1.Object, key eventKey) (*corev1.Event, error) {
+	gvk, err := apiutil.GVKForObject(obj, r.sim.opts.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	now := metav1.NewTime(r.sim.Now())
+	return &corev1.Event{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: of.GetNamespace(),
+			Name:      fmt.Sprintf("%s.%x", of.GetName(), now.UnixNano()+int64(len(r.names))),
+		},
+		InvolvedObject: corev1.ObjectReference{
+			APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: of.GetNamespace(), Name: of.GetName(),
+			UID: of.GetUID(), ResourceVersion: of.GetResourceVersion(),
+		},
+		Type: key.kind, Reason: key.reason, Message: key.message,
+		Source: corev1.EventSource{Component: ControllerName}, ReportingController: ControllerName,
+		FirstTimestamp: now, LastTimestamp: now, Count: 1,
+	}, nil
+}

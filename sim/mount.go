@@ -1,0 +1,212 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/aviary-rollouts/aviary/internal/control"
+	"github.com/aviary-rollouts/aviary/sim/kernel"
+	"github.com/aviary-rollouts/aviary/sim/store"
+)
+
+// The default rate limiter of controller-runtime: 5 ms, doubled per failure of
+// the same object up to 1000 s.
+const (
+	firstRetry = 5 * time.Millisecond
+	lastRetry  = 1000 * time.Second
+)
+
+// mount runs controllers on the kernel as a manager runs them in a cluster:
+// watches put keys into a queue per controller, in which each key is at most
+// once, and each key taken out is one reconcile, one event of the kernel.
+//
+// It is stricter than a real queue in one respect: only the answer of the last
+// reconcile of an object counts. A timer from an earlier answer does not wake
+// it, so a reconciler that forgets to ask is found out.
+type mount struct {
+	sim     *Sim
+	feed    feed
+	runners []*runner
+	cancels []func()
+	stopped bool
+}
+
+// newMount mounts controllers whose watches come through feed.
+func newMount(s *Sim, controllers []control.Controller, f feed) *mount {
+	m := &mount{sim: s, feed: f}
+	m.add(controllers)
+	return m
+}
+
+// add mounts more controllers. Each sees the objects that exist as new.
+func (m *mount) add(controllers []control.Controller) {
+	for _, c := range controllers {
+		r := &runner{Controller: c, mount: m, kernel: m.sim.kernel, kind: m.kindOf(c.For),
+			queued: map[types.NamespacedName]bool{}, failures: map[types.NamespacedName]int{}, timers: map[types.NamespacedName]func(){}}
+		m.runners = append(m.runners, r)
+		m.subscribe(c.For, r.ownEvent)
+		for _, w := range c.Watches {
+			m.subscribe(w.Kind, r.watchEvent(m.kindOf(w.Kind).Kind, w))
+		}
+	}
+}
+
+// kindOf panics for a kind that is not in the scheme: that is a wrong table of
+// controllers, not something a run can do.
+func (m *mount) kindOf(obj client.Object) schema.GroupVersionKind {
+	gvk, err := apiutil.GVKForObject(obj, m.sim.opts.Scheme)
+	if err != nil {
+		panic(fmt.Sprintf("mount a controller of %T: %v", obj, err))
+	}
+	return gvk
+}
+
+func (m *mount) subscribe(kind client.Object, fn func(store.Event)) {
+	cancel := m.sim.store.Subscribe(m.kindOf(kind), func(e store.Event) {
+		m.feed.deliver(e.Revision, func() {
+			if !m.stopped {
+				fn(e)
+			}
+		})
+	})
+	m.cancels = append(m.cancels, cancel)
+}
+
+// stop ends everything that was queued or timed.
+func (m *mount) stop() {
+	m.stopped = true
+	for _, cancel := range m.cancels {
+		cancel()
+	}
+	for _, r := range m.runners {
+		for _, cancel := range r.timers {
+			cancel()
+		}
+	}
+}
+
+// resync queues every object of every controller.
+func (m *mount) resync(why string) {
+	for _, r := range m.runners {
+		m.sim.store.Range(r.kind, "", func(obj client.Object) bool {
+			r.enqueue(client.ObjectKeyFromObject(obj), why)
+			return true
+		})
+	}
+}
+
+// requeue queues objects of one controller by its name.
+func (m *mount) requeue(controller string, keys ...types.NamespacedName) {
+	for _, r := range m.runners {
+		if r.Name != controller {
+			continue
+		}
+		for _, key := range keys {
+			r.enqueue(key, "the world changed")
+		}
+	}
+}
+
+// runner is the queue of one controller.
+type runner struct {
+	control.Controller
+	mount    *mount
+	kernel   *kernel.Kernel
+	kind     schema.GroupVersionKind
+	queued   map[types.NamespacedName]bool
+	failures map[types.NamespacedName]int
+	timers   map[types.NamespacedName]func()
+}
+
+func (r *runner) ownEvent(e store.Event) {
+	r.enqueue(client.ObjectKeyFromObject(e.Object), "it changed")
+}
+
+// watchEvent maps a change to keys, as it is and as it was, like
+// controller-runtime does.
+func (r *runner) watchEvent(kind string, w control.Watch) func(store.Event) {
+	return func(e store.Event) {
+		why := kind + " " + e.Object.GetName() + " changed"
+		for _, key := range w.Keys(context.Background(), e.Object) {
+			r.enqueue(key, why)
+		}
+		if e.Old == nil {
+			return
+		}
+		for _, key := range w.Keys(context.Background(), e.Old) {
+			r.enqueue(key, why)
+		}
+	}
+}
+
+// enqueue asks for one reconcile of an object at this instant; more of them
+// before it runs are one.
+func (r *runner) enqueue(key types.NamespacedName, why string) {
+	if r.mount.stopped || r.queued[key] {
+		return
+	}
+	r.queued[key] = true
+	r.kernel.Because(r.Name + " " + key.String() + ": " + why)
+	r.kernel.Post(kernel.ClassReconcile, r.Name, func() { r.run(key) })
+}
+
+// run is one reconcile.
+func (r *runner) run(key types.NamespacedName) {
+	delete(r.queued, key)
+	if r.mount.stopped {
+		return
+	}
+	r.kernel.Count(r.Name, key.String())
+	wake, err := r.reconcile(key)
+	if r.mount.stopped {
+		return // it died on the way
+	}
+	if cancel := r.timers[key]; cancel != nil {
+		cancel()
+		delete(r.timers, key)
+	}
+	switch {
+	case err != nil:
+		r.retry(key, err)
+	case !wake.IsZero():
+		delete(r.failures, key)
+		r.timer(key, wake, "it asked to be woken")
+	default:
+		delete(r.failures, key)
+	}
+}
+
+// reconcile turns a panic into a failure of the run.
+func (r *runner) reconcile(key types.NamespacedName) (wake time.Time, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.kernel.Fail(fmt.Errorf("%s panicked on %s: %v\n%s", r.Name, key, p, debug.Stack()))
+		}
+	}()
+	return r.Reconcile(context.Background(), key)
+}
+
+// retry asks for another look after a back-off that grows with each failure.
+func (r *runner) retry(key types.NamespacedName, err error) {
+	delay := firstRetry
+	for range r.failures[key] {
+		delay = min(2*delay, lastRetry)
+	}
+	r.failures[key]++
+	r.kernel.Trace().AddWords(r.Name, "error", key.String()+":", err.Error())
+	r.timer(key, r.kernel.Now().Add(delay), "retry after: "+err.Error())
+}
+
+func (r *runner) timer(key types.NamespacedName, at time.Time, why string) {
+	r.timers[key] = r.kernel.At(at, kernel.ClassWorld, r.Name, func() {
+		delete(r.timers, key)
+		r.enqueue(key, why)
+	})
+}

@@ -31,6 +31,7 @@ func decode(t *table, in client.Object, strict bool) (client.Object, error) {
 
 // decodeContent is decode for JSON content that the store owns.
 func decodeContent(t *table, content map[string]any, strict bool) (client.Object, error) {
+	convertAutoscaler(t, content)
 	if t.layout.goType == nil {
 		u := &unstructured.Unstructured{Object: content}
 		u.SetGroupVersionKind(t.gvk)
@@ -199,4 +200,26 @@ func (a *actor) setKind(obj client.Object, gvk schema.GroupVersionKind) {
 		gvk = schema.GroupVersionKind{}
 	}
 	obj.GetObjectKind().SetGroupVersionKind(gvk)
+}
+
+// convertAutoscaler turns the one field of an autoscaling/v1 autoscaler that
+// v2 spells differently into its metric. It is the only conversion that the
+// store makes, because manifests of that version are still common.
+func convertAutoscaler(t *table, content map[string]any) {
+	if t.gvk.Group != "autoscaling" || t.gvk.Kind != "HorizontalPodAutoscaler" || t.gvk.Version == "v1" {
+		return
+	}
+	spec, _ := content["spec"].(map[string]any)
+	percent, ok := spec["targetCPUUtilizationPercentage"]
+	if !ok {
+		return
+	}
+	delete(spec, "targetCPUUtilizationPercentage")
+	spec["metrics"] = []any{map[string]any{
+		"type": "Resource",
+		"resource": map[string]any{
+			"name":   "cpu",
+			"target": map[string]any{"type": "Utilization", "averageUtilization": percent},
+		},
+	}}
 }

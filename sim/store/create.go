@@ -55,7 +55,7 @@ func (a *actor) Create(ctx context.Context, obj client.Object, opts ...client.Cr
 
 func (s *Store) create(req request, in client.Object) (client.Object, error) {
 	t := req.table
-	obj, err := s.decodeWrite(req, in)
+	obj, err := s.decodeWrite(req, nil, in)
 	if err != nil {
 		return nil, err
 	}

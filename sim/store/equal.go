@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"maps"
 	"reflect"
 	"slices"
@@ -120,10 +121,11 @@ func equalStructs(a, b reflect.Value) bool {
 		return x.Cmp(y) == 0
 	}
 	for i := range a.NumField() {
-		if !a.Type().Field(i).IsExported() {
+		field := a.Field(i)
+		if !field.CanInterface() { // an unexported field: not an API type
 			return reflect.DeepEqual(a.Interface(), b.Interface())
 		}
-		if !equalValues(a.Field(i), b.Field(i)) {
+		if !equalValues(field, b.Field(i)) {
 			return false
 		}
 	}
@@ -136,6 +138,9 @@ func equalSlices(a, b reflect.Value) bool {
 	}
 	if a.Len() == 0 || a.Pointer() == b.Pointer() {
 		return true
+	}
+	if a.Type().Elem().Kind() == reflect.Uint8 {
+		return bytes.Equal(a.Bytes(), b.Bytes())
 	}
 	for i := range a.Len() {
 		if !equalValues(a.Index(i), b.Index(i)) {

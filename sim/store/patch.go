@@ -68,7 +68,7 @@ func (s *Store) applyPatch(req request, cur client.Object, kind types.PatchType,
 	if err != nil {
 		return nil, err
 	}
-	next, err := s.decodePatched(req, after)
+	next, err := s.decodePatched(req, cur, after)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (s *Store) applyPatch(req request, cur client.Object, kind types.PatchType,
 
 // decodePatched decodes a patched object, by the short way if nobody has to
 // look at its fields.
-func (s *Store) decodePatched(req request, after []byte) (client.Object, error) {
+func (s *Store) decodePatched(req request, cur client.Object, after []byte) (client.Object, error) {
 	t := req.table
 	if t.layout.goType != nil && !req.strict && !s.hasSchema(req) {
 		out := reflect.New(t.layout.goType).Interface().(client.Object)
@@ -100,7 +100,7 @@ func (s *Store) decodePatched(req request, after []byte) (client.Object, error) 
 	if content == nil {
 		return nil, badObject(t, fmt.Errorf("the patch leaves no object"))
 	}
-	return s.decodeWrite(req, &unstructured.Unstructured{Object: content})
+	return s.decodeWrite(req, cur, &unstructured.Unstructured{Object: content})
 }
 
 // maxPatchOperations is the API server's limit for a JSON patch.

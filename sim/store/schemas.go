@@ -1,18 +1,146 @@
 package store
 
 import (
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"context"
+	"fmt"
+	"sync"
+
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	crdvalidation "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
 )
 
-type Schemas struct{}
+// Schemas are custom resource definitions, compiled when a kind is first
+// written. One value serves any number of stores, in any number of goroutines,
+// so a process needs but one.
+type Schemas struct {
+	load func() ([]*apiextensionsv1.CustomResourceDefinition, error)
 
-func (s *Store) hasSchema(req request) bool { return false }
+	once sync.Once
+	err  error
+	crds map[schema.GroupKind]*apiextensionsv1.CustomResourceDefinition
 
-func (s *Store) decodeWrite(req request, in client.Object) (client.Object, error) {
-	return decode(req.table, in, req.strict)
+	mu       sync.Mutex
+	compiled map[schema.GroupVersionKind]*customSchema
 }
-func (s *Store) validateCreate(req request, obj client.Object) error       { return nil }
-func (s *Store) validateUpdate(req request, cur, next client.Object) error { return nil }
-func prepareCreate(t *table, obj client.Object)                            {}
-func setDefaults(obj client.Object)                                        {}
-func (s *Store) allocate(t *table, next, cur client.Object)                {}
+
+// NewSchemas returns schemas from definitions that load returns; it is called
+// at most once, at the first write of a custom resource by a user.
+func NewSchemas(load func() ([]*apiextensionsv1.CustomResourceDefinition, error)) *Schemas {
+	return &Schemas{load: load, compiled: map[schema.GroupVersionKind]*customSchema{}}
+}
+
+// lookup returns the schema of a kind; nil if no definition is known for it.
+func (s *Schemas) lookup(gvk schema.GroupVersionKind) (*customSchema, error) {
+	s.once.Do(func() {
+		list, err := s.load()
+		s.err = err
+		s.crds = map[schema.GroupKind]*apiextensionsv1.CustomResourceDefinition{}
+		for _, crd := range list {
+			s.crds[schema.GroupKind{Group: crd.Spec.Group, Kind: crd.Spec.Names.Kind}] = crd
+		}
+	})
+	if s.err != nil {
+		return nil, fmt.Errorf("load the custom resource definitions: %w", s.err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.compiled[gvk]; ok {
+		return c, nil
+	}
+	c, err := compileSchema(s.crds[gvk.GroupKind()], gvk.Version)
+	if err != nil {
+		return nil, fmt.Errorf("compile the schema of %s: %w", gvk, err)
+	}
+	s.compiled[gvk] = c
+	return c, nil
+}
+
+// customSchema is what an API server derives from one version of a definition.
+type customSchema struct {
+	structural *structuralschema.Structural
+	validator  crdvalidation.SchemaValidator
+	rules      *cel.Validator // nil: no x-kubernetes-validations
+	status     bool           // status is a subresource
+}
+
+func compileSchema(crd *apiextensionsv1.CustomResourceDefinition, version string) (*customSchema, error) {
+	if crd == nil {
+		return nil, nil
+	}
+	for i := range crd.Spec.Versions {
+		v := &crd.Spec.Versions[i]
+		if v.Name != version || v.Schema == nil {
+			continue
+		}
+		var internal apiextensions.CustomResourceValidation
+		if err := apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation(v.Schema, &internal, nil); err != nil {
+			return nil, err
+		}
+		structural, err := structuralschema.NewStructural(internal.OpenAPIV3Schema)
+		if err != nil {
+			return nil, err
+		}
+		structural = structural.DeepCopy()
+		if err := defaulting.PruneDefaults(structural); err != nil {
+			return nil, err
+		}
+		validator, _, err := crdvalidation.NewSchemaValidator(internal.OpenAPIV3Schema)
+		if err != nil {
+			return nil, err
+		}
+		return &customSchema{
+			structural: structural,
+			validator:  validator,
+			rules:      cel.NewValidator(structural, true, celconfig.PerCallLimit),
+			status:     v.Subresources != nil && v.Subresources.Status != nil,
+		}, nil
+	}
+	return nil, nil
+}
+
+// normalize prunes and defaults the content of a custom resource in place. With
+// strict, fields that the schema does not know are an error.
+func (c *customSchema) normalize(content map[string]any, strict bool) error {
+	defaulting.Default(content, c.structural)
+	opts := structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: strict}
+	var errs []error
+	for _, path := range pruning.PruneWithOptions(content, c.structural, true, opts) {
+		errs = append(errs, fmt.Errorf("unknown field %q", path))
+	}
+	if len(errs) > 0 {
+		return runtime.NewStrictDecodingError(errs)
+	}
+	defaulting.PruneNonNullableNullsWithoutDefaults(content, c.structural)
+	return nil
+}
+
+// validate checks content against the schema. old is the content that it
+// replaces, nil for a new object; rules that compare the two need it.
+func (c *customSchema) validate(content, old map[string]any) field.ErrorList {
+	var errs field.ErrorList
+	if old == nil {
+		errs = crdvalidation.ValidateCustomResource(nil, content, c.validator)
+	} else {
+		errs = crdvalidation.ValidateCustomResourceUpdate(nil, content, old, c.validator)
+	}
+	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, c.structural, content)...)
+	if c.rules == nil || len(errs) > 0 {
+		return errs
+	}
+	var before any
+	if old != nil {
+		before = old
+	}
+	more, _ := c.rules.Validate(context.Background(), nil, c.structural, content, before, celconfig.RuntimeCELCostBudget)
+	return append(errs, more...)
+}

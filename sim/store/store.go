@@ -45,6 +45,10 @@ type Options struct {
 	// Describe adds detail to the trace line of a write ("replicas 1 -> 2").
 	// It is called only while the trace is on.
 	Describe func(Event) string
+	// DetectMutation keeps a second copy of every object, so that
+	// CheckUnmodified can tell whether a receiver of shared objects wrote to
+	// one. It is for tests.
+	DetectMutation bool
 }
 
 // DefaultHistoryLimit is enough for a cache that is some seconds behind.
@@ -63,6 +67,8 @@ type Store struct {
 	uids   map[types.UID]*record
 	owned  map[types.UID]map[*record]struct{} // dependents by the uid of an owner
 	graves []grave                            // deleted records in order of deletion
+
+	originals map[*record]client.Object // nil unless Options.DetectMutation
 
 	hooks     []Hooks
 	resources map[schema.GroupKind]metav1.APIResource
@@ -85,6 +91,9 @@ func New(k *kernel.Kernel, scheme *runtime.Scheme, o Options) *Store {
 		uids:      map[types.UID]*record{},
 		owned:     map[types.UID]map[*record]struct{}{},
 		resources: map[schema.GroupKind]metav1.APIResource{},
+	}
+	if o.DetectMutation {
+		s.originals = map[*record]client.Object{}
 	}
 	for _, r := range o.APIResources {
 		s.resources[schema.GroupKind{Group: r.Group, Kind: r.Kind}] = r
@@ -124,6 +133,8 @@ func (s *Store) commit(c change) client.Object {
 	stored.SetResourceVersion(strconv.FormatInt(s.rev, 10))
 
 	c.table.put(c.record, versionOf{rev: s.rev, obj: c.object})
+	c.record.trim(s.floor)
+	s.keepOriginal(c.record, c.object)
 	s.reindex(c.record, old, c.object)
 	if c.object == nil {
 		s.graves = append(s.graves, grave{s.rev, c.record})

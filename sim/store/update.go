@@ -38,7 +38,7 @@ func (a *actor) update(ctx context.Context, key, body client.Object, sub string,
 		if cur == nil {
 			return apierrors.NewNotFound(t.resource, req.key.Name)
 		}
-		next, err := a.store.decodeWrite(req, body)
+		next, err := a.store.decodeWrite(req, cur, body)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (s *Store) replace(req request, cur, next client.Object) (client.Object, er
 	if t.facts.generation && (diff.content || diff.status && t.facts.status == statusField || diff.annotations && annotationsCount(t)) {
 		next.SetGeneration(cur.GetGeneration() + 1)
 	}
-	if err := s.validateUpdate(req, cur, next); err != nil {
+	if err := s.validateUpdate(req, cur, next, diff); err != nil {
 		return nil, err
 	}
 	if req.dryRun {

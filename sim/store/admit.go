@@ -1,0 +1,81 @@
+package store
+
+import (
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// hasSchema reports whether the custom resource in a request is to be checked
+// with its definition.
+func (s *Store) hasSchema(req request) bool {
+	return s.opts.Schemas != nil && req.actor.admitted && req.table.facts.custom
+}
+
+// decodeWrite makes the private copy of an object that is to be stored. What a
+// user writes is pruned, defaulted and validated while it is still JSON, since
+// a value of the wrong type has to be reported by the schema and would not fit
+// into the Go type. cur is the object that it replaces, nil if it is new.
+func (s *Store) decodeWrite(req request, cur, in client.Object) (client.Object, error) {
+	t := req.table
+	if !s.hasSchema(req) {
+		return decode(t, in, req.strict)
+	}
+	custom, err := s.opts.Schemas.lookup(t.gvk)
+	if err != nil {
+		return nil, apierrors.NewInternalError(err)
+	}
+	if custom == nil {
+		return decode(t, in, req.strict)
+	}
+	content, err := contentOf(in)
+	if err != nil {
+		return nil, badObject(t, err)
+	}
+	var old map[string]any
+	if cur != nil {
+		if old, err = contentOf(cur); err != nil {
+			return nil, badObject(t, err)
+		}
+	}
+	if err := custom.admit(req, content, old); err != nil {
+		return nil, err
+	}
+	return decodeContent(t, content, false)
+}
+
+// admit prunes, defaults and validates content, of which only the part counts
+// that the request may write.
+func (c *customSchema) admit(req request, content, old map[string]any) error {
+	t := req.table
+	content["apiVersion"], content["kind"] = t.gvk.GroupVersion().String(), t.gvk.Kind
+	if err := c.normalize(content, req.strict); err != nil {
+		return badObject(t, err)
+	}
+	switch {
+	case req.sub == "status":
+		for key := range content {
+			if key != "metadata" && key != "status" {
+				delete(content, key)
+			}
+		}
+		for key, value := range old {
+			if key != "metadata" && key != "status" {
+				content[key] = value
+			}
+		}
+	case c.status && old["status"] != nil:
+		content["status"] = old["status"]
+	case c.status:
+		delete(content, "status")
+	}
+	if errs := c.validate(content, old); len(errs) > 0 {
+		return apierrors.NewInvalid(t.gvk.GroupKind(), nameIn(content), errs)
+	}
+	return nil
+}
+
+func nameIn(content map[string]any) string {
+	meta, _ := content["metadata"].(map[string]any)
+	name, _ := meta["name"].(string)
+	return name
+}

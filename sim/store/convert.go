@@ -43,10 +43,26 @@ func decodeContent(t *table, content map[string]any, strict bool) (client.Object
 	out := reflect.New(t.layout.goType).Interface().(client.Object)
 	err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(content, out, strict)
 	if err != nil {
-		return nil, badObject(t, err)
+		return nil, badObject(t, explain(t, content, err))
 	}
 	out.GetObjectKind().SetGroupVersionKind(t.gvk)
 	return out, nil
+}
+
+// explain replaces the error of the converter by that of the JSON decoder,
+// which names the field, if it has one too.
+func explain(t *table, content map[string]any, err error) error {
+	if runtime.IsStrictDecodingError(err) {
+		return err
+	}
+	data, jsonErr := json.Marshal(content)
+	if jsonErr == nil {
+		jsonErr = utiljson.Unmarshal(data, reflect.New(t.layout.goType).Interface())
+	}
+	if jsonErr != nil {
+		return jsonErr
+	}
+	return err
 }
 
 // badObject is the answer of an API server to a body that it cannot decode.

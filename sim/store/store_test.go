@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,48 +74,73 @@ func replicaSet(name string, replicas int32) *appsv1.ReplicaSet {
 	}
 }
 
-func TestLife(t *testing.T) {
-	f := newFixture(t, Options{})
-	rs := replicaSet("web", 1)
-	f.must(f.Create(ctx, rs))
-	if rs.UID == "" || rs.ResourceVersion != "1" || rs.Generation != 1 || !rs.CreationTimestamp.Time.Equal(epoch) {
-		t.Fatalf("identity not stamped: %+v", rs.ObjectMeta)
+// get reads an object of the kind of proto.
+func get[T client.Object](f *fixture, proto T) T {
+	f.t.Helper()
+	out := proto.DeepCopyObject().(T)
+	f.must(f.Get(ctx, client.ObjectKeyFromObject(proto), out))
+	return out
+}
+
+// gone fails the test if the object still exists.
+func (f *fixture) gone(obj client.Object) {
+	f.t.Helper()
+	err := f.Get(ctx, client.ObjectKeyFromObject(obj), obj.DeepCopyObject().(client.Object))
+	if !apierrors.IsNotFound(err) {
+		f.t.Fatalf("%T %s should be gone, Get returned %v", obj, obj.GetName(), err)
 	}
-	*rs.Spec.Replicas = 3
-	f.must(f.Update(ctx, rs))
-	if rs.Generation != 2 || rs.ResourceVersion != "2" {
-		t.Fatalf("update: %+v", rs.ObjectMeta)
+}
+
+// unstructuredOf is an object of any kind, from pairs of a dotted path and a
+// value.
+func unstructuredOf(apiVersion, kind, name string, fields ...any) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{}}
+	u.SetAPIVersion(apiVersion)
+	u.SetKind(kind)
+	u.SetNamespace("default")
+	u.SetName(name)
+	for i := 0; i < len(fields); i += 2 {
+		if err := unstructured.SetNestedField(u.Object, fields[i+1], strings.Split(fields[i].(string), ".")...); err != nil {
+			panic(err)
+		}
 	}
-	f.must(f.Update(ctx, rs))
-	if rs.ResourceVersion != "2" {
-		t.Fatalf("no-op update: %+v", rs.ObjectMeta)
+	return u
+}
+
+func pod(name, node string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{"app": "web"}},
+		Spec:       corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Name: "main", Image: "registry.example/app:1.0"}}},
 	}
-	rs.Status.Replicas = 3
-	f.must(f.Status().Update(ctx, rs))
-	if rs.Generation != 2 || rs.ResourceVersion != "3" {
-		t.Fatalf("status: %+v", rs.ObjectMeta)
-	}
-	stale := rs.DeepCopy()
-	f.must(f.Patch(ctx, rs, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"a":"b"}}}`))))
-	if rs.Annotations["a"] != "b" || rs.Generation != 2 {
-		t.Fatalf("patch: %+v", rs.ObjectMeta)
-	}
-	if err := f.Update(ctx, stale); !apierrors.IsConflict(err) {
-		t.Fatalf("want conflict, got %v", err)
-	}
-	u := &unstructured.Unstructured{}
-	u.SetAPIVersion("apps/v1")
-	u.SetKind("ReplicaSet")
-	f.must(f.Get(ctx, client.ObjectKeyFromObject(rs), u))
-	if n, _, _ := unstructured.NestedInt64(u.Object, "spec", "replicas"); n != 3 {
-		t.Fatalf("unstructured read: %v", u.Object)
-	}
-	f.must(f.Delete(ctx, rs))
-	if err := f.Get(ctx, client.ObjectKeyFromObject(rs), rs); !apierrors.IsNotFound(err) {
-		t.Fatalf("want not found, got %v", err)
-	}
-	f.settle()
+}
+
+func ownedBy(obj, owner client.Object) client.Object {
+	obj.SetOwnerReferences(append(obj.GetOwnerReferences(), metav1.OwnerReference{
+		APIVersion: "apps/v1", Kind: "ReplicaSet", Name: owner.GetName(), UID: owner.GetUID(),
+		Controller: ptr(true), BlockOwnerDeletion: ptr(true),
+	}))
+	return obj
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// texts returns the texts of the trace.
+func (f *fixture) texts() []string {
+	var out []string
 	for _, l := range f.kernel.Trace().Lines() {
-		t.Log(l)
+		out = append(out, l.Text)
+	}
+	return out
+}
+
+// wantError checks an error by what it says; an empty want means none.
+func wantError(t testing.TB, err error, want string) {
+	t.Helper()
+	switch {
+	case err == nil && want == "":
+	case err == nil:
+		t.Errorf("no error, want %q", want)
+	case want == "" || err.Error() != want:
+		t.Errorf("error %q, want %q", err, want)
 	}
 }

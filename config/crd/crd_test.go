@@ -2,7 +2,6 @@ package crd_test
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,11 +11,6 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	crdvalidation "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation"
-	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -110,14 +104,19 @@ spec:
       - name: a
         ports:
         - containerPort: 8080
+        livenessProbe:
+          grpc: {port: 8080}
       volumes:
       - name: v
         iscsi: {targetPortal: p, iqn: q, lun: 1}
 `)
-	defaulting.Default(object, schemaOf(t, "Rollout").structural)
+	validator(t).Default(object)
 	text := encode(t, object)
 	if !strings.Contains(text, `"ports":[{"containerPort":8080,"protocol":"TCP"}]`) {
 		t.Errorf("the protocol of a port has no default: %s", text)
+	}
+	if !strings.Contains(text, `"grpc":{"port":8080}`) {
+		t.Errorf("a probe has a default that means nothing, but changes the hash: %s", text)
 	}
 	if strings.Contains(text, "iscsiInterface") {
 		t.Errorf("a volume has defaults, which existing clusters do not set: %s", text)
@@ -144,6 +143,8 @@ func TestValidate(t *testing.T) {
 			`{"spec":{"strategy":{"canary":{"trafficRouting":{"plugins":{"a/b":{"x":[1,{"y":true}]}}},"steps":[{"plugin":{"name":"c/d","config":["z"]}}]}}}}`, ""},
 		{"a variable may be set twice", "Rollout",
 			`{"spec":{"template":{"spec":{"containers":[{"name":"a","env":[{"name":"x"},{"name":"x"}]}]}}}}`, ""},
+		{"a request may be a fraction", "Rollout",
+			`{"spec":{"template":{"spec":{"containers":[{"name":"a","resources":{"requests":{"cpu":0.02,"memory":"10Mi"}}}]}}}}`, ""},
 		{"the observed generation is a string", "Rollout", `{"spec":{},"status":{"observedGeneration":7}}`,
 			`status.observedGeneration: Invalid value: "integer"`},
 		{"limits may be arguments", "AnalysisTemplate",
@@ -155,10 +156,14 @@ func TestValidate(t *testing.T) {
 			"spec.templates[0].selector: Required value"},
 		{"a misspelt field is unknown", "Rollout", `{"spec":{"strategy":{"canary":{"step":[]}}}}`,
 			"spec.strategy.canary.step: unknown field"},
+		{"another kind", "Deployment", `{}`, `kind: "Deployment" is none of this API group`},
 	}
+	v := validator(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := schemaOf(t, tt.kind).problems(decode(t, tt.object))
+			object := decode(t, tt.object)
+			object["kind"] = tt.kind
+			got := v.Problems(object)
 			if tt.want == "" && len(got) > 0 || tt.want != "" && (len(got) != 1 || !strings.HasPrefix(got[0], tt.want)) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
@@ -169,6 +174,7 @@ func TestValidate(t *testing.T) {
 // TestEveryFieldIsKnown fills objects of the Go types at random. Whatever a
 // controller can write, the schema must know, and for a status also accept.
 func TestEveryFieldIsKnown(t *testing.T) {
+	v := validator(t)
 	for kind, object := range map[string]any{
 		"Rollout":                 &v1alpha1.Rollout{},
 		"AnalysisTemplate":        &v1alpha1.AnalysisTemplate{},
@@ -176,12 +182,11 @@ func TestEveryFieldIsKnown(t *testing.T) {
 		"AnalysisRun":             &v1alpha1.AnalysisRun{},
 		"Experiment":              &v1alpha1.Experiment{},
 	} {
-		schema := schemaOf(t, kind)
 		for seed := range int64(10) {
 			filler(seed).Fill(object)
 			content := decode(t, encode(t, object))
 			content["apiVersion"], content["kind"] = v1alpha1.GroupVersion.String(), kind
-			for _, p := range schema.problems(content) {
+			for _, p := range v.Problems(content) {
 				if isPodTemplate(p) || !strings.HasPrefix(p, "status") && !strings.HasSuffix(p, "unknown field") {
 					continue
 				}
@@ -204,7 +209,7 @@ func filler(seed int64) *randfill.Filler {
 		func(v *intstr.IntOrString, c randfill.Continue) { *v = intstr.FromInt32(c.Int31()) },
 		func(q *resource.Quantity, _ randfill.Continue) { *q = resource.MustParse("1") },
 		func(v *metav1.Time, c randfill.Continue) { v.Time = time.Unix(c.Int63n(1<<32), 0).UTC() },
-		func(*metav1.FieldsV1, randfill.Continue) {},
+		func(e *metav1.ManagedFieldsEntry, _ randfill.Continue) { e.Manager = "m" },
 		func(s *corev1.PodSpec, _ randfill.Continue) { s.Containers = []corev1.Container{{Name: "a"}} },
 	)
 }
@@ -218,51 +223,13 @@ func all(t *testing.T) []*apiextensionsv1.CustomResourceDefinition {
 	return defs
 }
 
-// schema is the schema of one kind in the two forms that the API server uses.
-type schema struct {
-	structural *structuralschema.Structural
-	validator  validation.SchemaValidator
-}
-
-func schemaOf(t *testing.T, kind string) schema {
+func validator(t *testing.T) *crd.Validator {
 	t.Helper()
-	defs := all(t)
-	i := slices.IndexFunc(defs, func(d *apiextensionsv1.CustomResourceDefinition) bool { return d.Spec.Names.Kind == kind })
-	if i < 0 {
-		t.Fatalf("no definition of %s", kind)
-	}
-	internal := &apiextensions.JSONSchemaProps{}
-	props := defs[i].Spec.Versions[0].Schema.OpenAPIV3Schema
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(props, internal, nil); err != nil {
-		t.Fatal(err)
-	}
-	structural, err := structuralschema.NewStructural(internal)
+	v, err := crd.NewValidator()
 	if err != nil {
 		t.Fatal(err)
 	}
-	validator, _, err := validation.NewSchemaValidator(internal)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return schema{structural, validator}
-}
-
-// problems lists the unknown fields of an object and then what is wrong with the
-// known ones, among them lists that repeat a key.
-func (s schema) problems(object map[string]any) []string {
-	var found []string
-	options := structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}
-	for _, path := range pruning.PruneWithOptions(object, s.structural, true, options) {
-		found = append(found, path+": unknown field")
-	}
-	defaulting.Default(object, s.structural)
-	for _, err := range validation.ValidateCustomResource(nil, object, s.validator) {
-		found = append(found, err.Error())
-	}
-	for _, err := range listtype.ValidateListSetsAndMaps(nil, s.structural, object) {
-		found = append(found, err.Error())
-	}
-	return found
+	return v
 }
 
 func decode(t *testing.T, text string) map[string]any {

@@ -8,6 +8,10 @@ import apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1
 //   - The metadata of a pod template keeps labels and annotations alone. A name
 //     or a finalizer is dropped, as it is there; it would change the hash of the
 //     template, which names the ReplicaSet.
+//   - Requests and limits may be fractions, "cpu: 0.5", which people write and the
+//     Go types read, but a schema of a quantity refuses.
+//   - An empty default is dropped: it means the same as none, but the empty string
+//     it leaves in a probe would change the hash.
 //   - A list of a pod template may repeat a key where Kubernetes allows it: two
 //     environment variables of one name, of which the last counts, or two
 //     references to one pull secret. As a keyed list it would be refused.
@@ -19,6 +23,13 @@ import apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1
 //     schema is a third of the whole.
 func fit(s *apiextensionsv1.JSONSchemaProps) {
 	s.XValidations = nil
+	if s.Default != nil && (string(s.Default.Raw) == `""` || string(s.Default.Raw) == "false") {
+		s.Default = nil
+	}
+	if isResources(s) {
+		s.Properties["limits"] = *openObject()
+		s.Properties["requests"] = *openObject()
+	}
 	if isPodSpec(s) {
 		volumes := s.Properties["volumes"]
 		volumes.Items.Schema = openObject()
@@ -55,6 +66,14 @@ func isPodSpec(s *apiextensionsv1.JSONSchemaProps) bool {
 	_, containers := s.Properties["containers"]
 	_, volumes := s.Properties["volumes"]
 	return containers && volumes
+}
+
+// isResources recognises the schema of corev1.ResourceRequirements and its kin,
+// which alone have limits and requests.
+func isResources(s *apiextensionsv1.JSONSchemaProps) bool {
+	_, limits := s.Properties["limits"]
+	_, requests := s.Properties["requests"]
+	return limits && requests
 }
 
 // isEmbeddedMetadata recognises the schema of metav1.ObjectMeta, which alone has

@@ -80,6 +80,9 @@ func TestFit(t *testing.T) {
 	}}
 	spec := apiextensionsv1.JSONSchemaProps{Properties: map[string]apiextensionsv1.JSONSchemaProps{
 		"containers": text, "volumes": volumes, "name": text, "env": keyed,
+		"service":   {Type: "string", Default: &apiextensionsv1.JSON{Raw: []byte(`""`)}},
+		"protocol":  {Type: "string", Default: &apiextensionsv1.JSON{Raw: []byte(`"TCP"`)}},
+		"resources": {Properties: map[string]apiextensionsv1.JSONSchemaProps{"limits": text, "requests": text}},
 	}, XValidations: rules}
 	s := apiextensionsv1.JSONSchemaProps{Properties: map[string]apiextensionsv1.JSONSchemaProps{
 		"list": {Items: &apiextensionsv1.JSONSchemaPropsOrArray{Schema: &apiextensionsv1.JSONSchemaProps{
@@ -98,6 +101,14 @@ func TestFit(t *testing.T) {
 	}
 	if rules := inner["spec"].XValidations; rules != nil {
 		t.Errorf("a rule of a Kubernetes type is kept: %v", rules)
+	}
+	if inner["spec"].Properties["service"].Default != nil || inner["spec"].Properties["protocol"].Default == nil {
+		t.Error("fit must drop empty defaults and keep the others")
+	}
+	for name, quantities := range inner["spec"].Properties["resources"].Properties {
+		if quantities.XPreserveUnknownFields == nil {
+			t.Errorf("%s must be whole numbers", name)
+		}
 	}
 	if env := inner["spec"].Properties["env"]; env.XListType != nil || env.XListMapKeys != nil {
 		t.Errorf("an environment variable cannot be repeated: %+v", env)

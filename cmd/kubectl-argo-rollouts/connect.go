@@ -1,0 +1,111 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// kubeconfig is the cluster that kubectl's own flags, environment and
+// configuration file name.
+type kubeconfig struct {
+	flags     *genericclioptions.ConfigFlags
+	kloglevel int
+	loglevel  string
+}
+
+func newKubeconfig() *kubeconfig {
+	return &kubeconfig{flags: genericclioptions.NewConfigFlags(true)}
+}
+
+// AddFlags registers kubectl's connection flags and the two log levels.
+func (k *kubeconfig) AddFlags(flags *pflag.FlagSet) {
+	k.flags.AddFlags(flags)
+	flags.IntVarP(&k.kloglevel, "kloglevel", "v", 0, "Log level for kubernetes client library")
+	flags.StringVar(&k.loglevel, "loglevel", "info", "Log level for kubectl argo rollouts")
+}
+
+// Namespace returns that of -n or of the current context.
+func (k *kubeconfig) Namespace() (string, error) {
+	namespace, _, err := k.flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return "", fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	return namespace, nil
+}
+
+// Client connects to the cluster. The kinds that it serves are looked up in
+// kubectl's cache.
+func (k *kubeconfig) Client() (client.Client, error) {
+	if err := k.setUpLogs(); err != nil {
+		return nil, err
+	}
+	config, err := k.flags.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	config.WarningHandler = rest.NewWarningWriter(os.Stderr, rest.WarningWriterOptions{Deduplicate: true})
+	mapper, err := k.flags.ToRESTMapper()
+	if err != nil {
+		return nil, fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("set up the client: %w", err)
+		}
+	}
+	c, err := client.New(config, client.Options{Scheme: scheme, Mapper: mapper})
+	if err != nil {
+		return nil, fmt.Errorf("connect to the cluster: %w", err)
+	}
+	return c, nil
+}
+
+// setUpLogs applies the log levels. The plugin has nothing of its own to log
+// but the requests that it makes: those appear from debug on.
+func (k *kubeconfig) setUpLogs() error {
+	levels := []string{"trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"}
+	level := slices.Index(levels, strings.ToLower(k.loglevel))
+	if level < 0 {
+		return fmt.Errorf("--loglevel %q: choose one of %s", k.loglevel, strings.Join(levels, ", "))
+	}
+	const requests = 6 // klog's verbosity from which client-go names each request
+	if level <= slices.Index(levels, "debug") {
+		k.kloglevel = max(k.kloglevel, requests)
+	}
+	if k.kloglevel == 0 {
+		klog.SetLogger(logr.Discard()) // what matters comes back as an error
+	}
+	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	if err := flags.Set("v", strconv.Itoa(k.kloglevel)); err != nil {
+		return fmt.Errorf("--kloglevel %d: %w", k.kloglevel, err)
+	}
+	ctrllog.SetLogger(klog.Background())
+	return nil
+}
+
+// advise adds to a refused connection what may be wrong.
+func advise(err error) error {
+	if utilnet.IsConnectionRefused(err) {
+		return fmt.Errorf("%w; is the cluster up, and do --kubeconfig and --context name the right one?", err)
+	}
+	return err
+}

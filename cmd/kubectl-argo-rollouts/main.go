@@ -1,0 +1,50 @@
+// Command kubectl-argo-rollouts is the kubectl plugin `kubectl argo rollouts`.
+//
+// It is wiring only: the commands are in internal/cli, the connection to a
+// cluster in connect.go, what is printed as the version in version.go.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/aviary-rollouts/aviary/internal/cli"
+	"github.com/aviary-rollouts/aviary/internal/clock"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := cli.New(cli.Options{
+		Connect:  newKubeconfig(),
+		Clock:    clock.Real{},
+		Wait:     wait,
+		In:       os.Stdin,
+		Out:      os.Stdout,
+		ErrOut:   os.Stderr,
+		Terminal: term.IsTerminal(int(os.Stdout.Fd())),
+		Version:  buildVersion(),
+	})
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", advise(err))
+		os.Exit(1)
+	}
+}
+
+// wait lets time pass, or returns the error of ctx if that is done first.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -2,38 +2,58 @@
 // beside the types and the CustomResourceDefinitions in config/crd.
 //
 // It runs the two generators of controller-gen in one process and then fits the
-// schemas to those of existing clusters (see fit.go). Run it from the root of
-// the repository, as `make generate` does:
+// schemas to those of existing clusters (see fit.go). The argument is the root
+// of the repository:
 //
 //	go run -C tools ./generate ..
+//	go run -C tools ./generate -check ..
 //
-// The argument is the root of the repository. generate_test.go fails when a
-// generated file in the tree is not what the program would write now.
+// With -check it writes nothing and fails if a generated file in the tree is not
+// what it would write.
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: generate ROOT")
+	check := flag.Bool("check", false, "write nothing, fail if a generated file is stale")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: generate [-check] ROOT")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(flag.Arg(0), *check); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
 }
 
-// run writes every generated file of the repository at root.
-func run(root string) error {
+// run writes every generated file of the repository at root, or checks it.
+func run(root string, check bool) error {
 	files, err := generate(root)
 	if err != nil {
 		return err
 	}
+	if !check {
+		return write(root, files)
+	}
+	found, err := stale(root, files)
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		return fmt.Errorf("stale, run make generate and commit: %s", strings.Join(found, ", "))
+	}
+	return nil
+}
+
+// write puts files, given by their path relative to root, into root.
+func write(root string, files map[string][]byte) error {
 	for name, content := range files {
 		path := filepath.Join(root, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

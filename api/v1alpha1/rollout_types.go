@@ -50,7 +50,7 @@ type RolloutSpec struct {
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 	// Template is the pod to run. It is empty when WorkloadRef is set.
 	// +optional
-	Template corev1.PodTemplateSpec `json:"template,omitempty"`
+	Template corev1.PodTemplateSpec `json:"template,omitempty,omitzero"`
 	// WorkloadRef names an object whose pod template is used in place of Template.
 	// +optional
 	WorkloadRef *ObjectRef `json:"workloadRef,omitempty"`

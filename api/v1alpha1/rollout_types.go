@@ -48,7 +48,8 @@ type RolloutSpec struct {
 	// is set, must match the labels of the template, and should never change.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
-	// Template is the pod to run. It is empty when WorkloadRef is set.
+	// Template is the pod to run. It is empty when WorkloadRef is set, and then
+	// not written: a pod without containers would be refused.
 	// +optional
 	Template corev1.PodTemplateSpec `json:"template,omitempty,omitzero"`
 	// WorkloadRef names an object whose pod template is used in place of Template.

@@ -171,6 +171,17 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// TestWorkloadRef writes a Rollout as the controller does: an empty template must
+// not become a pod without containers.
+func TestWorkloadRef(t *testing.T) {
+	rollout := &v1alpha1.Rollout{Spec: v1alpha1.RolloutSpec{WorkloadRef: &v1alpha1.ObjectRef{Kind: "Deployment", Name: "a"}}}
+	object := decode(t, encode(t, rollout))
+	object["kind"] = v1alpha1.KindRollout
+	if got := validator(t).Problems(object); len(got) > 0 {
+		t.Error(got)
+	}
+}
+
 // TestEveryFieldIsKnown fills objects of the Go types at random. Whatever a
 // controller can write, the schema must know, and for a status also accept.
 func TestEveryFieldIsKnown(t *testing.T) {

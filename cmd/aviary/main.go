@@ -1,0 +1,57 @@
+// Command aviary rehearses rollouts: it replays scenarios in a simulator, says
+// what a manifest would do, and shows the arithmetic of weights.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	cmd := newRootCommand()
+	err := cmd.ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, errScenariosFailed) {
+		fmt.Fprintln(os.Stderr, "aviary:", err)
+	}
+	os.Exit(exitCode(err))
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "aviary",
+		Short: "Rehearse rollouts of Kubernetes applications",
+		Long: `Rehearse rollouts of Kubernetes applications.
+
+Aviary runs the reconcilers of its rollouts controller on a simulated cluster
+under virtual time: an update that takes half an hour is over in milliseconds,
+and goes the same way every time.`,
+		Args:          rootArguments,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	flagsAreUsage(root)
+	root.AddCommand(newReplayCommand(), newMathCommand())
+	return root
+}
+
+// rootArguments refuses a word that is no subcommand.
+func rootArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	names := ""
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names += " " + c.Name()
+		}
+	}
+	return usagef("unknown command %q; aviary has%s", args[0], names)
+}

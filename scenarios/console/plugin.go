@@ -1,0 +1,55 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/aviary-rollouts/aviary/internal/cli"
+)
+
+func pluginCommands() []Command {
+	return []Command{
+		{Name: "kubectl argo rollouts get", Syntax: "rollout NAME", Kind: Reads, run: plugin("get"),
+			Help: "Shows a Rollout with the tree of its ReplicaSets and pods."},
+		{Name: "kubectl argo rollouts list", Syntax: "rollouts", Kind: Reads, run: plugin("list"),
+			Help: "Lists Rollouts."},
+		{Name: "kubectl argo rollouts version", Syntax: "[--short]", Kind: Reads, run: plugin("version"),
+			Help: "Says which version the plugin has."},
+		{Name: "kubectl argo rollouts status", Syntax: "NAME [--watch=false] [--timeout 60s]", Kind: Waits, run: plugin("status"),
+			Help: "Prints how a Rollout is, and what it changes to, until it is Healthy; fails when it is Degraded. It waits for an hour at most."},
+		{Name: "kubectl argo rollouts", Syntax: "set image | promote | abort | retry | undo | pause | restart ...", Kind: Writes, run: plugin(),
+			Help: "Every other command of the plugin, as its --help describes it."},
+	}
+}
+
+// plugin runs the commands of the kubectl plugin in process. The words are
+// those of the command that the table's name ends in.
+func plugin(words ...string) func(ctx context.Context, c *call) error {
+	return func(ctx context.Context, c *call) error {
+		b := c.console.Backend
+		root := cli.New(cli.Options{
+			Client: b.Client(), Clock: b.Clock(), Wait: c.waitFor(time.Hour), Out: c.out, ErrOut: c.out,
+			Namespace: cmp.Or(c.namespace, corev1.NamespaceDefault),
+		})
+		root.SetArgs(slices.Concat(words, c.args))
+		if err := root.ExecuteContext(ctx); err != nil {
+			return fmt.Errorf("Error: %w", err) //nolint:staticcheck // the words of the plugin
+		}
+		return nil
+	}
+}
+
+// waitFor returns a function that lets time pass, for so long in all.
+func (c *call) waitFor(limit time.Duration) func(ctx context.Context, d time.Duration) error {
+	return func(ctx context.Context, d time.Duration) error {
+		if limit -= d; limit < 0 {
+			return fmt.Errorf("nothing came of waiting for so long; give --timeout")
+		}
+		return c.console.Backend.Sleep(ctx, d)
+	}
+}

@@ -1,0 +1,105 @@
+// Package replay plays scenario files and reports how they went: as lines for
+// people, as JSON and as JUnit XML for machines.
+//
+// It knows no flags and prints nothing by itself; cmd/aviary does. Read
+// package transcript for what playing a file means.
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/aviary-rollouts/aviary/fixtures"
+	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/scenarios/backend"
+	"github.com/aviary-rollouts/aviary/scenarios/console"
+	"github.com/aviary-rollouts/aviary/scenarios/transcript"
+)
+
+// Player plays scenarios.
+type Player struct {
+	// Open makes a fresh cluster for a scenario.
+	Open func() (backend.Backend, error)
+	// Clock tells the wall time.
+	Clock clock.Clock
+	// Update rewrites the files instead of failing.
+	Update bool
+}
+
+// Outcome says how one scenario went.
+type Outcome struct {
+	// Scenario is what was played.
+	Scenario Scenario
+	// File is the scenario as parsed; nil if it cannot be.
+	File *transcript.File
+	// Result is what playing it showed; nil if Err prevented that.
+	Result *transcript.Result
+	// Err is set if the file is broken, or if the backend broke.
+	Err error
+	// Wall is the wall time that playing took.
+	Wall time.Duration
+}
+
+// Verdict is how a scenario ended.
+type Verdict string
+
+// The verdicts.
+const (
+	Passed  Verdict = "PASS"
+	Failed  Verdict = "FAIL"
+	Skipped Verdict = "SKIP"
+)
+
+// Verdict returns how the scenario ended.
+func (o *Outcome) Verdict() Verdict {
+	switch {
+	case o.Err != nil || len(o.Result.Failures) > 0:
+		return Failed
+	case o.Result.Skipped:
+		return Skipped
+	}
+	return Passed
+}
+
+// Play plays one scenario on a fresh cluster.
+func (p *Player) Play(ctx context.Context, s Scenario) Outcome {
+	o := Outcome{Scenario: s}
+	start := p.Clock.Now()
+	o.Err = p.play(ctx, &o)
+	o.Wall = p.Clock.Now().Sub(start)
+	return o
+}
+
+func (p *Player) play(ctx context.Context, o *Outcome) (err error) {
+	if o.File, err = transcript.Parse(o.Scenario.Path(), o.Scenario.Data); err != nil {
+		return err
+	}
+	cluster, err := p.Open()
+	if err != nil {
+		return fmt.Errorf("%s: open the backend: %w", o.Scenario.Path(), err)
+	}
+	defer func() { err = errors.Join(err, cluster.Close()) }()
+	runner := transcript.Runner{
+		Backend: cluster, Update: p.Update,
+		Commands: console.New(cluster, console.SectionFiles(o.File, fixtures.FS)),
+	}
+	if o.Result, err = runner.Run(ctx, o.File); err != nil {
+		return err
+	}
+	if o.Result.Updated {
+		if err := os.WriteFile(o.Scenario.Path(), o.File.Format(), 0o644); err != nil {
+			return fmt.Errorf("update %s: %w", o.Scenario.Path(), err)
+		}
+	}
+	return nil
+}
+
+// Broken reports whether the file itself cannot be understood, so that nothing
+// was played.
+func (o *Outcome) Broken() bool {
+	var syntax *transcript.SyntaxError
+	return errors.As(o.Err, &syntax)
+}

@@ -1,0 +1,135 @@
+package scenarios_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aviary-rollouts/aviary/fixtures"
+	"github.com/aviary-rollouts/aviary/scenarios"
+	"github.com/aviary-rollouts/aviary/scenarios/backend"
+	"github.com/aviary-rollouts/aviary/scenarios/console"
+	"github.com/aviary-rollouts/aviary/scenarios/replay"
+	"github.com/aviary-rollouts/aviary/scenarios/transcript"
+	"github.com/aviary-rollouts/aviary/sim"
+)
+
+var update = flag.Bool("update", false, "write the simulator's outputs into the scenario files and README.md")
+
+// all returns every scenario, broken ones failing the test.
+func all(t testing.TB) []replay.Scenario {
+	t.Helper()
+	found, err := replay.All(scenarios.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// play plays a scenario in a fresh simulator and returns what it printed with
+// the simulator's timeline.
+func play(t testing.TB, s replay.Scenario, update bool) (*transcript.File, *transcript.Result, string) {
+	t.Helper()
+	f, err := transcript.Parse(s.Path(), s.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := backend.NewSim(sim.Options{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner := transcript.Runner{Backend: b, Commands: console.New(b, console.SectionFiles(f, fixtures.FS)), Update: update}
+	result, err := runner.Run(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f, result, strings.Join(b.TraceLines(), "\n")
+}
+
+// TestScenarios plays every scenario. -update rewrites the files.
+func TestScenarios(t *testing.T) {
+	for _, s := range all(t) {
+		t.Run(s.Name, func(t *testing.T) {
+			f, result, _ := play(t, s, *update)
+			for i := range result.Failures {
+				t.Error(result.Failures[i].String())
+			}
+			for _, step := range result.Steps {
+				if step.Unchecked && !*update {
+					t.Errorf("%s:%d: the output is not checked; write it below the command, or \"...\"", s.Path(), step.Command.Line)
+				}
+			}
+			if result.Updated {
+				if err := os.WriteFile(s.Path(), f.Format(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// TestScenariosAreDeterministic plays every scenario twice: the timelines have
+// to be the same, line for line.
+func TestScenariosAreDeterministic(t *testing.T) {
+	for _, s := range all(t) {
+		t.Run(s.Name, func(t *testing.T) {
+			_, _, first := play(t, s, false)
+			_, _, second := play(t, s, false)
+			if d := cmp.Diff(strings.Split(first, "\n"), strings.Split(second, "\n")); d != "" {
+				t.Errorf("the second run differs (-first +second):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestScenariosAreWellFormed checks that files are as Format writes them, so
+// that --update changes nothing but outputs.
+func TestScenariosAreWellFormed(t *testing.T) {
+	for _, s := range all(t) {
+		f, err := transcript.Parse(s.Path(), s.Data)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if d := cmp.Diff(string(s.Data), string(f.Format())); d != "" {
+			t.Errorf("%s (-file +formatted):\n%s", s.Path(), d)
+		}
+	}
+}
+
+// TestReadme checks that README.md is what the command table says.
+func TestReadme(t *testing.T) {
+	var want bytes.Buffer
+	if err := console.WriteLanguage(&want); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("README.md", want.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want.String(), string(got)); d != "" {
+		t.Errorf("README.md is not current, run go generate ./scenarios (-want +got):\n%s", d)
+	}
+}
+
+// BenchmarkScenarios measures one play of each scenario, from an empty cluster
+// to the last check.
+func BenchmarkScenarios(b *testing.B) {
+	for _, s := range all(b) {
+		b.Run(s.Name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				play(b, s, false)
+			}
+		})
+	}
+}

@@ -60,15 +60,11 @@ func (s *Store) dependents(uid types.UID) []*record {
 	}
 	slices.SortFunc(list, func(a, b *record) int {
 		if a.table != b.table {
-			return compareKeys(tableKey(a.table), tableKey(b.table))
+			return compareKinds(a.table.gvk, b.table.gvk)
 		}
 		return compareRecords(a, b)
 	})
 	return list
-}
-
-func tableKey(t *table) types.NamespacedName {
-	return types.NamespacedName{Namespace: t.gvk.Group, Name: t.gvk.Kind}
 }
 
 // collect deletes an object none of whose owners is left, and drops the

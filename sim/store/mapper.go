@@ -1,13 +1,16 @@
 package store
 
 import (
+	"cmp"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // resourceOf returns the resource of a kind: as declared, or guessed.
@@ -19,83 +22,180 @@ func (s *Store) resourceOf(gvk schema.GroupVersionKind) schema.GroupVersionResou
 	return plural
 }
 
-// restMapper maps the kinds of the scheme and the declared ones by table, and
-// any other kind by guessing its plural.
+// restMapper answers what kubectl asks discovery for. It knows the kinds of
+// the scheme in the version in which the store keeps them, the declared ones,
+// and every kind that has ever been mentioned to the store.
 type restMapper struct {
-	*meta.DefaultRESTMapper
-	store *Store
-	short map[string]schema.GroupResource
+	store  *Store
+	served []servedKind // of the scheme and declared
+}
+
+var _ meta.RESTMapper = (*restMapper)(nil)
+
+// servedKind is one kind under all the names that people use for it.
+type servedKind struct {
+	gvk   schema.GroupVersionKind
+	names []string // plural first, then singular, then short names
 }
 
 func (s *Store) restMapper() *restMapper {
 	if s.mapper != nil {
 		return s.mapper
 	}
-	m := &restMapper{DefaultRESTMapper: meta.NewDefaultRESTMapper(s.scheme.PreferredVersionAllGroups()), store: s, short: map[string]schema.GroupResource{}}
-	for gvk := range s.scheme.AllKnownTypes() {
-		if gvk.Version != runtime.APIVersionInternal && !strings.HasSuffix(gvk.Kind, "List") {
-			m.add(gvk)
+	m := &restMapper{store: s}
+	seen := map[schema.GroupKind]bool{}
+	add := func(gvk schema.GroupVersionKind) {
+		if !seen[gvk.GroupKind()] {
+			seen[gvk.GroupKind()] = true
+			m.served = append(m.served, s.describe(gvk))
 		}
 	}
 	for _, r := range s.opts.APIResources {
-		m.declare(r)
+		add(schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind})
 	}
-	for _, r := range builtinShortNames {
-		m.short[r.short] = r.resource
+	object := reflect.TypeFor[client.Object]()
+	for gvk, goType := range s.scheme.AllKnownTypes() {
+		// The group extensions is no longer served by anybody.
+		if gvk.Version != runtime.APIVersionInternal && gvk.Group != "extensions" && reflect.PointerTo(goType).Implements(object) {
+			add(s.storageVersion(gvk))
+		}
 	}
+	slices.SortFunc(m.served, func(a, b servedKind) int { return compareKinds(a.gvk, b.gvk) })
 	s.mapper = m
 	return m
 }
 
-func (m *restMapper) add(gvk schema.GroupVersionKind) {
-	gvr := m.store.resourceOf(gvk)
-	m.AddSpecific(gvk, gvr, gvr.GroupVersion().WithResource(strings.ToLower(gvk.Kind)), m.scope(gvk.GroupKind()))
+// compareKinds puts the core group first, then the built-in groups, then the
+// custom ones: the order in which a name without a group is looked up.
+func compareKinds(a, b schema.GroupVersionKind) int {
+	rank := func(group string) int {
+		switch {
+		case group == "":
+			return 0
+		case isCustom(group):
+			return 2
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(rank(a.Group), rank(b.Group)), strings.Compare(a.Group, b.Group), strings.Compare(a.Kind, b.Kind))
 }
 
-func (m *restMapper) declare(r metav1.APIResource) {
-	gvk := schema.GroupVersionKind{Group: r.Group, Version: r.Version, Kind: r.Kind}
-	gvr := m.store.resourceOf(gvk)
-	singular := r.SingularName
-	if singular == "" {
-		singular = strings.ToLower(r.Kind)
-	}
-	m.AddSpecific(gvk, gvr, gvr.GroupVersion().WithResource(singular), m.scope(gvk.GroupKind()))
-	for _, name := range r.ShortNames {
-		m.short[name] = gvr.GroupResource()
-	}
+// describe gathers the names of a kind.
+func (s *Store) describe(gvk schema.GroupVersionKind) servedKind {
+	declared := s.resources[gvk.GroupKind()]
+	singular := cmp.Or(declared.SingularName, strings.ToLower(gvk.Kind))
+	k := servedKind{gvk: gvk, names: []string{s.resourceOf(gvk).Resource, singular}}
+	k.names = append(k.names, declared.ShortNames...)
+	k.names = append(k.names, shortNames[gvk.GroupKind()]...)
+	return k
 }
 
-func (m *restMapper) scope(gk schema.GroupKind) meta.RESTScope {
-	if m.store.factsOf(gk).clusterScoped {
-		return meta.RESTScopeRoot
+// kinds returns every kind that a resource may mean, the likeliest first.
+func (m *restMapper) kinds(r schema.GroupVersionResource) (found []schema.GroupVersionKind) {
+	name := strings.ToLower(r.Resource)
+	match := func(k servedKind) {
+		if !slices.Contains(k.names, name) || r.Group != "" && r.Group != k.gvk.Group {
+			return
+		}
+		gvk := k.gvk
+		if r.Version != "" && m.store.scheme.Recognizes(gvk.GroupKind().WithVersion(r.Version)) {
+			gvk.Version = r.Version
+		}
+		if r.Version == "" || r.Version == gvk.Version {
+			found = append(found, gvk)
+		}
 	}
-	return meta.RESTScopeNamespace
+	for _, k := range m.served {
+		match(k)
+	}
+	for _, t := range m.store.sortedTables() {
+		if !slices.ContainsFunc(m.served, func(k servedKind) bool { return k.gvk.GroupKind() == t.gvk.GroupKind() }) {
+			match(m.store.describe(t.gvk))
+		}
+	}
+	return found
 }
 
-// RESTMapping maps a kind, known or not.
-func (m *restMapper) RESTMapping(gk schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
-	mapping, err := m.DefaultRESTMapper.RESTMapping(gk, versions...)
-	if !meta.IsNoMatchError(err) {
-		return mapping, err
+// KindsFor finds the kinds of a resource by its plural, its singular or a
+// short name.
+func (m *restMapper) KindsFor(r schema.GroupVersionResource) ([]schema.GroupVersionKind, error) {
+	found := m.kinds(r)
+	if len(found) == 0 {
+		return nil, &meta.NoResourceMatchError{PartialResource: r}
 	}
-	gvk := schema.GroupVersionKind{Group: gk.Group, Kind: gk.Kind}
-	switch t := m.store.tables[gk]; {
-	case len(versions) > 0 && versions[0] != "":
-		gvk.Version = versions[0]
-	case t != nil:
-		gvk.Version = t.gvk.Version
-	default:
+	return found, nil
+}
+
+// KindFor is KindsFor when one answer is wanted: the first built-in kind, or
+// the only custom one.
+func (m *restMapper) KindFor(r schema.GroupVersionResource) (schema.GroupVersionKind, error) {
+	found, err := m.KindsFor(r)
+	if err != nil {
+		return schema.GroupVersionKind{}, err
+	}
+	if len(found) > 1 && isCustom(found[0].Group) {
+		return schema.GroupVersionKind{}, &meta.AmbiguousResourceError{PartialResource: r, MatchingKinds: found}
+	}
+	return found[0], nil
+}
+
+// ResourcesFor completes a partial resource.
+func (m *restMapper) ResourcesFor(r schema.GroupVersionResource) ([]schema.GroupVersionResource, error) {
+	found, err := m.KindsFor(r)
+	if err != nil {
 		return nil, err
 	}
-	return &meta.RESTMapping{Resource: m.store.resourceOf(gvk), GroupVersionKind: gvk, Scope: m.scope(gk)}, nil
+	var out []schema.GroupVersionResource
+	for _, gvk := range found {
+		out = append(out, m.store.resourceOf(gvk))
+	}
+	return out, nil
 }
 
-// RESTMappings maps a kind in all its versions, or guesses.
-func (m *restMapper) RESTMappings(gk schema.GroupKind, versions ...string) ([]*meta.RESTMapping, error) {
-	mappings, err := m.DefaultRESTMapper.RESTMappings(gk, versions...)
-	if err == nil && len(mappings) > 0 {
-		return mappings, nil
+// ResourceFor is ResourcesFor when one answer is wanted.
+func (m *restMapper) ResourceFor(r schema.GroupVersionResource) (schema.GroupVersionResource, error) {
+	gvk, err := m.KindFor(r)
+	if err != nil {
+		return schema.GroupVersionResource{}, err
 	}
+	return m.store.resourceOf(gvk), nil
+}
+
+// RESTMapping maps a kind. A kind that nobody has heard of is mapped by
+// guessing if a version is given, since the store would accept it.
+func (m *restMapper) RESTMapping(gk schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
+	known := ""
+	for _, k := range m.served {
+		if k.gvk.GroupKind() == gk {
+			known = k.gvk.Version
+		}
+	}
+	if t := m.store.tables[gk]; known == "" && t != nil {
+		known = t.gvk.Version
+	}
+	gvk := gk.WithVersion(known)
+	for _, v := range versions {
+		if v == "" || v == runtime.APIVersionInternal {
+			continue
+		}
+		if builtin := !isCustom(gk.Group); builtin && !m.store.scheme.Recognizes(gk.WithVersion(v)) {
+			continue
+		}
+		gvk.Version = v
+		break
+	}
+	if gvk.Version == "" || known == "" && len(versions) == 0 {
+		return nil, &meta.NoKindMatchError{GroupKind: gk, SearchedVersions: versions}
+	}
+	scope := meta.RESTScopeNamespace
+	if m.store.factsOf(gk).clusterScoped {
+		scope = meta.RESTScopeRoot
+	}
+	return &meta.RESTMapping{Resource: m.store.resourceOf(gvk), GroupVersionKind: gvk, Scope: scope}, nil
+}
+
+// RESTMappings is RESTMapping: a kind is kept in one version.
+func (m *restMapper) RESTMappings(gk schema.GroupKind, versions ...string) ([]*meta.RESTMapping, error) {
 	one, err := m.RESTMapping(gk, versions...)
 	if err != nil {
 		return nil, err
@@ -103,101 +203,45 @@ func (m *restMapper) RESTMappings(gk schema.GroupKind, versions ...string) ([]*m
 	return []*meta.RESTMapping{one}, nil
 }
 
-// KindsFor finds the kinds of a resource, by its plural, its singular or a
-// short name, among all kinds that the store has met.
-func (m *restMapper) KindsFor(resource schema.GroupVersionResource) ([]schema.GroupVersionKind, error) {
-	resource = m.expand(resource)
-	found, err := m.DefaultRESTMapper.KindsFor(resource)
-	if err == nil {
-		return found, nil
-	}
-	for _, t := range m.store.sortedTables() {
-		plural := m.store.resourceOf(t.gvk)
-		named := resource.Resource == plural.Resource || resource.Resource == strings.ToLower(t.gvk.Kind)
-		if named && (resource.Group == "" || resource.Group == t.gvk.Group) {
-			found = append(found, t.gvk)
-		}
-	}
-	if len(found) == 0 {
-		return nil, err
-	}
-	return found, nil
-}
-
-// KindFor is KindsFor when one answer is wanted.
-func (m *restMapper) KindFor(resource schema.GroupVersionResource) (schema.GroupVersionKind, error) {
-	resource = m.expand(resource)
-	gvk, err := m.DefaultRESTMapper.KindFor(resource)
-	if !meta.IsNoMatchError(err) {
-		return gvk, err
-	}
-	found, err := m.KindsFor(resource)
-	switch {
-	case err != nil:
-		return schema.GroupVersionKind{}, err
-	case len(found) > 1:
-		return schema.GroupVersionKind{}, &meta.AmbiguousResourceError{PartialResource: resource, MatchingKinds: found}
-	}
-	return found[0], nil
-}
-
-// ResourcesFor completes a partial resource.
-func (m *restMapper) ResourcesFor(in schema.GroupVersionResource) ([]schema.GroupVersionResource, error) {
-	kinds, err := m.KindsFor(in)
+// ResourceSingularizer returns the singular of a plural.
+func (m *restMapper) ResourceSingularizer(resource string) (string, error) {
+	gvk, err := m.KindFor(schema.GroupVersionResource{Resource: resource})
 	if err != nil {
-		return nil, err
+		return resource, fmt.Errorf("no resource %q is known", resource)
 	}
-	var out []schema.GroupVersionResource
-	for _, gvk := range kinds {
-		out = append(out, m.store.resourceOf(gvk))
-	}
-	return out, nil
+	return m.store.describe(gvk).names[1], nil
 }
 
-// ResourceFor is ResourcesFor when one answer is wanted.
-func (m *restMapper) ResourceFor(in schema.GroupVersionResource) (schema.GroupVersionResource, error) {
-	gvk, err := m.KindFor(in)
-	if err != nil {
-		return schema.GroupVersionResource{}, err
-	}
-	return m.store.resourceOf(gvk), nil
-}
-
-// expand replaces a short name.
-func (m *restMapper) expand(r schema.GroupVersionResource) schema.GroupVersionResource {
-	if full, ok := m.short[r.Resource]; ok && (r.Group == "" || r.Group == full.Group) {
-		return full.WithVersion(r.Version)
-	}
-	return r
-}
-
-// builtinShortNames are those that people type for built-in kinds.
-var builtinShortNames = []struct {
-	short    string
-	resource schema.GroupResource
-}{
-	{"po", schema.GroupResource{Resource: "pods"}},
-	{"svc", schema.GroupResource{Resource: "services"}},
-	{"ep", schema.GroupResource{Resource: "endpoints"}},
-	{"cm", schema.GroupResource{Resource: "configmaps"}},
-	{"ev", schema.GroupResource{Resource: "events"}},
-	{"ns", schema.GroupResource{Resource: "namespaces"}},
-	{"no", schema.GroupResource{Resource: "nodes"}},
-	{"sa", schema.GroupResource{Resource: "serviceaccounts"}},
-	{"deploy", schema.GroupResource{Group: "apps", Resource: "deployments"}},
-	{"rs", schema.GroupResource{Group: "apps", Resource: "replicasets"}},
-	{"sts", schema.GroupResource{Group: "apps", Resource: "statefulsets"}},
-	{"ds", schema.GroupResource{Group: "apps", Resource: "daemonsets"}},
-	{"hpa", schema.GroupResource{Group: "autoscaling", Resource: "horizontalpodautoscalers"}},
-	{"ing", schema.GroupResource{Group: "networking.k8s.io", Resource: "ingresses"}},
-	{"pdb", schema.GroupResource{Group: "policy", Resource: "poddisruptionbudgets"}},
-	{"ro", schema.GroupResource{Group: argoGroup, Resource: "rollouts"}},
-	{"ar", schema.GroupResource{Group: argoGroup, Resource: "analysisruns"}},
-	{"at", schema.GroupResource{Group: argoGroup, Resource: "analysistemplates"}},
-	{"exp", schema.GroupResource{Group: argoGroup, Resource: "experiments"}},
-	{"vs", schema.GroupResource{Group: "networking.istio.io", Resource: "virtualservices"}},
-	{"dr", schema.GroupResource{Group: "networking.istio.io", Resource: "destinationrules"}},
-	{"gw", schema.GroupResource{Group: "networking.istio.io", Resource: "gateways"}},
+// shortNames are those that people type for the kinds that every cluster under
+// test has.
+var shortNames = map[schema.GroupKind][]string{
+	{Kind: "Pod"}:                        {"po"},
+	{Kind: "Service"}:                    {"svc"},
+	{Kind: "Endpoints"}:                  {"ep"},
+	{Kind: "ConfigMap"}:                  {"cm"},
+	{Kind: "Event"}:                      {"ev"},
+	{Kind: "Namespace"}:                  {"ns"},
+	{Kind: "Node"}:                       {"no"},
+	{Kind: "ServiceAccount"}:             {"sa"},
+	{Group: "apps", Kind: "Deployment"}:  {"deploy"},
+	{Group: "apps", Kind: "ReplicaSet"}:  {"rs"},
+	{Group: "apps", Kind: "StatefulSet"}: {"sts"},
+	{Group: "apps", Kind: "DaemonSet"}:   {"ds"},
+	{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"}:           {"hpa"},
+	{Group: "batch", Kind: "CronJob"}:                                 {"cj"},
+	{Group: "networking.k8s.io", Kind: "Ingress"}:                     {"ing"},
+	{Group: "policy", Kind: "PodDisruptionBudget"}:                    {"pdb"},
+	{Group: argoGroup, Kind: "Rollout"}:                               {"ro"},
+	{Group: argoGroup, Kind: "AnalysisRun"}:                           {"ar"},
+	{Group: argoGroup, Kind: "AnalysisTemplate"}:                      {"at"},
+	{Group: argoGroup, Kind: "ClusterAnalysisTemplate"}:               {"cat"},
+	{Group: argoGroup, Kind: "Experiment"}:                            {"exp"},
+	{Group: "networking.istio.io", Kind: "VirtualService"}:            {"vs"},
+	{Group: "networking.istio.io", Kind: "DestinationRule"}:           {"dr"},
+	{Group: "networking.istio.io", Kind: "Gateway"}:                   {"gw"},
+	{Group: "gateway.networking.k8s.io", Kind: "GatewayClass"}:        {"gc"},
+	{Group: "gateway.networking.k8s.io", Kind: "Gateway"}:             {"gtw"},
+	{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}: {"crd"},
 }
 
 // sortedTables returns the tables by group and kind.
@@ -206,6 +250,6 @@ func (s *Store) sortedTables() []*table {
 	for _, t := range s.tables {
 		list = append(list, t)
 	}
-	slices.SortFunc(list, func(a, b *table) int { return compareKeys(tableKey(a), tableKey(b)) })
+	slices.SortFunc(list, func(a, b *table) int { return compareKinds(a.gvk, b.gvk) })
 	return list
 }

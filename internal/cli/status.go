@@ -44,7 +44,7 @@ rollout is Healthy. It fails when the rollout is Degraded.`,
 			}
 			err = p.watch(c.Context(), timeout, look)
 			if errors.Is(err, errTimeout) {
-				return errors.New(timeoutSentence)
+				return errors.New(timeoutSentence) //lint:ignore ST1005 the sentence is known as it is
 			}
 			return err
 		},

@@ -52,7 +52,10 @@ func setImage(template map[string]any, image ContainerImage) (others []string) {
 	for _, list := range []string{"containers", "initContainers"} {
 		containers, _ := spec[list].([]any)
 		for _, item := range containers {
-			container, _ := item.(map[string]any)
+			container, ok := item.(map[string]any)
+			if !ok {
+				continue
+			}
 			name, _ := container["name"].(string)
 			others = append(others, name)
 			if name == image.Container || image.Container == "*" && list == "containers" {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -167,5 +168,20 @@ func TestColourKeepsColumns(t *testing.T) {
 	plain := regexp.MustCompile("\x1b\\[[0-9]*m").ReplaceAllString(colored, "")
 	if diff := cmp.Diff(string(text), plain); diff != "" {
 		t.Errorf("coloured output without its colours (-want +got):\n%s", diff)
+	}
+}
+
+// BenchmarkGetRollout builds and prints the largest of the printed trees.
+func BenchmarkGetRollout(b *testing.B) {
+	text, err := os.ReadFile("testdata/get-rollout/2.2.9-S6.txt")
+	if err != nil {
+		b.Fatal(err)
+	}
+	o := parsePrinted(b, string(text), manifestOf("2.2.9-S6"))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Render(io.Discard, Rollout(o, now), false); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 
 // printed reads a printed output back into the objects behind it.
 type printed struct {
-	t      *testing.T
+	t      testing.TB
 	header map[string]string
 	images map[string][]string // image -> roles
 	o      Objects
@@ -37,7 +37,7 @@ var treeRow = regexp.MustCompile(`^[│├└─ ]*(⟳|#|⧉|□|Σ|α|⊞) (\S
 
 // parsePrinted builds the objects of an output. m is the strategy of the
 // manifest beside it, nil for blue/green.
-func parsePrinted(t *testing.T, text string, m *manifest) Objects {
+func parsePrinted(t testing.TB, text string, m *manifest) Objects {
 	p := &printed{t: t, header: map[string]string{}, images: map[string][]string{}}
 	head, tree, _ := strings.Cut(text, "NAME ")
 	p.readHeader(head)
@@ -133,7 +133,7 @@ func (p *printed) meta(name, age, ownerKind, ownerName string, ownerUID types.UI
 var ageParts = regexp.MustCompile(`^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$`)
 
 // parseAge reads an age of kubectl. It is fine if seconds are to be seen.
-func parseAge(t *testing.T, age string) (d time.Duration, fine bool) {
+func parseAge(t testing.TB, age string) (d time.Duration, fine bool) {
 	f := ageParts.FindStringSubmatch(age)
 	if f == nil || age == "" {
 		t.Fatalf("cannot read the age %q", age)

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -35,23 +36,27 @@ func initOf(statuses ...corev1.ContainerStatus) corev1.Pod {
 	return p
 }
 
+func deleted(p corev1.Pod) corev1.Pod {
+	p.DeletionTimestamp = ptr.To(metav1.NewTime(now))
+	return p
+}
+
+func withReason(p corev1.Pod, reason string) corev1.Pod {
+	p.Status.Reason = reason
+	return p
+}
+
+func withCondition(p corev1.Pod, c corev1.PodCondition) corev1.Pod {
+	p.Status.Conditions = append(slices.Clone(p.Status.Conditions), c)
+	return p
+}
+
 func TestPodStatus(t *testing.T) {
-	deleted := podOf(corev1.PodRunning, running(true))
-	deleted.DeletionTimestamp = ptr.To(metav1.NewTime(now))
-	deletedDone := podOf(corev1.PodSucceeded, terminated(corev1.ContainerStateTerminated{Reason: "Completed"}))
-	deletedDone.DeletionTimestamp = ptr.To(metav1.NewTime(now))
-	lost := deleted
-	lost.Status.Reason = "NodeLost"
-	evicted := podOf(corev1.PodFailed)
-	evicted.Status.Reason = "Evicted"
-	gated := podOf(corev1.PodPending)
-	gated.Status.Conditions = append(gated.Status.Conditions, corev1.PodCondition{
+	halfDone := podOf(corev1.PodRunning, terminated(corev1.ContainerStateTerminated{Reason: "Completed"}), running(true))
+	halfDoneReady := withCondition(halfDone, corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue})
+	gated := withCondition(podOf(corev1.PodPending), corev1.PodCondition{
 		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonSchedulingGated,
 	})
-	halfDone := podOf(corev1.PodRunning, terminated(corev1.ContainerStateTerminated{Reason: "Completed"}), running(true))
-	halfDoneReady := *halfDone.DeepCopy()
-	halfDoneReady.Status.Conditions = append(halfDoneReady.Status.Conditions,
-		corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue})
 	done := terminated(corev1.ContainerStateTerminated{Reason: "Completed"})
 	sidecar := initOf(running(false), running(false))
 	sidecar.Status.InitContainerStatuses[0].Name = "proxy"
@@ -81,10 +86,10 @@ func TestPodStatus(t *testing.T) {
 		{"init failed", initOf(terminated(corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 1})), "Init:Error", iconBad},
 		{"started sidecar", sidecar, "Init:1/2", iconBusy},
 		{"all init done", initOf(done), "PodInitializing", iconBusy},
-		{"deleted", deleted, "Terminating", iconBusy},
-		{"deleted after its end", deletedDone, "Completed", iconGood},
-		{"node lost", lost, "Unknown", iconUnknown},
-		{"evicted", evicted, "Evicted", iconBad},
+		{"deleted", deleted(podOf(corev1.PodRunning, running(true))), "Terminating", iconBusy},
+		{"deleted after its end", deleted(podOf(corev1.PodSucceeded, done)), "Completed", iconGood},
+		{"node lost", deleted(withReason(podOf(corev1.PodRunning), "NodeLost")), "Unknown", iconUnknown},
+		{"evicted", withReason(podOf(corev1.PodFailed), "Evicted"), "Evicted", iconBad},
 		{"gated", gated, "SchedulingGated", iconBusy},
 	} {
 		t.Run(c.name, func(t *testing.T) {

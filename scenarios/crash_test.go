@@ -1,0 +1,106 @@
+package scenarios_test
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/scenarios"
+	"github.com/aviary-rollouts/aviary/scenarios/backend"
+	"github.com/aviary-rollouts/aviary/scenarios/replay"
+	"github.com/aviary-rollouts/aviary/sim"
+	"github.com/aviary-rollouts/aviary/sim/fault"
+)
+
+// The controller is killed after each single write of each scenario and started
+// afresh with empty memory: every run ends in the same state.
+func TestCrashAfterEveryWrite(t *testing.T) {
+	all, err := replay.All(scenarios.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			want, writes := endOf(t, s)
+			if writes == 0 {
+				t.Fatal("the controller wrote nothing: the scenario cannot show that crashes do no harm")
+			}
+			for n := 1; n <= writes; n++ {
+				got, _ := endOf(t, s, fault.CrashAfterWrite(n, 0))
+				if got != want {
+					t.Fatalf("killed after write %d of %d it ends differently\n--- undisturbed\n%s--- killed\n%s", n, writes, want, got)
+				}
+			}
+			t.Logf("killed after each of %d writes", writes)
+		})
+	}
+}
+
+// endOf plays a scenario and returns the state it ends in and how often the
+// controller wrote.
+func endOf(t *testing.T, s replay.Scenario, faults ...fault.Fault) (state string, writes int) {
+	t.Helper()
+	var cluster *backend.Sim
+	player := replay.Player{Clock: clock.Real{}, Open: func() (backend.Backend, error) {
+		var err error
+		cluster, err = backend.NewSim(sim.Options{Seed: 1, Faults: faults})
+		return cluster, err
+	}}
+	outcome := player.Play(context.Background(), s)
+	if outcome.Err != nil {
+		t.Fatalf("with faults %v: %v", faults, outcome.Err)
+	}
+	if len(faults) == 0 && outcome.Verdict() != replay.Passed {
+		t.Fatalf("the undisturbed scenario ends with %s", outcome.Verdict())
+	}
+	for _, line := range cluster.TraceLines() {
+		if _, text, _ := strings.Cut(line, "s  "); strings.HasPrefix(text, sim.ControllerName+" ") {
+			writes++
+		}
+	}
+	return picture(t, cluster.Client()), writes
+}
+
+// picture draws what a person would call the state: phases, steps, sizes, who is
+// selected. Names of pods, times and versions of objects are left out.
+func picture(t *testing.T, c client.Client) string {
+	t.Helper()
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	var rollouts v1alpha1.RolloutList
+	var sets appsv1.ReplicaSetList
+	var services corev1.ServiceList
+	for _, list := range []client.ObjectList{&rollouts, &sets, &services} {
+		if err := c.List(context.Background(), list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range rollouts.Items {
+		ro := &rollouts.Items[i]
+		step := "none"
+		if ro.Status.CurrentStepIndex != nil {
+			step = fmt.Sprint(*ro.Status.CurrentStepIndex)
+		}
+		add("rollout %s: %s %q step %s stable %s new %s pods %d/%d/%d", ro.Name, ro.Status.Phase, ro.Status.Message, step,
+			ro.Status.StableRS, ro.Status.CurrentPodHash, ro.Status.Replicas, ro.Status.UpdatedReplicas, ro.Status.AvailableReplicas)
+	}
+	for i := range sets.Items {
+		rs := &sets.Items[i]
+		add("replicaset %s: revision %s wants %d has %d", rs.Name, rs.Annotations[v1alpha1.RevisionAnnotation], *rs.Spec.Replicas, rs.Status.AvailableReplicas)
+	}
+	for i := range services.Items {
+		svc := &services.Items[i]
+		add("service %s selects %q", svc.Name, svc.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey])
+	}
+	sort.Strings(lines)
+	return strings.Join(lines, "\n") + "\n"
+}

@@ -1,0 +1,7 @@
+package apply
+
+import (
+	_ "net/http"
+
+	_ "example.test/bad/internal/control" // a lower layer imports a higher one
+)

@@ -1,0 +1,5 @@
+package metric
+
+import . "time"
+
+var _ = Now()

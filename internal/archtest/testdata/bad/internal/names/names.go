@@ -1,0 +1,3 @@
+package names
+
+import _ "example.test/bad/sim" // internal imports sim

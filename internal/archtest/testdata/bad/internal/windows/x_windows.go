@@ -1,0 +1,3 @@
+package windows
+
+import _ "example.test/bad/sim"

@@ -1,0 +1,3 @@
+package scenarios
+
+import _ "example.test/bad/sim"

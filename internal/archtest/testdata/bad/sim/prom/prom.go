@@ -1,0 +1,3 @@
+package prom
+
+import _ "github.com/prometheus/prometheus/promql"

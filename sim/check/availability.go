@@ -14,9 +14,11 @@ import (
 // undos. For blue/green the pods behind the active Service count.
 //
 // The promise ends when somebody else takes a pod away, and when spec.replicas
-// or a limit is raised; it is renewed when all pods are available again.
+// or a limit is raised; it is renewed when all pods are available again. A
+// restart may always take one pod out, even if maxUnavailable is 0.
 type availability struct {
-	promised map[types.UID]promise
+	promised   map[types.UID]promise
+	restarting map[types.UID]bool // since a restart was asked for, until all pods are back
 }
 
 // promise is the spec for which availability was complete.
@@ -26,11 +28,23 @@ type promise struct {
 }
 
 // NewAvailability returns the check of the lower bound.
-func NewAvailability() Check { return &availability{promised: map[types.UID]promise{}} }
+func NewAvailability() Check {
+	return &availability{promised: map[types.UID]promise{}, restarting: map[types.UID]bool{}}
+}
 
 func (c *availability) Name() string { return "availability" }
 
-func (c *availability) Event(*State, Change) error { return nil }
+func (c *availability) Event(_ *State, change Change) error {
+	if ro, ok := change.Object.(*v1alpha1.Rollout); ok && restartPending(ro) {
+		c.restarting[ro.UID] = true
+	}
+	return nil
+}
+
+// restartPending reports whether a restart was asked for and is not complete.
+func restartPending(ro *v1alpha1.Rollout) bool {
+	return ro.Spec.RestartAt != nil && !ro.Spec.RestartAt.Equal(ro.Status.RestartedAt)
+}
 
 func (c *availability) Instant(s *State) error {
 	for _, f := range s.Families() {
@@ -44,6 +58,9 @@ func (c *availability) Instant(s *State) error {
 func (c *availability) rollout(s *State, f *Family) error {
 	uid := f.Rollout.UID
 	n, u := f.Replicas(), limits(f.Rollout).Unavailable
+	if c.restarting[uid] {
+		u = min(n, max(u, 1))
+	}
 	available := serving(s, f)
 	p, promised := c.promised[uid]
 	if promised && (n-u > p.replicas-p.unavailable || !f.disruptedAt.Before(p.since)) {
@@ -55,6 +72,7 @@ func (c *availability) rollout(s *State, f *Family) error {
 			f.Key(), available, f.Sizes(), n-u, n, u)
 	}
 	if available >= n && s.Now.After(f.disruptedAt) {
+		c.restarting[uid] = restartPending(f.Rollout)
 		c.promised[uid] = promise{n, u, s.Now}
 	}
 	return nil

@@ -2,17 +2,21 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/replicas"
 )
 
 // pause: while a Rollout is paused, by spec.paused or by a pause step, nothing
 // moves towards the new revision unless a person did something: the step index
-// stays, a timed pause lasts its time, and the canary gets no more pods.
+// stays, a timed pause lasts its time, and the canary gets no more pods than
+// the weight in force asks for (a person may have skipped the step that waits
+// for them), under spec.paused none at all.
 type pause struct {
 	since map[types.UID]standing
 }
@@ -121,10 +125,25 @@ func (c *pause) size(s *State, f *Family, rs *appsv1.ReplicaSet) error {
 	if f.Replicas() != st.replicas || !indefinitelyPaused(f.Rollout) || f.Rollout.Status.CurrentPodHash != st.hash {
 		return nil
 	}
-	if n := wanted(rs.Spec.Replicas); n > st.canary {
+	most := st.canary
+	if ro := f.Rollout; !ro.Spec.Paused && basicCanary(ro) {
+		most = max(most, replicas.Basic(st.replicas, weightInForce(ro), 100, limits(ro)).Canary)
+	}
+	if n := wanted(rs.Spec.Replicas); n > most {
 		return fmt.Errorf("rollout %s: canary %s grew from %d to %d pods while paused", f.Key(), rs.Name, st.canary, n)
 	}
 	return nil
+}
+
+// weightInForce is that of the nearest setWeight at or before the current step.
+func weightInForce(ro *v1alpha1.Rollout) int32 {
+	steps := ro.Spec.Strategy.Canary.Steps
+	for _, step := range slices.Backward(steps[:min(int(*ro.Status.CurrentStepIndex)+1, len(steps))]) {
+		if step.SetWeight != nil {
+			return *step.SetWeight
+		}
+	}
+	return 0
 }
 
 // Instant notes which Rollouts are paused now.

@@ -66,6 +66,10 @@ type PrometheusMetric struct {
 	// Insecure accepts any certificate.
 	// +optional
 	Insecure bool `json:"insecure,omitempty"`
+	// CACert is a bundle of authorities, in PEM, that the certificate of the
+	// server may come from; often an argument read from a Secret.
+	// +optional
+	CACert string `json:"caCert,omitempty"`
 	// Headers of the request.
 	// +optional
 	Headers []WebMetricHeader `json:"headers,omitempty"`
@@ -90,9 +94,9 @@ type PrometheusRangeQueryArgs struct {
 
 // Authentication to a server.
 type Authentication struct {
-	// Basic sends a name and a password.
+	// BasicAuth sends a name and a password.
 	// +optional
-	Basic BasicAuth `json:"basic,omitempty"`
+	BasicAuth BasicAuth `json:"basicAuth,omitempty"`
 	// Sigv4 signs requests as AWS wants them.
 	// +optional
 	Sigv4 Sigv4Config `json:"sigv4,omitempty"`
@@ -275,9 +279,9 @@ type DatadogMetric struct {
 	// SecretRef is the Secret with address and keys.
 	// +optional
 	SecretRef SecretRef `json:"secretRef,omitempty"`
-	// RequestTimeout of the query in seconds. Nil means 10.
+	// RequestTimeout of the query. Empty means 10s.
 	// +optional
-	RequestTimeout *int64 `json:"requestTimeout,omitempty"`
+	RequestTimeout DurationString `json:"requestTimeout,omitempty"`
 }
 
 // SecretRef names a Secret.

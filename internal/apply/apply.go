@@ -10,6 +10,7 @@ package apply
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sort"
@@ -52,9 +53,8 @@ func (e Executor) Rollout(ctx context.Context, observed *v1alpha1.Rollout, plan 
 	if equality.Semantic.DeepEqual(ro.Status, plan.Status) {
 		return nil
 	}
-	before := ro.DeepCopy()
 	ro.Status = plan.Status
-	if err := e.Client.Status().Patch(ctx, ro, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+	if err := e.Client.Status().Update(ctx, ro); err != nil {
 		return fmt.Errorf("rollout %s: writing the status: %w", client.ObjectKeyFromObject(ro), err)
 	}
 	e.wrote(ro)
@@ -89,13 +89,9 @@ func stage(a rollout.Action) int {
 func (e Executor) act(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Action) error {
 	switch a := a.(type) {
 	case rollout.SetReplicas:
-		return e.patch(ctx, ro, func() { ro.Spec.Replicas = &a.Replicas })
+		return e.patch(ctx, ro, nil, map[string]any{"replicas": a.Replicas})
 	case rollout.AnnotateRollout:
-		return e.patch(ctx, ro, func() {
-			for k, v := range a.Annotations {
-				metav1.SetMetaDataAnnotation(&ro.ObjectMeta, k, v)
-			}
-		})
+		return e.patch(ctx, ro, pointers(a.Annotations), nil)
 	case rollout.CreateReplicaSet:
 		return e.createReplicaSet(ctx, ro, a.ReplicaSet)
 	case rollout.UpdateReplicaSet:
@@ -112,16 +108,36 @@ func (e Executor) act(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Actio
 	return fmt.Errorf("unknown action %T", a)
 }
 
-// patch changes obj in place and writes the difference, refusing if somebody
-// else has changed the object since it was read.
-func (e Executor) patch(ctx context.Context, obj client.Object, change func()) error {
-	before := obj.DeepCopyObject().(client.Object)
-	change()
-	if err := e.Client.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+// patch writes annotations (nil removes one) and fields of the spec, and nothing
+// else: what a newer API server knows and we do not must survive. It refuses if
+// somebody has changed the object since it was read. obj becomes what the
+// server returns.
+func (e Executor) patch(ctx context.Context, obj client.Object, annotations map[string]*string, spec map[string]any) error {
+	metadata := map[string]any{"resourceVersion": obj.GetResourceVersion()}
+	if len(annotations) > 0 {
+		metadata["annotations"] = annotations
+	}
+	change := map[string]any{"metadata": metadata}
+	if len(spec) > 0 {
+		change["spec"] = spec
+	}
+	data, err := json.Marshal(change)
+	if err != nil {
+		return fmt.Errorf("encoding the patch of %T %s: %w", obj, obj.GetName(), err)
+	}
+	if err := e.Client.Patch(ctx, obj, client.RawPatch(types.MergePatchType, data)); err != nil {
 		return fmt.Errorf("patching %T %s: %w", obj, obj.GetName(), err)
 	}
 	e.wrote(obj)
 	return nil
+}
+
+func pointers(values map[string]string) map[string]*string {
+	p := make(map[string]*string, len(values))
+	for k, v := range values {
+		p[k] = &v
+	}
+	return p
 }
 
 func (e Executor) createReplicaSet(ctx context.Context, ro *v1alpha1.Rollout, wanted *appsv1.ReplicaSet) error {
@@ -145,29 +161,20 @@ func (e Executor) createReplicaSet(ctx context.Context, ro *v1alpha1.Rollout, wa
 }
 
 func (e Executor) updateReplicaSet(ctx context.Context, a rollout.UpdateReplicaSet) error {
-	rs := a.ReplicaSet.DeepCopy()
-	return e.patch(ctx, rs, func() {
-		rs.Spec.Replicas = &a.Replicas
-		rs.Spec.MinReadySeconds = a.MinReadySeconds
-		for k, v := range a.Annotations {
-			if v == nil {
-				delete(rs.Annotations, k)
-			} else {
-				metav1.SetMetaDataAnnotation(&rs.ObjectMeta, k, *v)
-			}
-		}
-	})
+	spec := map[string]any{}
+	if a.Replicas != *a.ReplicaSet.Spec.Replicas {
+		spec["replicas"] = a.Replicas
+	}
+	if a.MinReadySeconds != a.ReplicaSet.Spec.MinReadySeconds {
+		spec["minReadySeconds"] = a.MinReadySeconds
+	}
+	return e.patch(ctx, a.ReplicaSet.DeepCopy(), a.Annotations, spec)
 }
 
 func (e Executor) selectPods(ctx context.Context, ro *v1alpha1.Rollout, a rollout.SelectPods) error {
-	svc := a.Service.DeepCopy()
-	return e.patch(ctx, svc, func() {
-		metav1.SetMetaDataAnnotation(&svc.ObjectMeta, v1alpha1.ManagedByRolloutsKey, ro.Name)
-		if svc.Spec.Selector == nil {
-			svc.Spec.Selector = map[string]string{}
-		}
-		svc.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey] = a.Hash
-	})
+	manager := map[string]*string{v1alpha1.ManagedByRolloutsKey: &ro.Name}
+	selector := map[string]string{v1alpha1.DefaultRolloutUniqueLabelKey: a.Hash}
+	return e.patch(ctx, a.Service.DeepCopy(), manager, map[string]any{"selector": selector})
 }
 
 // evict asks for an eviction. A disruption budget that refuses is no error: the

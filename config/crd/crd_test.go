@@ -2,6 +2,7 @@ package crd_test
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +180,26 @@ func TestWorkloadRef(t *testing.T) {
 	object["kind"] = v1alpha1.KindRollout
 	if got := validator(t).Problems(object); len(got) > 0 {
 		t.Error(got)
+	}
+}
+
+// TestDocumentedFields takes every router and every metric provider in the form
+// of the documentation. Neither schema nor types may miss a field of them.
+func TestDocumentedFields(t *testing.T) {
+	for file, typed := range map[string]any{
+		"testdata/routers.yaml":   &v1alpha1.Rollout{},
+		"testdata/providers.yaml": &v1alpha1.AnalysisTemplate{},
+	} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.UnmarshalStrict(content, typed); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		for _, p := range validator(t).Problems(decode(t, string(content))) {
+			t.Errorf("%s: %s", file, p)
+		}
 	}
 }
 

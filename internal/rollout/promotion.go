@@ -3,7 +3,6 @@ package rollout
 import (
 	"fmt"
 
-	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -71,6 +70,3 @@ func (d *decision) completed(status v1alpha1.CompletionStatus) {
 	d.status.Duration.FinishedAt = ptr.To(d.stamp())
 	d.status.Duration.CompletionStatus = status
 }
-
-// inUse is true for the ReplicaSets that an update needs.
-func (d *decision) inUse(rs *appsv1.ReplicaSet) bool { return rs == d.newRS || rs == d.stableRS }

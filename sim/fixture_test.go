@@ -1,6 +1,9 @@
 package sim_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,4 +99,33 @@ func get(t testing.TB, s *sim.Sim) *v1alpha1.Rollout {
 		t.Fatal(err)
 	}
 	return ro
+}
+
+func phaseOf(s *sim.Sim) v1alpha1.RolloutPhase {
+	ro := &v1alpha1.Rollout{}
+	if err := s.Client().Get(context.Background(), mockServer, ro); err != nil {
+		return ""
+	}
+	return ro.Status.Phase
+}
+
+// podsByVersion counts the pods that are not terminating: ", 5 pods of 1.0.0".
+func podsByVersion(s *sim.Sim) (text string) {
+	var pods corev1.PodList
+	if err := s.Client().List(context.Background(), &pods, client.InNamespace("default")); err != nil {
+		return err.Error()
+	}
+	counts := map[string]int{}
+	for _, pod := range pods.Items {
+		if pod.DeletionTimestamp == nil {
+			_, tag, _ := strings.Cut(pod.Spec.Containers[0].Image, ":")
+			counts[tag]++
+		}
+	}
+	for _, tag := range []string{"1.0.0", "2.0.0", "3.0.0"} {
+		if counts[tag] > 0 {
+			text += fmt.Sprintf(", %d pods of %s", counts[tag], tag)
+		}
+	}
+	return text
 }

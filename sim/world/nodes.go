@@ -172,7 +172,7 @@ func (n *nodes) mark(ctx context.Context, name string, status corev1.ConditionSt
 // abandon marks the node's pods not ready and deletes them if evict is set.
 func (n *nodes) abandon(ctx context.Context, name string, now time.Time, evict bool) error {
 	var pods corev1.PodList
-	if err := n.client.List(ctx, &pods, client.MatchingFields{"spec.nodeName": name}); err != nil {
+	if err := n.client.List(ctx, &pods, client.MatchingFields{"spec.nodeName": name}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list the pods of node %s: %w", name, err)
 	}
 	for i := range pods.Items {
@@ -194,6 +194,7 @@ func (n *nodes) setNotReady(ctx context.Context, pod *corev1.Pod, now time.Time)
 	if i < 0 || pod.Status.Conditions[i].Status == corev1.ConditionFalse {
 		return nil
 	}
+	pod.Status.Conditions = slices.Clone(pod.Status.Conditions)
 	pod.Status.Conditions[i] = corev1.PodCondition{
 		Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: apiTime(now), Reason: "NodeNotReady",
 	}

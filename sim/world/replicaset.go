@@ -50,7 +50,7 @@ func ownerKeys(kind string) func(context.Context, client.Object) []types.Namespa
 
 func (r *replicaSets) reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
 	rs := &appsv1.ReplicaSet{}
-	if err := r.client.Get(ctx, key, rs); err != nil {
+	if err := r.client.Get(ctx, key, rs, client.UnsafeDisableDeepCopy); err != nil {
 		if apierrors.IsNotFound(err) {
 			return time.Time{}, nil
 		}
@@ -75,7 +75,7 @@ func (r *replicaSets) activePods(ctx context.Context, rs *appsv1.ReplicaSet) ([]
 		return nil, fmt.Errorf("selector of ReplicaSet %s/%s: %w", rs.Namespace, rs.Name, err)
 	}
 	var list corev1.PodList
-	if err := r.client.List(ctx, &list, client.InNamespace(rs.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+	if err := r.client.List(ctx, &list, client.InNamespace(rs.Namespace), client.MatchingLabelsSelector{Selector: selector}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the pods of ReplicaSet %s/%s: %w", rs.Namespace, rs.Name, err)
 	}
 	var pods []*corev1.Pod
@@ -141,7 +141,7 @@ func (w *World) admitPod(ctx context.Context, c client.Client, namespace, name s
 		return nil
 	}
 	var pods corev1.PodList
-	if err := c.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
+	if err := c.List(ctx, &pods, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("count the pods of namespace %s: %w", namespace, err)
 	}
 	if used := len(pods.Items); used >= limit {

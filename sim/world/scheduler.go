@@ -43,7 +43,7 @@ func (s *scheduler) row() control.Controller {
 
 func (s *scheduler) reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
 	pod := &corev1.Pod{}
-	err := s.client.Get(ctx, key, pod)
+	err := s.client.Get(ctx, key, pod, client.UnsafeDisableDeepCopy)
 	switch {
 	case apierrors.IsNotFound(err):
 		s.forget(key)
@@ -156,6 +156,7 @@ func (s *scheduler) unschedulable(refused map[string]int) string {
 }
 
 func (s *scheduler) markUnschedulable(ctx context.Context, pod *corev1.Pod, why string) error {
+	pod.Status.Conditions = slices.Clone(pod.Status.Conditions)
 	old := podCondition(pod.Status.Conditions, corev1.PodScheduled)
 	if old != nil && old.Message == why {
 		return nil

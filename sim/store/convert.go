@@ -3,8 +3,10 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/objectmeta"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -33,11 +35,15 @@ func decode(t *table, in client.Object, strict bool) (client.Object, error) {
 func decodeContent(t *table, content map[string]any, strict bool) (client.Object, error) {
 	convertAutoscaler(t, content)
 	if t.layout.goType == nil {
+		unknown, err := coerceMetadata(content, strict)
+		if err == nil && len(unknown) > 0 {
+			err = runtime.NewStrictDecodingError(unknown)
+		}
+		if err != nil {
+			return nil, badObject(t, err)
+		}
 		u := &unstructured.Unstructured{Object: content}
 		u.SetGroupVersionKind(t.gvk)
-		if _, ok := content["metadata"].(map[string]any); !ok && content["metadata"] != nil {
-			return nil, badObject(t, fmt.Errorf("metadata must be an object"))
-		}
 		return u, nil
 	}
 	out := reflect.New(t.layout.goType).Interface().(client.Object)
@@ -47,6 +53,20 @@ func decodeContent(t *table, content map[string]any, strict bool) (client.Object
 	}
 	out.GetObjectKind().SetGroupVersionKind(t.gvk)
 	return out, nil
+}
+
+// coerceMetadata gives the metadata of JSON content the shape that it has for
+// all kinds, dropping unknown fields. With strict it names those instead; the
+// error is a field of the wrong type.
+func coerceMetadata(content map[string]any, strict bool) (unknown []error, err error) {
+	meta, found, paths, err := objectmeta.GetObjectMetaWithOptions(content, objectmeta.ObjectMetaOptions{ReturnUnknownFieldPaths: strict})
+	if err != nil || !found {
+		return nil, err
+	}
+	for _, path := range paths {
+		unknown = append(unknown, fmt.Errorf("unknown field %q", path))
+	}
+	return unknown, objectmeta.SetObjectMeta(content, meta)
 }
 
 // explain replaces the error of the converter by that of the JSON decoder,
@@ -92,8 +112,10 @@ func contentOf(obj client.Object) (map[string]any, error) {
 // that later copies do not panic on them.
 func cleanJSON(v any) (any, error) {
 	switch x := v.(type) {
-	case nil, string, bool, int64, float64:
+	case nil, string, bool, int64:
 		return x, nil
+	case float64:
+		return wholeNumber(x), nil
 	case int:
 		return int64(x), nil
 	case int32:
@@ -120,6 +142,16 @@ func cleanJSON(v any) (any, error) {
 		return out, nil
 	}
 	return viaJSON(v)
+}
+
+// wholeNumber turns a float without a fraction into an integer, as encoding to
+// JSON and decoding does: a YAML decoder that knows no integers reads
+// "replicas: 5" as 5.0. Floats of 2^63 and beyond stay what they are.
+func wholeNumber(x float64) any {
+	if x == math.Trunc(x) && math.Abs(x) < 1<<63 {
+		return int64(x)
+	}
+	return x
 }
 
 func viaJSON(v any) (any, error) {

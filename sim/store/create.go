@@ -63,8 +63,8 @@ func (s *Store) create(req request, in client.Object) (client.Object, error) {
 		return nil, err
 	}
 	key := client.ObjectKeyFromObject(obj)
-	prepareCreate(t, obj)
 	setDefaults(obj)
+	prepareCreate(t, obj)
 	s.allocate(t, obj, nil)
 	if err := s.validateCreate(req, obj); err != nil {
 		return nil, err

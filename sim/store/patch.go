@@ -106,8 +106,15 @@ func (s *Store) decodePatched(req request, cur client.Object, after []byte) (cli
 // maxPatchOperations is the API server's limit for a JSON patch.
 const maxPatchOperations = 10000
 
-// patchJSON applies a patch to the JSON of an object.
-func patchJSON(t *table, before []byte, kind types.PatchType, data []byte) ([]byte, error) {
+// patchJSON applies a patch to the JSON of an object. The patch libraries panic
+// on some malformed input, such as a test operation on the whole document; a
+// real API server catches that in its HTTP handler.
+func patchJSON(t *table, before []byte, kind types.PatchType, data []byte) (after []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			after, err = nil, apierrors.NewBadRequest(fmt.Sprintf("the patch is malformed: %v", p))
+		}
+	}()
 	switch kind {
 	case types.MergePatchType:
 		after, err := jsonpatch.MergePatch(before, data)

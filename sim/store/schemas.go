@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
@@ -113,7 +114,10 @@ func compileSchema(crd *apiextensionsv1.CustomResourceDefinition, version string
 func (c *customSchema) normalize(content map[string]any, strict bool) error {
 	defaulting.Default(content, c.structural)
 	opts := structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: strict}
-	var errs []error
+	errs, err := coerceMetadata(content, strict)
+	if err != nil {
+		return err
+	}
 	for _, path := range pruning.PruneWithOptions(content, c.structural, true, opts) {
 		errs = append(errs, fmt.Errorf("unknown field %q", path))
 	}
@@ -134,8 +138,11 @@ func (c *customSchema) validate(content, old map[string]any) field.ErrorList {
 		errs = crdvalidation.ValidateCustomResourceUpdate(nil, content, old, c.validator)
 	}
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, c.structural, content)...)
-	if c.rules == nil || len(errs) > 0 {
+	if c.rules == nil {
 		return errs
+	}
+	if slices.ContainsFunc(errs, blocksRules) {
+		return append(errs, field.Invalid(nil, nil, "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"))
 	}
 	var before any
 	if old != nil {
@@ -143,4 +150,14 @@ func (c *customSchema) validate(content, old map[string]any) field.ErrorList {
 	}
 	more, _ := c.rules.Validate(context.Background(), nil, c.structural, content, before, celconfig.RuntimeCELCostBudget)
 	return append(errs, more...)
+}
+
+// blocksRules reports whether an error leaves the object in a shape that rules
+// cannot be evaluated on.
+func blocksRules(err *field.Error) bool {
+	switch err.Type {
+	case field.ErrorTypeNotSupported, field.ErrorTypeRequired, field.ErrorTypeTooLong, field.ErrorTypeTooMany, field.ErrorTypeTypeInvalid:
+		return true
+	}
+	return false
 }

@@ -60,14 +60,14 @@ func configMap(name string, data map[string]string) *corev1.ConfigMap {
 }
 
 func replicaSet(name string, replicas int32) *appsv1.ReplicaSet {
-	labels := map[string]string{"app": name}
+	labels := func() map[string]string { return map[string]string{"app": name} }
 	return &appsv1.ReplicaSet{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Labels: labels()},
 		Spec: appsv1.ReplicaSetSpec{
 			Replicas: &replicas,
-			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Selector: &metav1.LabelSelector{MatchLabels: labels()},
 			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				ObjectMeta: metav1.ObjectMeta{Labels: labels()},
 				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "registry.example/app:1.0"}}},
 			},
 		},

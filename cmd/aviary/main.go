@@ -38,7 +38,7 @@ and goes the same way every time.`,
 		SilenceUsage:  true,
 	}
 	flagsAreUsage(root)
-	root.AddCommand(newReplayCommand(), newMathCommand())
+	root.AddCommand(newReplayCommand(), newSimulateCommand(), newMathCommand())
 	return root
 }
 

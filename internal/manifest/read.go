@@ -31,7 +31,13 @@ type Object struct {
 	File string
 	// Line is the line, counted from 1, on which the object begins.
 	Line int
+
+	document document
 }
+
+// LineOf is the line of a field such as "spec.strategy.canary.steps[1].pause";
+// if the field is not there, that of its nearest parent that is.
+func (o Object) LineOf(field string) int { return o.document.lineOf(field) }
 
 // Place is "web.yaml:12".
 func (o Object) Place() string { return fmt.Sprintf("%s:%d", o.File, o.Line) }
@@ -149,13 +155,13 @@ func (d document) decode(scheme *runtime.Scheme) ([]Object, error) {
 		return nil, d.problem("metadata", fmt.Sprintf("this %s has no name", gvk.Kind), "set metadata.name")
 	}
 	if !scheme.Recognizes(gvk) {
-		return []Object{{raw, d.file, d.start()}}, nil
+		return []Object{{raw, d.file, d.start(), d}}, nil
 	}
 	obj, err := d.decodeTyped(data, gvk, scheme)
 	if err != nil {
 		return nil, err
 	}
-	return []Object{{obj, d.file, d.start()}}, nil
+	return []Object{{obj, d.file, d.start(), d}}, nil
 }
 
 // decodeList decodes the items of a List one by one.

@@ -53,6 +53,12 @@ items:
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
+	if got := objects[0].LineOf("metadata.name"); got != 6 {
+		t.Errorf("metadata.name is on line %d, want 6", got)
+	}
+	if got := objects[0].LineOf("metadata.labels.app"); got != 5 {
+		t.Errorf("what is not there is on line %d, want 5, that of its parent", got)
+	}
 	if _, typed := objects[0].Object.(*v1alpha1.Rollout); !typed {
 		t.Errorf("the Rollout came as %T", objects[0].Object)
 	}

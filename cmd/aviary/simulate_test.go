@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aviary-rollouts/aviary/sim/rehearse"
+)
+
+func TestSimulateGolden(t *testing.T) { runGolden(t, "simulate", newSimulateCommand) }
+
+// TestSimulateStandardInput pipes a manifest in.
+func TestSimulateStandardInput(t *testing.T) {
+	const file = "testdata/simulate/manifests/canary.yaml"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := newSimulateCommand()
+	cmd.SetIn(strings.NewReader(string(data)))
+	piped := output(cmd, []string{"-f", "-"})
+	named := output(newSimulateCommand(), []string{"-f", file})
+	if piped != named || !strings.Contains(piped, "WHAT HAPPENED") {
+		t.Errorf("standard input gives another report than the file:\n%s", piped)
+	}
+	cmd = newSimulateCommand()
+	cmd.SetIn(strings.NewReader("apiVersion: v1\nkind: Servise\nmetadata: {name: web}\n"))
+	want := "Error: standard input:2: there is no kind \"Servise\" in apiVersion \"v1\"; did you mean \"Service\"?\n(exit code 2)\n"
+	if got := output(cmd, []string{"-f", "-"}); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
+// TestSimulateJSON reads the JSON as a script would.
+func TestSimulateJSON(t *testing.T) {
+	text := output(newSimulateCommand(), []string{"-f", "testdata/simulate/manifests/canary.yaml", "--promote-after", "2m", "-o", "json"})
+	var plain struct {
+		Outcome  struct{ Phase, Took string }
+		Timeline []struct {
+			At      string
+			Seconds float64
+			Phase   string
+			Events  []struct{ Reason string }
+		}
+		Warnings []rehearse.Finding
+	}
+	if err := json.Unmarshal([]byte(text), &plain); err != nil {
+		t.Fatalf("the output is no JSON: %v\n%s", err, text)
+	}
+	if plain.Outcome.Phase != "Healthy" || plain.Outcome.Took == "" || len(plain.Timeline) < 5 || plain.Timeline[0].At != "0s" {
+		t.Errorf("the report is not that of a canary that ends: %+v", plain)
+	}
+	found := map[string]int{}
+	for _, w := range plain.Warnings {
+		found[w.Code]++
+	}
+	if found["weight"] != 2 || found["waits"] != 1 {
+		t.Errorf("warnings = %v, want two weights and one wait", plain.Warnings)
+	}
+}

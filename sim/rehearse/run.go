@@ -1,0 +1,438 @@
+package rehearse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/internal/ops"
+	"github.com/aviary-rollouts/aviary/internal/view"
+	"github.com/aviary-rollouts/aviary/sim"
+	"github.com/aviary-rollouts/aviary/sim/kernel"
+	"github.com/aviary-rollouts/aviary/sim/world"
+)
+
+// Options say what to rehearse.
+type Options struct {
+	// Objects are what a person would apply. They are not modified.
+	Objects []manifest.Object
+	// Namespace is that of objects without one; empty means "default".
+	Namespace string
+	// Rollout names the Rollout; empty if Objects hold only one.
+	Rollout string
+	// Images start the update; none means another tag for the first container.
+	Images []ops.ContainerImage
+	// Until is how long the update, and before it the first deploy, may take;
+	// zero means 30 minutes.
+	Until time.Duration
+	// PromoteAfter is how long after a pause without end a person promotes;
+	// zero means never.
+	PromoteAfter time.Duration
+	// AbortAfter is how long after the start of the update a person aborts it;
+	// zero means never.
+	AbortAfter time.Duration
+	// ReadyAfter is how long a pod takes to become ready; zero means 4 seconds.
+	ReadyAfter time.Duration
+	// Seed decides everything that is random.
+	Seed uint64
+}
+
+const (
+	defaultUntil = 30 * time.Minute
+	// calm is how long the world is left alone between first deploy and update.
+	calm = 10 * time.Second
+)
+
+// InputError is an error about what was handed in: an object that the API
+// server refuses, an image for a container that does not exist.
+type InputError struct{ err error }
+
+// Error says what is wrong and what to do.
+func (e *InputError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error below.
+func (e *InputError) Unwrap() error { return e.err }
+
+func inputf(format string, args ...any) error { return &InputError{fmt.Errorf(format, args...)} }
+
+// Run rehearses. The error is an [*InputError] if the input is at fault; any
+// other means that the simulation itself broke down, with the seed to repeat it.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	report, seen, err := rehearse(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if report.Outcome.Ended && report.Updated() && !seen.everyStep() {
+		// What comes after a pause without end, or after an abort, is seen by
+		// a rehearsal in which a person promotes at once and nobody aborts.
+		o.PromoteAfter, o.AbortAfter = time.Second, 0
+		if _, further, err := rehearse(ctx, o); err == nil {
+			seen.add(further)
+		}
+	}
+	report.findings(seen)
+	return report, nil
+}
+
+// rehearsal is one run in the simulator.
+type rehearsal struct {
+	Options
+	sim      *sim.Sim
+	observer *observer
+	rollout  *v1alpha1.Rollout
+	object   manifest.Object // that the Rollout comes from
+	// promoting is true while a promotion is on its way.
+	promoting bool
+	err       error
+}
+
+// rehearse plays the first deploy and the update.
+func rehearse(ctx context.Context, o Options) (*Report, *evidence, error) {
+	r := &rehearsal{Options: o}
+	if err := r.prepare(ctx); err != nil {
+		return nil, nil, err
+	}
+	report, err := r.describe(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if report.FirstDeploy, err = r.play(); err != nil {
+		return nil, nil, err
+	}
+	report.FirstDeploy.Text = report.firstDeployText()
+	if report.Updated() {
+		if err := r.update(ctx, report); err != nil {
+			return nil, nil, err
+		}
+		if report.Outcome, err = r.play(); err != nil {
+			return nil, nil, err
+		}
+		report.Timeline = r.observer.rows
+		report.Outcome.Text = report.outcomeText(o)
+	} else {
+		report.Timeline, report.Outcome = r.observer.rows, report.FirstDeploy
+		report.Source = r.placeOf(report.FirstDeploy.Message)
+	}
+	report.Pods = r.observer.extreme
+	return report, &evidence{rollout: r.rollout, options: o, services: r.services(), done: r.observer.done}, nil
+}
+
+// prepare builds the cluster and applies the objects.
+func (r *rehearsal) prepare(ctx context.Context) error {
+	if r.Namespace == "" {
+		r.Namespace = "default"
+	}
+	if r.Until == 0 {
+		r.Until = defaultUntil
+	}
+	key, err := r.choose()
+	if err != nil {
+		return err
+	}
+	r.sim, err = sim.New(sim.Options{Seed: r.Seed, NoTrace: true, World: world.Options{Timing: world.Timing{Ready: r.ReadyAfter}}})
+	if err != nil {
+		return fmt.Errorf("start the simulator: %w", err)
+	}
+	r.observer = newObserver(r.sim, key)
+	for _, obj := range r.Objects {
+		if err := r.apply(ctx, obj); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// choose finds the Rollout to rehearse.
+func (r *rehearsal) choose() (types.NamespacedName, error) {
+	var names []string
+	var key types.NamespacedName
+	for _, obj := range r.Objects {
+		ro, ok := obj.Object.(*v1alpha1.Rollout)
+		if !ok || (r.Rollout != "" && ro.Name != r.Rollout) {
+			continue
+		}
+		names = append(names, ro.Name)
+		r.object = obj
+		key = types.NamespacedName{Namespace: ro.Namespace, Name: ro.Name}
+		if key.Namespace == "" {
+			key.Namespace = r.Namespace
+		}
+	}
+	switch {
+	case len(names) == 1:
+		return key, nil
+	case len(names) > 1 && r.Rollout == "":
+		return key, inputf("%d Rollouts were given (%s); choose one with --rollout NAME", len(names), strings.Join(names, ", "))
+	case len(names) > 1:
+		return key, inputf("Rollout %q was given in several namespaces; leave out the others", r.Rollout)
+	case r.Rollout != "":
+		return key, inputf("no Rollout %q was given; check --rollout, or add its manifest with -f", r.Rollout)
+	default:
+		return key, inputf("no Rollout was given; add the manifest of one (kind: Rollout, apiVersion: argoproj.io/v1alpha1) with -f")
+	}
+}
+
+// apply creates one object as a person would.
+func (r *rehearsal) apply(ctx context.Context, obj manifest.Object) error {
+	c := r.sim.Client()
+	created, ok := obj.DeepCopyObject().(client.Object)
+	if !ok {
+		return inputf("%s: %s cannot be applied", obj.Place(), obj)
+	}
+	namespaced, err := c.IsObjectNamespaced(created)
+	if err == nil && namespaced && created.GetNamespace() == "" {
+		created.SetNamespace(r.Namespace)
+	}
+	if err := c.Create(ctx, created); err != nil {
+		return inputf("%s: the API server would refuse %s: %s", obj.Place(), obj, strings.Join(strings.Fields(err.Error()), " "))
+	}
+	return nil
+}
+
+// describe starts the report with what the manifest says.
+func (r *rehearsal) describe(ctx context.Context) (*Report, error) {
+	ro, err := ops.Get(ctx, r.sim.Client(), r.observer.key)
+	if err != nil {
+		return nil, fmt.Errorf("read the Rollout: %w", err)
+	}
+	r.rollout = ro
+	report := &Report{
+		Namespace: ro.Namespace, Rollout: ro.Name, Source: r.object.Place(), Strategy: view.Canary, Replicas: ptr.Deref(ro.Spec.Replicas, 1),
+		Warnings: []Finding{}, Notes: []Finding{},
+	}
+	if ro.Spec.Strategy.BlueGreen != nil {
+		report.Strategy = view.BlueGreen
+	}
+	limits := limitsOf(ro)
+	report.MaxSurge, report.MaxUnavailable = limits.Surge, limits.Unavailable
+	return report, nil
+}
+
+// play lets time pass until something final, and says how it ended.
+func (r *rehearsal) play() (Outcome, error) {
+	end := r.sim.RunUntil(r.over, r.Until)
+	switch {
+	case r.err != nil:
+		return Outcome{}, r.err
+	case end != nil && !errors.Is(end, sim.ErrNotReached):
+		return Outcome{}, fmt.Errorf("the simulation broke down: %w", end)
+	}
+	s := r.observer.last
+	out := Outcome{Phase: s.Phase, Message: s.Message, Step: s.Step, Ended: end == nil, Stable: r.stable()}
+	rows := r.observer.rows
+	for i := len(rows) - 1; i >= 0 && rows[i].Phase == s.Phase; i-- {
+		out.Took = rows[i].At
+	}
+	out.TookSeconds = out.Took.Seconds()
+	return out, nil
+}
+
+// over tells, at a settled point, whether anything more can happen. It also
+// sends a person who promotes.
+func (r *rehearsal) over() bool {
+	if r.err != nil {
+		return true
+	}
+	s := r.observer.last
+	if r.PromoteAfter > 0 && !r.promoting && r.waitsForPerson() {
+		r.promoting = true
+		r.later(r.PromoteAfter, "Promote", "promote "+r.observer.key.Name, func(ctx context.Context) error {
+			r.promoting = false
+			return ops.Promote(ctx, r.sim.Client(), r.observer.key, false)
+		})
+	}
+	if _, more := r.sim.Kernel().Next(); !more {
+		return true
+	}
+	switch s.Phase {
+	case v1alpha1.RolloutPhaseHealthy:
+		return r.calm(s)
+	case v1alpha1.RolloutPhaseDegraded:
+		return strings.HasPrefix(s.Message, "InvalidSpec:")
+	}
+	return false
+}
+
+// calm is true when only the pods of the stable revision are left.
+func (r *rehearsal) calm(s State) bool {
+	_, _, all := s.sums()
+	stable := r.stable()
+	for _, p := range s.Revisions {
+		if p.Revision == stable {
+			return p.Total == all && p.Ready == p.Total
+		}
+	}
+	return all == 0
+}
+
+// waitsForPerson is true during a pause that only a person can end.
+func (r *rehearsal) waitsForPerson() bool {
+	ro, err := ops.Get(context.Background(), r.sim.Client(), r.observer.key)
+	if err != nil || r.observer.last.Phase != v1alpha1.RolloutPhasePaused {
+		return false
+	}
+	for _, c := range ro.Status.PauseConditions {
+		if c.Reason == v1alpha1.PauseReasonCanaryPauseStep && !endless(ro, ptr.Deref(ro.Status.CurrentStepIndex, 0)) {
+			return false
+		}
+		if bg := ro.Spec.Strategy.BlueGreen; bg != nil && ptr.Deref(bg.AutoPromotionEnabled, true) {
+			return false
+		}
+	}
+	return true
+}
+
+// endless tells whether a step is a pause without duration.
+func endless(ro *v1alpha1.Rollout, index int32) bool {
+	c := ro.Spec.Strategy.Canary
+	return c != nil && int(index) < len(c.Steps) && c.Steps[index].Pause != nil && c.Steps[index].Pause.Duration == nil
+}
+
+// stable is the revision that is trusted now; 0 if there is none.
+func (r *rehearsal) stable() int64 {
+	ro, err := ops.Get(context.Background(), r.sim.Client(), r.observer.key)
+	if err != nil {
+		return 0
+	}
+	for _, p := range r.observer.last.Revisions {
+		if p.ReplicaSet == ro.Name+"-"+ro.Status.StableRS {
+			return p.Revision
+		}
+	}
+	return 0
+}
+
+// update sets the images and lets a person who aborts get ready.
+func (r *rehearsal) update(ctx context.Context, report *Report) error {
+	if err := r.sim.Sleep(calm); err != nil {
+		return fmt.Errorf("the simulation broke down: %w", err)
+	}
+	containers, err := r.containers(ctx)
+	if err != nil {
+		return err
+	}
+	images := r.Images
+	if len(images) == 0 {
+		report.ImageChosen = true
+		images = []ops.ContainerImage{{Container: containers[0].Name, Image: nextTag(containers[0].Image)}}
+	}
+	r.observer.begin()
+	var words []string
+	for _, image := range images {
+		words = append(words, image.Container+"="+image.Image)
+		for _, c := range containers {
+			if c.Name == image.Container || image.Container == "*" {
+				report.Images = append(report.Images, ImageChange{Container: c.Name, From: c.Image, To: image.Image})
+			}
+		}
+	}
+	r.observer.person("SetImage", "set image "+r.observer.key.Name+" "+strings.Join(words, " "))
+	if err := ops.SetImage(ctx, r.sim.Client(), r.observer.key, images...); err != nil {
+		return inputf("%w", err)
+	}
+	if r.AbortAfter > 0 {
+		r.later(r.AbortAfter, "Abort", "abort "+r.observer.key.Name, func(ctx context.Context) error {
+			return ops.Abort(ctx, r.sim.Client(), r.observer.key)
+		})
+	}
+	return nil
+}
+
+// later lets a person do something after a while.
+func (r *rehearsal) later(after time.Duration, reason, command string, do func(context.Context) error) {
+	r.sim.Kernel().After(after, kernel.ClassUser, command, func() {
+		r.observer.person(reason, command)
+		if err := do(context.Background()); err != nil && r.err == nil {
+			r.err = fmt.Errorf("%s: %w", command, err)
+		}
+	})
+}
+
+// containers are those of the Rollout's template, or of its workload's.
+func (r *rehearsal) containers(ctx context.Context) ([]corev1.Container, error) {
+	template := r.rollout.Spec.Template
+	workload, err := ops.Workload(ctx, r.sim.Client(), r.rollout)
+	if err != nil {
+		return nil, inputf("%w", err)
+	}
+	if workload != nil {
+		var holder struct {
+			Spec struct {
+				Template corev1.PodTemplateSpec `json:"template"`
+			} `json:"spec"`
+			Template corev1.PodTemplateSpec `json:"template"` // of a PodTemplate
+		}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(workload.Object, &holder); err != nil {
+			return nil, fmt.Errorf("read the template of %s %s: %w", workload.GetKind(), workload.GetName(), err)
+		}
+		template = holder.Spec.Template
+		if len(template.Spec.Containers) == 0 {
+			template = holder.Template
+		}
+	}
+	if len(template.Spec.Containers) == 0 {
+		return nil, inputf("Rollout %q has no container", r.rollout.Name)
+	}
+	return template.Spec.Containers, nil
+}
+
+// services are the names of the Services in the Rollout's namespace.
+func (r *rehearsal) services() map[string]bool {
+	names := map[string]bool{}
+	list := &corev1.ServiceList{}
+	if err := r.sim.Client().List(context.Background(), list, client.InNamespace(r.observer.key.Namespace)); err == nil {
+		for _, s := range list.Items {
+			names[s.Name] = true
+		}
+	}
+	return names
+}
+
+// nextTag is the image with another tag: "web:1.0" becomes "web:1.0-next", an
+// image without tag or with a digest gets the tag "next".
+func nextTag(image string) string {
+	name, _, digest := strings.Cut(image, "@")
+	slash, colon := strings.LastIndex(name, "/"), strings.LastIndex(name, ":")
+	switch {
+	case digest && colon > slash:
+		return name[:colon] + ":next"
+	case colon > slash:
+		return name + "-next"
+	default:
+		return name + ":next"
+	}
+}
+
+func (o Options) untilOrDefault() time.Duration {
+	if o.Until == 0 {
+		return defaultUntil
+	}
+	return o.Until
+}
+
+var invalidField = regexp.MustCompile(`^InvalidSpec: The Rollout "[^"]*" is invalid: (spec\.[^: ]*)`)
+
+// placeOf is the file and line of the field that a message complains about. The
+// paths in messages leave canary out, see internal/validate.
+func (r *rehearsal) placeOf(message string) string {
+	m := invalidField.FindStringSubmatch(message)
+	if m == nil {
+		return r.object.Place()
+	}
+	line := r.object.LineOf(m[1])
+	if rest, found := strings.CutPrefix(m[1], "spec.strategy."); found {
+		line = max(line, r.object.LineOf("spec.strategy.canary."+rest))
+	}
+	return fmt.Sprintf("%s:%d", r.object.File, line)
+}

@@ -96,6 +96,7 @@ func (d *decision) finish() Plan {
 		}
 	}
 	d.count()
+	d.recordManualPause()
 	d.setConditions()
 	d.status.ObservedGeneration = fmt.Sprint(d.Rollout.Generation)
 	if d.Workload != nil {

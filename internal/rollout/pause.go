@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
@@ -21,6 +22,7 @@ func (d *decision) pauseOver(p *v1alpha1.RolloutPause) bool {
 		started = &d.status.PauseConditions[len(d.status.PauseConditions)-1].StartTime.Time
 	case len(d.status.PauseConditions) == 0:
 		d.endPause()
+		d.event(v1alpha1.RolloutResumedReason, "Rollout is resumed")
 		return true
 	case started == nil:
 		return false // paused for another reason
@@ -74,3 +76,29 @@ func PauseDuration(d intstr.IntOrString) time.Duration {
 // held is true while a person holds everything where it is. Giving an update up
 // is still obeyed.
 func (d *decision) held() bool { return d.spec.Paused && !d.abortedUpdate() }
+
+// recordManualPause keeps account of how long the update waits for people.
+func (d *decision) recordManualPause() {
+	r := d.status.Duration
+	if r == nil {
+		return
+	}
+	switch waits := d.waitsForPerson(); {
+	case waits && r.ManualPauseStartedAt == nil:
+		r.ManualPauseStartedAt = ptr.To(d.stamp())
+	case !waits && r.ManualPauseStartedAt != nil:
+		r.TotalManualPauseDurationSeconds += max(0, int64(d.stamp().Sub(r.ManualPauseStartedAt.Time).Seconds()))
+		r.ManualPauseStartedAt = nil
+	}
+}
+
+// waitsForPerson is true while nothing but a person lets the update go on.
+func (d *decision) waitsForPerson() bool {
+	if d.spec.Paused {
+		return true
+	}
+	if d.pausedSince(v1alpha1.PauseReasonBlueGreenPause) != nil {
+		return !ptr.Deref(d.spec.Strategy.BlueGreen.AutoPromotionEnabled, true)
+	}
+	return d.pausedSince(v1alpha1.PauseReasonCanaryPauseStep) != nil && d.stepIndex() < d.stepCount() && PausesForEver(d.steps()[d.stepIndex()])
+}

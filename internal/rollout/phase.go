@@ -1,8 +1,6 @@
 package rollout
 
 import (
-	"k8s.io/apimachinery/pkg/util/intstr"
-
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
 
@@ -62,5 +60,5 @@ func (d *decision) routed() bool {
 
 // PausesForEver is true for a pause step that only a promotion ends.
 func PausesForEver(step v1alpha1.CanaryStep) bool {
-	return step.Pause != nil && (step.Pause.Duration == nil || *step.Pause.Duration == intstr.IntOrString{})
+	return step.Pause != nil && step.Pause.Duration == nil
 }

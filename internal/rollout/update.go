@@ -72,7 +72,9 @@ func (d *decision) resetStatus() {
 }
 
 // claimRevision creates the ReplicaSet of the template, or gives an existing one
-// the next revision: going back to an old template is a new revision of it.
+// the next revision: going back to an old template is a new revision of it. A
+// scale-down deadline stays until the status is written: it is what shows, after
+// a crash, that this is a fast rollback.
 func (d *decision) claimRevision() {
 	var highest int64
 	for _, rs := range d.all {
@@ -91,7 +93,6 @@ func (d *decision) claimRevision() {
 		return
 	}
 	d.began, d.beganMessage = v1alpha1.FoundNewRSReason, `Found new replica set "`+d.newRS.Name+`"`
-	d.unannotate(d.newRS, v1alpha1.ScaleDownDeadlineAnnotation)
 	if old := revision(d.newRS); old <= highest {
 		d.annotate(d.newRS, v1alpha1.RevisionAnnotation, next)
 		if old > 0 {
@@ -149,10 +150,23 @@ func (d *decision) revision() int64 {
 	return revision(d.newRS)
 }
 
-// annotateRollout shows the revision on the Rollout itself.
+// annotateRollout shows on the Rollout itself which revision it is at and which
+// generation of its workload that came from.
 func (d *decision) annotateRollout() {
-	if r := strconv.FormatInt(d.revision(), 10); r != "0" && d.Rollout.Annotations[v1alpha1.RevisionAnnotation] != r {
-		d.do(AnnotateRollout{Annotations: map[string]string{v1alpha1.RevisionAnnotation: r}})
+	annotations := map[string]string{}
+	if r := d.revision(); r != 0 {
+		annotations[v1alpha1.RevisionAnnotation] = strconv.FormatInt(r, 10)
+	}
+	if d.Workload != nil {
+		annotations[v1alpha1.WorkloadGenerationAnnotation] = strconv.FormatInt(d.Workload.Generation, 10)
+	}
+	for key, value := range annotations {
+		if d.Rollout.Annotations[key] == value {
+			delete(annotations, key)
+		}
+	}
+	if len(annotations) > 0 {
+		d.do(AnnotateRollout{Annotations: annotations})
 	}
 }
 

@@ -1,0 +1,139 @@
+package history
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/aviary-rollouts/aviary/sim/fault"
+)
+
+// Images are the versions that users choose from.
+var Images = []string{"1.0.0", "2.0.0", "3.0.0", "4.0.0"}
+
+// Draw returns the history of a seed. Everything random about it is drawn here,
+// so that a printed history says it all. withFaults adds one or two faults,
+// which end when the actions do.
+func Draw(seed uint64, withFaults bool) History {
+	rng := rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))
+	h := History{Seed: seed, Setup: drawSetup(rng)}
+	for range 4 + rng.IntN(12) {
+		h.Actions = append(h.Actions, drawAction(rng, h.Setup))
+	}
+	if withFaults {
+		var total time.Duration
+		for _, a := range h.Actions {
+			total += a.After
+		}
+		for range 1 + rng.IntN(2) {
+			names := fault.Families()
+			f, err := fault.Draw(names[rng.IntN(len(names))], rng, total.Round(time.Second))
+			if err != nil {
+				panic(err) // the name is from the list
+			}
+			h.Faults = append(h.Faults, f.String())
+		}
+	}
+	return h
+}
+
+func drawSetup(rng *rand.Rand) Setup {
+	s := Setup{
+		Strategy: Canary, Replicas: int32(1 + rng.IntN(8)),
+		MinReadySeconds: []int32{0, 0, 0, 5}[rng.IntN(4)],
+		DeadlineAbort:   rng.IntN(3) == 0,
+		Jitter:          []float64{0, 0, 0.5}[rng.IntN(3)],
+	}
+	if rng.IntN(3) == 0 {
+		s.Strategy = BlueGreen
+		s.AutoPromote = rng.IntN(2) == 0
+		s.AutoPromoteSeconds = []int32{0, 0, 20}[rng.IntN(3)]
+		if rng.IntN(3) == 0 {
+			n := int32(rng.IntN(int(s.Replicas) + 1))
+			s.Preview = &n
+		}
+		return s
+	}
+	s.Steps = drawSteps(rng)
+	s.MaxSurge = drawLimit(rng)
+	s.MaxUnavailable = drawLimit(rng)
+	if isZero(s.MaxSurge) && isZero(s.MaxUnavailable) {
+		s.MaxUnavailable = nil // not both may be 0
+	}
+	return s
+}
+
+func drawSteps(rng *rand.Rand) (steps []string) {
+	for range rng.IntN(7) {
+		switch rng.IntN(4) {
+		case 0:
+			steps = append(steps, "pause")
+		case 1:
+			steps = append(steps, fmt.Sprintf("pause:%ds", 1+rng.IntN(60)))
+		default:
+			steps = append(steps, fmt.Sprint(rng.IntN(21)*5))
+		}
+	}
+	return steps
+}
+
+func drawLimit(rng *rand.Rand) *intstr.IntOrString {
+	var v intstr.IntOrString
+	switch rng.IntN(4) {
+	case 0:
+		v = intstr.FromInt32(int32(rng.IntN(4)))
+	case 1:
+		v = intstr.FromString(fmt.Sprintf("%d%%", rng.IntN(11)*10))
+	default:
+		return nil
+	}
+	return &v
+}
+
+func isZero(v *intstr.IntOrString) bool {
+	return v != nil && (v.IntVal == 0 && v.Type == intstr.Int || v.StrVal == "0%")
+}
+
+// pauses between actions: often in the middle of something, sometimes long.
+func drawSleep(rng *rand.Rand) time.Duration {
+	switch rng.IntN(6) {
+	case 0:
+		return 0
+	case 1:
+		return time.Duration(rng.IntN(1000)) * time.Millisecond
+	case 2:
+		return time.Duration(60+rng.IntN(200)) * time.Second
+	default:
+		return time.Duration(1+rng.IntN(40)) * time.Second
+	}
+}
+
+func drawAction(rng *rand.Rand, s Setup) Action {
+	a := Action{After: drawSleep(rng)}
+	verbs := []Verb{
+		SetImage, SetImage, SetImage, SetImage, Promote, Promote, Promote, PromoteFull, Abort, Retry, Undo,
+		Scale, Pause, Resume, KillPod, CrashPod, Misbehave, Restart, FailNode,
+	}
+	if s.Strategy == Canary {
+		verbs = append(verbs, EditSteps)
+	}
+	a.Verb = verbs[rng.IntN(len(verbs))]
+	switch a.Verb {
+	case SetImage:
+		a.Arg = Images[rng.IntN(len(Images))]
+	case Scale:
+		a.Arg = fmt.Sprint(rng.IntN(10))
+	case EditSteps:
+		a.Arg = strings.Join(drawSteps(rng), ",")
+	case KillPod, CrashPod:
+		a.Arg = fmt.Sprint(rng.IntN(20))
+	case Misbehave:
+		a.Arg = Images[rng.IntN(len(Images))] + " " + behaviourNames[rng.IntN(len(behaviourNames))]
+	case FailNode:
+		a.Arg = fmt.Sprintf("node-%d", 1+rng.IntN(3))
+	}
+	return a
+}

@@ -169,6 +169,8 @@ func (r *Report) waits(e *evidence) {
 func (r *Report) pods(e *evidence) {
 	allowed := r.Replicas + r.MaxSurge
 	switch {
+	case r.Replicas == 0:
+		r.note("surge", "replicas 0: nothing runs, so there is nothing to see")
 	case e.rollout.Spec.Strategy.BlueGreen != nil:
 		r.note("surge", "both revisions run side by side: up to %s exist at once for %s, those that are ending included",
 			count(r.Pods.MostWithEnding, "pod"), count(r.Replicas, "replica"))

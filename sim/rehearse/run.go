@@ -52,6 +52,8 @@ const (
 	defaultUntil = 30 * time.Minute
 	// calm is how long the world is left alone between first deploy and update.
 	calm = 10 * time.Second
+	// room is how many pods fit on a node: the cluster is never the limit.
+	room = 1 << 20
 )
 
 // InputError is an error about what was handed in: an object that the API
@@ -140,7 +142,9 @@ func (r *rehearsal) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.sim, err = sim.New(sim.Options{Seed: r.Seed, NoTrace: true, World: world.Options{Timing: world.Timing{Ready: r.ReadyAfter}}})
+	r.sim, err = sim.New(sim.Options{Seed: r.Seed, NoTrace: true, World: world.Options{
+		PodsPerNode: room, Timing: world.Timing{Ready: r.ReadyAfter},
+	}})
 	if err != nil {
 		return fmt.Errorf("start the simulator: %w", err)
 	}

@@ -144,7 +144,8 @@ type column struct {
 	cell  func(Row) string
 }
 
-// columns are those that mean something for the strategy.
+// columns are those that mean something for the strategy, wide enough for what
+// is in them.
 func (r *Report) columns() []column {
 	list := []column{{"TIME", 6, func(row Row) string { return row.At.String() }}}
 	if r.Strategy == view.BlueGreen {
@@ -159,6 +160,11 @@ func (r *Report) columns() []column {
 	}
 	for _, revision := range r.revisions() {
 		list = append(list, column{fmt.Sprintf("REV %d", revision), 5, func(row Row) string { return podsText(row, revision) }})
+	}
+	for i := range list {
+		for _, row := range r.Timeline {
+			list[i].width = max(list[i].width, utf8.RuneCountInString(list[i].cell(row)))
+		}
 	}
 	return list
 }

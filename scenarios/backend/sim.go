@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -58,13 +59,17 @@ func (b *Sim) Close() error { return nil }
 // Sim returns the simulation, for the words of the harness.
 func (b *Sim) Sim() *sim.Sim { return b.sim }
 
+// resourceVersion is left out of trace lines: each write changes those of all
+// that follow.
+var resourceVersion = regexp.MustCompile(` rv=\d+`)
+
 // TraceLines returns what happened so far, a line each: the seconds since the
 // start and the text.
 func (b *Sim) TraceLines() []string {
 	start := b.sim.Kernel().Start()
 	var lines []string
 	for _, l := range b.sim.Trace().Lines() {
-		lines = append(lines, fmt.Sprintf("%9.3fs  %s", l.At.Sub(start).Seconds(), l.Text))
+		lines = append(lines, fmt.Sprintf("%9.3fs  %s", l.At.Sub(start).Seconds(), resourceVersion.ReplaceAllString(l.Text, "")))
 	}
 	return lines
 }

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Describe prints an object at length. It knows services.
@@ -198,27 +199,22 @@ func (k *Kubectl) describeEvents(ctx context.Context, obj *unstructured.Unstruct
 	if err != nil {
 		return err
 	}
-	list, err := k.list(ctx, events, "", false)
+	of := client.MatchingFields{"involvedObject.kind": obj.GetKind(), "involvedObject.name": obj.GetName()}
+	list, err := k.list(ctx, events, "", false, of)
 	if err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(k.Out, 0, 8, 2, ' ', 0)
-	found := false
+	if len(list) == 0 {
+		k.field("Events", "<none>")
+		return nil
+	}
+	k.printf("Events:\n")
+	fmt.Fprint(w, "  Type\tReason\tAge\tFrom\tMessage\n  ----\t------\t----\t----\t-------\n")
 	for i := range list {
 		v := view{&list[i], k.Clock.Now()}
-		if v.get("involvedObject", "name") != obj.GetName() || v.get("involvedObject", "kind") != obj.GetKind() {
-			continue
-		}
-		if !found {
-			k.printf("Events:\n")
-			fmt.Fprint(w, "  Type\tReason\tAge\tFrom\tMessage\n  ----\t------\t----\t----\t-------\n")
-			found = true
-		}
 		row := eventRow(v)
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", row[1], row[2], row[0], v.get("source", "component"), row[4])
-	}
-	if !found {
-		k.field("Events", "<none>")
 	}
 	return w.Flush()
 }

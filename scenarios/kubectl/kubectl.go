@@ -92,7 +92,7 @@ func (k *Kubectl) key(r resource, name string) client.ObjectKey {
 }
 
 // list reads the objects of a kind that the selector matches.
-func (k *Kubectl) list(ctx context.Context, r resource, selector string, allNamespaces bool) ([]unstructured.Unstructured, error) {
+func (k *Kubectl) list(ctx context.Context, r resource, selector string, allNamespaces bool, more ...client.ListOption) ([]unstructured.Unstructured, error) {
 	s, err := labels.Parse(selector)
 	if err != nil {
 		return nil, fmt.Errorf("error: %w", err)
@@ -103,7 +103,7 @@ func (k *Kubectl) list(ctx context.Context, r resource, selector string, allName
 	if !r.clusterScoped && !allNamespaces {
 		o.Namespace = k.Namespace
 	}
-	if err := k.Client.List(ctx, list, o); err != nil {
+	if err := k.Client.List(ctx, list, append(more, o)...); err != nil {
 		return nil, serverError(err)
 	}
 	return list.Items, nil

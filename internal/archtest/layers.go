@@ -34,7 +34,7 @@ var layers = []layer{
 		name: "policy",
 		packages: []string{
 			"internal/rollout/...", "internal/replicas/...", "internal/validate/...", "internal/analysis/...",
-			"internal/experiment/...", "internal/podhash/...", "internal/podtemplate/...",
+			"internal/experiment/...", "internal/podhash/...", "internal/podtemplate/...", "internal/traffic",
 		},
 		ours:    []string{"api/..."},
 		foreign: []string{"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/utils/...", "github.com/expr-lang/expr/..."},

@@ -77,7 +77,8 @@ func roundWall(d time.Duration) time.Duration {
 	return d.Round(time.Microsecond)
 }
 
-// Summary returns "N passed, N failed", and how many were skipped if any were.
+// Summary returns "N passed, N failed", after a line that says how many were
+// skipped if any were.
 func Summary(outcomes []Outcome) string {
 	count := map[Verdict]int{}
 	for i := range outcomes {
@@ -85,7 +86,7 @@ func Summary(outcomes []Outcome) string {
 	}
 	s := fmt.Sprintf("%d passed, %d failed", count[Passed], count[Failed])
 	if count[Skipped] > 0 {
-		s += fmt.Sprintf(", %d skipped", count[Skipped])
+		s = fmt.Sprintf("%d skipped\n%s", count[Skipped], s)
 	}
 	return s
 }

@@ -141,7 +141,7 @@ func (r *Runner) step(ctx context.Context, f *File, c *Command, result *Result) 
 	checked := len(c.Want) > 0
 	result.Steps = append(result.Steps, Step{Command: c, Output: output, Unchecked: !checked && output != ""})
 	if failure.Text = outcome(c, commandErr); failure.Text != "" {
-		if lines := splitLines([]byte(output)); len(lines) > 0 {
+		if lines := outputLines(output); len(lines) > 0 && (commandErr == nil || strings.Join(lines, "\n") != commandErr.Error()) {
 			failure.Diff = "  " + strings.Join(lines, "\n  ") + "\n"
 		}
 		result.Failures = append(result.Failures, failure)

@@ -30,41 +30,59 @@ func (d *decision) restart() bool {
 		d.status.RestartedAt = at.DeepCopy()
 		return false
 	}
-	quota := d.evictionQuota()
-	d.waiting("%d pods are older than restartAt, %d may be evicted now", len(old), quota)
-	for _, p := range old[:min(len(old), int(quota))] {
+	evicted := 0
+	quotas := d.evictionQuotas()
+	for _, p := range old {
+		quota := quotas[ownerName(p)]
+		if *quota <= 0 {
+			continue
+		}
+		*quota--
+		evicted++
 		d.do(EvictPod{Pod: p.Name})
 		d.event("RestartingPod", "Evicted pod %s: it is older than restartAt", p.Name)
 	}
+	d.waiting("%d pods are older than restartAt, %d of them are evicted now", len(old), evicted)
 	d.wakeAfter(restartRecheck)
-	return quota > 0
+	return evicted > 0
 }
 
-// evictionQuota is how many pods may go now without more than
-// max(maxUnavailable, 1) missing.
-func (d *decision) evictionQuota() int32 {
-	var unavailable *intstr.IntOrString
+// evictionQuotas says, by ReplicaSet, how many pods may go now without more than
+// max(maxUnavailable, 1) missing. The pods of a canary and of its stable version
+// serve the same users and share one quota; those of blue/green do not.
+func (d *decision) evictionQuotas() map[string]*int32 {
+	var configured *intstr.IntOrString
 	if c := d.spec.Strategy.Canary; c != nil {
-		unavailable = c.MaxUnavailable
+		configured = c.MaxUnavailable
 	} else {
-		unavailable = d.spec.Strategy.BlueGreen.MaxUnavailable
+		configured = d.spec.Strategy.BlueGreen.MaxUnavailable
 	}
-	limits, err := replicas.ResolveLimits(d.n, nil, unavailable)
+	limits, err := replicas.ResolveLimits(d.n, nil, configured)
 	if err != nil {
-		return 0
+		limits.Unavailable = 0 // validation has refused the Rollout before
 	}
-	var up, ready int32
-	for _, rs := range d.all {
-		up += available(rs)
-	}
+	allowed := max(limits.Unavailable, 1)
+	ready := map[string]int32{}
 	for _, p := range d.Pods {
 		if serves(p) {
-			ready++
+			ready[ownerName(p)]++
 		}
 	}
-	// ReplicaSets notice an eviction late and count availability late: take the lower.
-	missing := max(0, d.n-min(up, ready))
-	return max(0, max(limits.Unavailable, 1)-missing)
+	quotas, shared := map[string]*int32{}, allowed-d.n
+	for _, rs := range d.all {
+		// ReplicaSets notice an eviction late and count availability late: take the lower.
+		up := min(available(rs), ready[rs.Name])
+		shared += up
+		own := allowed - max(0, specReplicas(rs)-up)
+		quotas[rs.Name] = &own
+	}
+	if d.spec.Strategy.Canary != nil {
+		shared = min(shared, allowed)
+		for name := range quotas {
+			quotas[name] = &shared
+		}
+	}
+	return quotas
 }
 
 // serves is true for a ready pod that is not on its way out.

@@ -66,8 +66,12 @@ func NextSizes(room Room, canary, stable Side, older []Side) (nextCanary, nextSt
 		return nextCanary, nextStable, nextOlder
 	}
 	grown := room.grown(canary, stable)
-	nextStable = shrink(stable, floor-canary.Available, grown)
-	nextCanary = shrink(canary, floor-min(stable.Available, nextStable), grown)
+	nextStable = shrink(stable, floor-canary.Available)
+	needed := floor - min(stable.Available, nextStable)
+	if grown { // canary pods that do not serve are not missed; stable ones may be on their way
+		needed = min(needed, canary.Available)
+	}
+	nextCanary = shrink(canary, needed)
 	return nextCanary, nextStable, nextOlder
 }
 
@@ -105,14 +109,10 @@ func grow(s Side, free *int32) int32 {
 	return s.Spec + add
 }
 
-// shrink removes what a side has too much, but keeps need pods. Once the other
-// side is grown, pods that do not serve are not missed.
-func shrink(s Side, need int32, grown bool) int32 {
+// shrink removes what a side has too much, but keeps need pods.
+func shrink(s Side, need int32) int32 {
 	if s.Spec <= s.Want {
 		return s.Spec
-	}
-	if grown {
-		need = min(need, s.Available)
 	}
 	return min(s.Spec, max(s.Want, need))
 }

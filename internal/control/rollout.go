@@ -145,8 +145,8 @@ func workloadOf(obj client.Object, ref *v1alpha1.ObjectRef) (corev1.PodTemplateS
 // readServices reads the Services that the strategy names; those that do not
 // exist are left out, which validation reports.
 func (r *rolloutReconciler) readServices(ctx context.Context, o *rollout.Observed) error {
-	for _, name := range serviceNames(o.Rollout) {
-		svc := &corev1.Service{}
+	for _, ref := range validate.Services(o.Rollout) {
+		name, svc := ref.Name, &corev1.Service{}
 		err := r.Client.Get(ctx, types.NamespacedName{Namespace: o.Rollout.Namespace, Name: name}, svc)
 		if apierrors.IsNotFound(err) {
 			continue
@@ -157,25 +157,6 @@ func (r *rolloutReconciler) readServices(ctx context.Context, o *rollout.Observe
 		o.Services[name] = svc
 	}
 	return nil
-}
-
-// serviceNames lists the Services that the strategy of a Rollout names.
-func serviceNames(ro *v1alpha1.Rollout) []string {
-	var names []string
-	add := func(name string) {
-		if name != "" {
-			names = append(names, name)
-		}
-	}
-	if bg := ro.Spec.Strategy.BlueGreen; bg != nil {
-		add(bg.ActiveService)
-		add(bg.PreviewService)
-	}
-	if c := ro.Spec.Strategy.Canary; c != nil {
-		add(c.StableService)
-		add(c.CanaryService)
-	}
-	return names
 }
 
 // readReplicaSets reads the ReplicaSets that the Rollout controls.

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -10,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/validate"
 )
 
 // Controllers returns the one table of controllers and of who wakes whom.
@@ -62,12 +64,7 @@ func waitsForNode(pod *corev1.Pod) bool {
 
 func (r *rolloutReconciler) usersOfService(ctx context.Context, obj client.Object) []types.NamespacedName {
 	return r.rolloutsThat(ctx, obj.GetNamespace(), func(ro *v1alpha1.Rollout) bool {
-		for _, name := range serviceNames(ro) {
-			if name == obj.GetName() {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(validate.Services(ro), func(s validate.ServiceRef) bool { return s.Name == obj.GetName() })
 	})
 }
 

@@ -85,7 +85,7 @@ func kubectlCommands() []Command {
 func timeCommands() []Command {
 	return []Command{
 		{Name: "sleep", Syntax: "DURATION", Kind: Waits, run: sleep,
-			Help: "Lets time pass: 30, 30s, 5m, 1h30m. Nothing else does."},
+			Help: "Lets time pass: 30, 30s, 5m, 1h30m."},
 	}
 }
 

@@ -1,0 +1,43 @@
+package prom
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// Pin adds a series whose samples are given, a step apart from start on, in the
+// notation of promtool's unit tests:
+//
+//	"1 2 _ 4"    four steps, at the third of them no sample
+//	"0+10x3"     0 10 20 30
+//	"5x2 stale"  5 5 5 and then the mark that the series has ended
+//
+// The labels are written as in PromQL: `requests{code="200"}`. Samples may lie
+// in the future: a query sees those up to its time. The error shows what is
+// wrong with the text, or that there are samples of this series as late already.
+func (db *DB) Pin(start time.Time, step time.Duration, series, values string) error {
+	if step < time.Millisecond {
+		return fmt.Errorf("pin series %s: the step is %v: it must be at least 1ms", series, step)
+	}
+	ls, sequence, err := parser.NewParser(parser.Options{}).ParseSeriesDesc(strings.TrimSpace(series) + " " + values)
+	if err != nil {
+		return fmt.Errorf("pin series %s with values %q: %w", series, values, err)
+	}
+	if ls.IsEmpty() {
+		return fmt.Errorf("pin series %s: it has no name and no label", series)
+	}
+	s, t := db.seriesOf(ls), start.UnixMilli()
+	for _, v := range sequence {
+		switch {
+		case v.Histogram != nil:
+			return fmt.Errorf("pin series %s with values %q: native histograms are not supported: pin the _bucket, _sum and _count series", series, values)
+		case !v.Omitted && !s.append(point{t, v.Value}):
+			return fmt.Errorf("pin series %s: it has a sample at %s or later already", ls, time.UnixMilli(t).UTC().Format(time.RFC3339))
+		}
+		t += step.Milliseconds()
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package prom
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/model/value"
+)
+
+// DefaultScrapeInterval is that of the Prometheus which Istio brings along.
+const DefaultScrapeInterval = 15 * time.Second
+
+// Scraper copies the counters of its targets into a database, each target once
+// in every interval. It has no clock: whoever drives it calls Run.
+type Scraper struct {
+	db       *DB
+	interval time.Duration
+	phase    func(target string) time.Duration
+	targets  []*Target // sorted by the next scrape, then by name
+	now      time.Time
+}
+
+// NewScraper returns a scraper that begins at start. An interval of 0 means
+// DefaultScrapeInterval. Each target has its own phase in the interval, as with
+// a real server; phase says which.
+func NewScraper(db *DB, start time.Time, interval time.Duration, phase func(target string) time.Duration) *Scraper {
+	return &Scraper{db: db, interval: cmp.Or(interval, DefaultScrapeInterval), phase: phase, now: start}
+}
+
+// Target is one endpoint that is scraped.
+type Target struct {
+	// Name is unique: "default/mock-server-6579c6cc98-cp2cl".
+	Name string
+
+	scraper *Scraper
+	labels  []Label
+	collect func(*Target)
+	series  []*Series
+	up      *Series
+	next    time.Time
+	gone    bool
+}
+
+// Add begins to scrape a target: collect is called at each scrape, and calls
+// [Target.Set] for what the target shows. All its series carry labels. The
+// target also has the series "up", which is 1.
+func (s *Scraper) Add(name string, labels []Label, collect func(*Target)) *Target {
+	t := &Target{Name: name, scraper: s, labels: slices.Clip(labels), collect: collect, next: s.first(name)}
+	t.up = t.Series("up")
+	s.targets = append(s.targets, t)
+	s.sort()
+	return t
+}
+
+// first returns the first time from now on that has the phase of a target: a
+// multiple of the interval since 1970, and the phase.
+func (s *Scraper) first(name string) time.Time {
+	phase := s.phase(name) % s.interval
+	at := s.now.Add(-phase).Truncate(s.interval).Add(phase)
+	if at.Before(s.now) {
+		at = at.Add(s.interval)
+	}
+	return at
+}
+
+func (s *Scraper) sort() {
+	slices.SortFunc(s.targets, func(a, b *Target) int {
+		return cmp.Or(a.next.Compare(b.next), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// Series returns a series of a target, to be used with Set.
+func (t *Target) Series(name string, ls ...Label) *Series {
+	series := t.scraper.db.Series(name, append(t.labels, ls...)...)
+	t.series = append(t.series, series)
+	return series
+}
+
+// Set is the value of a series at the present scrape.
+func (t *Target) Set(s *Series, v float64) { s.Append(t.next, v) }
+
+// Remove ends a target: at the time of its next scrape its series become stale,
+// so that queries from then on do not see them.
+func (t *Target) Remove() { t.gone = true }
+
+// Next returns the time of the next scrape; ok is false if there is no target.
+func (s *Scraper) Next() (at time.Time, ok bool) {
+	if len(s.targets) == 0 {
+		return time.Time{}, false
+	}
+	return s.targets[0].next, true
+}
+
+// Run makes all scrapes up to and including t, in the order of their times.
+func (s *Scraper) Run(t time.Time) {
+	for len(s.targets) > 0 && !s.targets[0].next.After(t) {
+		target := s.targets[0]
+		s.now = target.next
+		target.scrape()
+		target.next = target.next.Add(s.interval)
+		if target.gone {
+			s.targets = s.targets[1:]
+		} else {
+			s.sort()
+		}
+	}
+	if t.After(s.now) {
+		s.now = t
+	}
+}
+
+func (t *Target) scrape() {
+	if !t.gone {
+		t.Set(t.up, 1)
+		t.collect(t)
+		return
+	}
+	for _, s := range t.series {
+		if len(s.points) > 0 {
+			t.Set(s, math.Float64frombits(value.StaleNaN))
+		}
+	}
+}

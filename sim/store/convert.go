@@ -6,6 +6,8 @@ import (
 	"math"
 	"reflect"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/objectmeta"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -177,6 +179,9 @@ func fill(t *table, stored, out client.Object) error {
 	case *metav1.PartialObjectMetadata:
 		return fillPartial(stored, dst)
 	}
+	if copyTyped(stored, out) {
+		return nil
+	}
 	if reflect.TypeOf(out) == reflect.TypeOf(stored) {
 		reflect.ValueOf(out).Elem().Set(reflect.ValueOf(stored.DeepCopyObject()).Elem())
 		return nil
@@ -191,6 +196,29 @@ func fill(t *table, stored, out client.Object) error {
 	}
 	reflect.ValueOf(out).Elem().Set(zero.Elem())
 	return nil
+}
+
+// copyTyped copies the kinds that are read most without the extra object that
+// the general way makes.
+func copyTyped(src, dst client.Object) bool {
+	switch d := dst.(type) {
+	case *corev1.Pod:
+		if s, ok := src.(*corev1.Pod); ok {
+			s.DeepCopyInto(d)
+			return true
+		}
+	case *appsv1.ReplicaSet:
+		if s, ok := src.(*appsv1.ReplicaSet); ok {
+			s.DeepCopyInto(d)
+			return true
+		}
+	case *corev1.Service:
+		if s, ok := src.(*corev1.Service); ok {
+			s.DeepCopyInto(d)
+			return true
+		}
+	}
+	return false
 }
 
 func fillUnstructured(t *table, stored client.Object, dst *unstructured.Unstructured) error {

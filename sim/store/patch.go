@@ -59,16 +59,7 @@ func (a *actor) patch(ctx context.Context, key, out client.Object, patch client.
 
 // applyPatch returns the patched object as a private copy.
 func (s *Store) applyPatch(req request, cur client.Object, kind types.PatchType, data []byte) (client.Object, error) {
-	t := req.table
-	before, err := json.Marshal(cur)
-	if err != nil {
-		return nil, fmt.Errorf("encode stored %s %s: %w", t.gvk.Kind, req.key, err)
-	}
-	after, err := patchJSON(t, before, kind, data)
-	if err != nil {
-		return nil, err
-	}
-	next, err := s.decodePatched(req, cur, after)
+	next, err := s.patched(req, cur, kind, data)
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +72,37 @@ func (s *Store) applyPatch(req request, cur client.Object, kind types.PatchType,
 	return next, nil
 }
 
+func (s *Store) patched(req request, cur client.Object, kind types.PatchType, data []byte) (client.Object, error) {
+	t := req.table
+	if kind == types.MergePatchType && s.trustsFields(req) {
+		next := cur.DeepCopyObject().(client.Object)
+		if mergeTyped(next, data) {
+			next.GetObjectKind().SetGroupVersionKind(t.gvk)
+			return next, nil
+		}
+	}
+	before, err := json.Marshal(cur)
+	if err != nil {
+		return nil, fmt.Errorf("encode stored %s %s: %w", t.gvk.Kind, req.key, err)
+	}
+	after, err := patchJSON(t, before, kind, data)
+	if err != nil {
+		return nil, err
+	}
+	return s.decodePatched(req, cur, after)
+}
+
+// trustsFields reports whether nobody has to look at the fields of what is
+// written, beyond what the Go type can hold.
+func (s *Store) trustsFields(req request) bool {
+	return req.table.layout.goType != nil && !req.strict && !s.hasSchema(req)
+}
+
 // decodePatched decodes a patched object, by the short way if nobody has to
 // look at its fields.
 func (s *Store) decodePatched(req request, cur client.Object, after []byte) (client.Object, error) {
 	t := req.table
-	if t.layout.goType != nil && !req.strict && !s.hasSchema(req) {
+	if s.trustsFields(req) {
 		out := reflect.New(t.layout.goType).Interface().(client.Object)
 		if err := utiljson.Unmarshal(after, out); err != nil {
 			return nil, badObject(t, err)

@@ -2,13 +2,14 @@ package store
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -185,14 +186,9 @@ const mutablePodFields = "pod updates may not change fields other than `spec.con
 // validatePodChange lets images and few other fields change. A node name may
 // be set once, which on a real cluster is the binding subresource.
 func validatePodChange(next, old *corev1.PodSpec, path *field.Path) field.ErrorList {
-	munged := next.DeepCopy()
-	for _, lists := range [][2][]corev1.Container{{munged.Containers, old.Containers}, {munged.InitContainers, old.InitContainers}} {
-		for i := range lists[0] {
-			if i < len(lists[1]) {
-				lists[0][i].Image = lists[1][i].Image
-			}
-		}
-	}
+	munged := *next
+	munged.Containers = withImages(next.Containers, old.Containers)
+	munged.InitContainers = withImages(next.InitContainers, old.InitContainers)
 	munged.ActiveDeadlineSeconds = old.ActiveDeadlineSeconds
 	munged.Tolerations = old.Tolerations
 	munged.TerminationGracePeriodSeconds = old.TerminationGracePeriodSeconds
@@ -200,10 +196,21 @@ func validatePodChange(next, old *corev1.PodSpec, path *field.Path) field.ErrorL
 	if old.NodeName == "" {
 		munged.NodeName = ""
 	}
-	if equality.Semantic.DeepEqual(munged, old) {
+	if equalValues(reflect.ValueOf(munged), reflect.ValueOf(*old)) {
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(path, mutablePodFields)}
+}
+
+// withImages returns containers with the images of others.
+func withImages(containers, others []corev1.Container) []corev1.Container {
+	out := slices.Clone(containers)
+	for i := range out {
+		if i < len(others) {
+			out[i].Image = others[i].Image
+		}
+	}
+	return out
 }
 
 func validateService(spec *corev1.ServiceSpec, path *field.Path) field.ErrorList {

@@ -38,7 +38,8 @@ func plugin(words ...string) func(ctx context.Context, c *call) error {
 		})
 		root.SetArgs(slices.Concat(words, c.args))
 		if err := root.ExecuteContext(ctx); err != nil {
-			return fmt.Errorf("Error: %w", err) //nolint:staticcheck // the words of the plugin
+			//lint:ignore ST1005 the words of the plugin
+			return fmt.Errorf("Error: %w", err)
 		}
 		return nil
 	}

@@ -70,6 +70,7 @@ func (k *Kubectl) place(m manifest) error {
 	case m.object.GetNamespace() == "":
 		m.object.SetNamespace(k.Namespace)
 	case k.EnforceNamespace:
+		//lint:ignore ST1005 the words of kubectl
 		return fmt.Errorf("error: the namespace from the provided object %q does not match the namespace %q. You must pass '--namespace=%s' to perform this operation.",
 			m.object.GetNamespace(), k.Namespace, m.object.GetNamespace())
 	}

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -141,8 +142,11 @@ func (k *Kubectl) serviceAddresses(ctx context.Context, svc *unstructured.Unstru
 		return nil, err
 	}
 	obj, err := k.get(ctx, endpoints, svc.GetName())
+	if apierrors.IsNotFound(err) {
+		return nil, nil // nothing serves it
+	}
 	if err != nil {
-		return nil, nil //nolint:nilerr // a service without endpoints has no addresses
+		return nil, err
 	}
 	return endpointAddresses(obj), nil
 }

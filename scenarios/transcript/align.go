@@ -42,6 +42,15 @@ func (a Alignment) Equal() bool {
 // changes lines rather than dropping them, so that a diff shows old and new
 // value together.
 func Align(want []Line, got []string, normalize func(string) string) Alignment {
+	var a Alignment
+	n := 0 // the equal lines at the start need no table
+	for ; n < min(len(want), len(got)) && !want[n].Any; n++ {
+		if want[n].Text != got[n] && normalize(want[n].Text) != normalize(got[n]) {
+			break
+		}
+		a = append(a, Pair{Op: Same, Want: want[n], Got: got[n : n+1]})
+	}
+	want, got = want[n:], got[n:]
 	w, g := make([]string, len(want)), make([]string, len(got))
 	for i, line := range want {
 		w[i] = normalize(line.Text)
@@ -49,12 +58,6 @@ func Align(want []Line, got []string, normalize func(string) string) Alignment {
 	for j, line := range got {
 		g[j] = normalize(line)
 	}
-	var a Alignment
-	n := 0 // the equal lines at the start need no table
-	for ; n < min(len(w), len(g)) && !want[n].Any && w[n] == g[n]; n++ {
-		a = append(a, Pair{Op: Same, Want: want[n], Got: got[n : n+1]})
-	}
-	want, got, w, g = want[n:], got[n:], w[n:], g[n:]
 	return append(a, trace(want, got, costs(want, w, g), func(i, j int) bool { return w[i] == g[j] })...)
 }
 

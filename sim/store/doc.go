@@ -10,10 +10,11 @@
 // head, as a cache does.
 //
 // It is not an API server in other respects: there is no HTTP, no
-// authentication or authorisation, no server-side apply, no conversion between
-// versions other than renaming apiVersion, and no controllers. Pods do not run
-// here: package world removes a deleted pod when its grace period is over, and
-// kernel events drive everything.
+// authentication or authorisation, no server-side apply, and no check that a
+// namespace exists. A kind is kept in one version; other versions are answered
+// by renaming apiVersion, with one exception for autoscalers. There are no
+// controllers either, except for the garbage collector: package world runs the
+// pods and removes a deleted one when its grace period is over.
 //
 // Nothing here is safe for concurrent use and nothing starts a goroutine. All
 // identity comes from the kernel's seed and from the order of writes.

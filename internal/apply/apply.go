@@ -26,6 +26,8 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+	"github.com/aviary-rollouts/aviary/internal/traffic/router"
 )
 
 // ErrNameTaken is returned when the ReplicaSet of a new revision cannot be
@@ -35,6 +37,10 @@ var ErrNameTaken = errors.New("the name of the new ReplicaSet is taken by an obj
 // Executor carries out plans.
 type Executor struct {
 	Client client.Client
+	// Router moves traffic. It may be nil where no plan asks for it.
+	Router router.Interface
+	// Routed is told what the router changed, for events. It may be nil.
+	Routed func(traffic.Change)
 	// Wrote is told of every object that was written, as the server returned
 	// it. It may be nil.
 	Wrote func(client.Object)
@@ -61,7 +67,7 @@ func (e Executor) Rollout(ctx context.Context, observed *v1alpha1.Rollout, plan 
 	return nil
 }
 
-// stage orders the actions: create, grow, describe, select, shrink, delete.
+// stage orders the actions: create, grow, describe, select, route, shrink, delete.
 func stage(a rollout.Action) int {
 	switch a := a.(type) {
 	case rollout.SetReplicas:
@@ -73,17 +79,19 @@ func stage(a rollout.Action) int {
 		case a.Replicas > from:
 			return 2
 		case a.Replicas < from:
-			return 5
+			return 6
 		}
 		return 3
 	case rollout.AnnotateRollout:
 		return 3
 	case rollout.SelectPods:
 		return 4
-	case rollout.EvictPod, rollout.ScaleWorkload:
+	case rollout.Route:
 		return 5
+	case rollout.EvictPod, rollout.ScaleWorkload:
+		return 6
 	}
-	return 6 // DeleteReplicaSet
+	return 7 // DeleteReplicaSet
 }
 
 func (e Executor) act(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Action) error {
@@ -98,6 +106,8 @@ func (e Executor) act(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Actio
 		return e.updateReplicaSet(ctx, a)
 	case rollout.SelectPods:
 		return e.selectPods(ctx, ro, a)
+	case rollout.Route:
+		return e.route(ctx, ro, a)
 	case rollout.EvictPod:
 		return e.evict(ctx, ro.Namespace, a.Pod)
 	case rollout.ScaleWorkload:
@@ -175,6 +185,20 @@ func (e Executor) selectPods(ctx context.Context, ro *v1alpha1.Rollout, a rollou
 	manager := map[string]*string{v1alpha1.ManagedByRolloutsKey: &ro.Name}
 	selector := map[string]string{v1alpha1.DefaultRolloutUniqueLabelKey: a.Hash}
 	return e.patch(ctx, a.Service.DeepCopy(), manager, map[string]any{"selector": selector})
+}
+
+// route asks the router; what it did before an error is still told.
+func (e Executor) route(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Route) error {
+	changes, err := e.Router.Apply(ctx, ro, a.Routing)
+	for _, c := range changes {
+		if e.Routed != nil {
+			e.Routed(c)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("routing traffic: %w", err)
+	}
+	return nil
 }
 
 // evict asks for an eviction. A disruption budget that refuses is no error: the

@@ -11,12 +11,15 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/apply"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
 	"github.com/aviary-rollouts/aviary/internal/validate"
 )
 
@@ -41,8 +44,7 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 		return now.Add(staleRetry), nil
 	}
 	plan := rollout.Decide(*o, now)
-	executor := apply.Executor{Client: r.Client, Wrote: func(obj client.Object) { r.fresh.wrote(key, obj, now) }}
-	err = executor.Rollout(ctx, o.Rollout, plan)
+	err = r.executor(key, o.Rollout, now).Rollout(ctx, o.Rollout, plan)
 	if errors.Is(err, apply.ErrNameTaken) {
 		return time.Time{}, r.countCollision(ctx, o.Rollout)
 	}
@@ -55,6 +57,16 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 		}
 	}
 	return plan.Wake, nil
+}
+
+// executor writes on behalf of one Rollout.
+func (r *rolloutReconciler) executor(key types.NamespacedName, ro *v1alpha1.Rollout, now time.Time) apply.Executor {
+	wrote := func(obj client.Object) { r.fresh.wrote(key, obj, now) }
+	return apply.Executor{
+		Client: r.Client, Wrote: wrote,
+		Router: istio.Router{Client: r.Client, Wrote: wrote},
+		Routed: func(c traffic.Change) { r.Events.Event(ro, corev1.EventTypeNormal, c.Reason, c.Message) },
+	}
 }
 
 // observe reads everything that a decision about key looks at. It returns nil
@@ -71,11 +83,13 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	o = &rollout.Observed{Rollout: ro, Template: ro.Spec.Template, Selector: ro.Spec.Selector, Services: map[string]*corev1.Service{}}
 	refs := validate.Refs{Services: o.Services}
 	read := []client.Object{ro}
+	var routeProblems field.ErrorList
 	for _, step := range []func() error{
 		func() error { return r.readWorkload(ctx, o, &refs, &read) },
 		func() error { return r.readServices(ctx, o) },
 		func() error { return r.readReplicaSets(ctx, o, &read) },
 		func() error { return r.readPods(ctx, o) },
+		func() (err error) { routeProblems, err = r.readRouting(ctx, o, &read); return err },
 	} {
 		if err := step(); err != nil {
 			return nil, false, fmt.Errorf("rollout %s: %w", key, err)
@@ -84,7 +98,7 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	for _, svc := range o.Services {
 		read = append(read, svc)
 	}
-	if problems := validate.Rollout(ro, refs); len(problems) > 0 {
+	if problems := append(validate.Rollout(ro, refs), routeProblems...); len(problems) > 0 {
 		o.Invalid = problems[0].Error()
 	} else {
 		o.Invalid = rollout.Unsupported(ro)

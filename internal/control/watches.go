@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
 	"github.com/aviary-rollouts/aviary/internal/validate"
 )
 
@@ -26,6 +27,8 @@ func Controllers(d Deps) []Controller {
 			{Kind: &corev1.Pod{}, Keys: rollouts.ownersOfPod},
 			{Kind: &corev1.Service{}, Keys: rollouts.usersOfService},
 			{Kind: &appsv1.Deployment{}, Keys: rollouts.usersOfDeployment},
+			{Kind: istioKind(istio.KindVirtualService), Keys: rollouts.usersOfRoute},
+			{Kind: istioKind(istio.KindDestinationRule), Keys: rollouts.usersOfRoute},
 		},
 	}}
 }

@@ -57,6 +57,7 @@ func (d *decision) canary() {
 		d.advanceSteps()
 	}
 	d.selectCanaryServices()
+	d.route()
 }
 
 // decision is a plan in the making, with the facts that it is made from.

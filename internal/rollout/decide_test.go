@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // desk is a cluster on paper: it carries plans out at once and lets every pod
@@ -27,6 +28,8 @@ type desk struct {
 	// broken hashes never serve.
 	broken map[string]bool
 	events []string
+	// split lists the canary weights that the router was asked for, in order.
+	split []int32
 	seq    int
 }
 
@@ -103,6 +106,8 @@ func (d *desk) carryOut(plan Plan) {
 			svc := d.o.Services[a.Service.Name]
 			svc.Spec.Selector = with(svc.Spec.Selector, v1alpha1.DefaultRolloutUniqueLabelKey, a.Hash)
 			metav1.SetMetaDataAnnotation(&svc.ObjectMeta, v1alpha1.ManagedByRolloutsKey, "web")
+		case Route:
+			d.route(a.Routing)
 		case SetReplicas:
 			d.o.Rollout.Spec.Replicas = &a.Replicas
 		case ScaleWorkload:
@@ -115,6 +120,23 @@ func (d *desk) carryOut(plan Plan) {
 			d.events = append(d.events, n.Reason)
 		}
 	}
+}
+
+// route is a router that obeys at once.
+func (d *desk) route(want traffic.Routing) {
+	now := d.o.Routing
+	now.Weights, now.Synced = want.Split(0), true
+	if want.MoveSubsets {
+		now.StableHash, now.CanaryHash = want.StableHash, want.CanaryHash
+	}
+	now.Managed = nil
+	for _, h := range want.Headers {
+		now.Managed = append(now.Managed, h.Name)
+	}
+	for _, m := range want.Mirrors {
+		now.Managed = append(now.Managed, m.Name)
+	}
+	d.split = append(d.split, now.Weights.Canary)
 }
 
 func (d *desk) update(rs *appsv1.ReplicaSet, a UpdateReplicaSet) {

@@ -23,14 +23,20 @@ func (d *decision) delayedSize(rs *appsv1.ReplicaSet, delaySeconds int32) int32 
 	case !set && delaySeconds == 0:
 		return 0
 	case !set:
-		deadline = d.stamp().Add(time.Duration(delaySeconds) * time.Second)
-		d.annotate(rs, v1alpha1.ScaleDownDeadlineAnnotation, deadline.UTC().Format(time.RFC3339))
+		deadline = d.setDeadline(rs, time.Duration(delaySeconds)*time.Second)
 	case !d.now.Before(deadline):
 		return 0
 	}
 	d.waiting("ReplicaSet %s of revision %d keeps its pods for another %s", rs.Name, revision(rs), deadline.Sub(d.now))
 	d.wakeAt(deadline)
 	return specReplicas(rs)
+}
+
+// setDeadline notes when a ReplicaSet loses its pods.
+func (d *decision) setDeadline(rs *appsv1.ReplicaSet, delay time.Duration) time.Time {
+	deadline := d.stamp().Add(delay)
+	d.annotate(rs, v1alpha1.ScaleDownDeadlineAnnotation, deadline.UTC().Format(time.RFC3339))
+	return deadline
 }
 
 // dropDeadline forgets the deadline of a ReplicaSet.

@@ -6,6 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // Observed is what a decision is made from. Decide does not modify it.
@@ -24,6 +25,8 @@ type Observed struct {
 	// Pods are the pods of ReplicaSets. Only restarts and the question
 	// whether pods cannot be scheduled look at them.
 	Pods []*corev1.Pod
+	// Routing is what the router says is true now; nil without trafficRouting.
+	Routing *traffic.Observed
 	// Services are the Services that the strategy names, by name.
 	Services map[string]*corev1.Service
 }

@@ -46,16 +46,15 @@ func (d *decision) unfinished() string {
 		return ""
 	case !d.routed() && s.Replicas > s.UpdatedReplicas:
 		return "old replicas are pending termination"
-	case s.StableRS != s.CurrentPodHash:
+	case s.StableRS != s.CurrentPodHash || d.trafficLeftBehind():
 		return "waiting for all steps to complete"
 	}
 	return ""
 }
 
-// routed is true when traffic is split by a router rather than by pod counts.
-func (d *decision) routed() bool {
-	c := d.spec.Strategy.Canary
-	return c != nil && c.TrafficRouting != nil
+// trafficLeftBehind is true while a promoted version is still reached as a canary.
+func (d *decision) trafficLeftBehind() bool {
+	return d.routed() && d.Routing != nil && d.Routing.Weights.Canary > 0
 }
 
 // PausesForEver is true for a pause step that only a promotion ends.

@@ -15,7 +15,7 @@ func (d *decision) promoteCanary() {
 		return
 	}
 	full := d.status.PromoteFull
-	if (!full && d.stepIndex() < d.stepCount()) || specReplicas(d.newRS) < d.n || !d.enoughAvailable(d.n) {
+	if (!full && d.stepIndex() < d.stepCount()) || specReplicas(d.newRS) < d.n || !d.enoughAvailable(d.n) || !d.routeReached(d.whole()) {
 		return
 	}
 	switch {
@@ -60,6 +60,18 @@ func (d *decision) promote(why string) {
 		}
 	}
 	d.stableRS = d.newRS
+	if d.was.StableRS != "" && d.spec.Strategy.Canary != nil && d.spec.Strategy.Canary.PingPong != nil {
+		d.swapPingPong()
+	}
+}
+
+// swapPingPong lets the Service that the canary had become the stable one.
+func (d *decision) swapPingPong() {
+	if d.status.Canary.StablePingPong == v1alpha1.PPPong {
+		d.status.Canary.StablePingPong = v1alpha1.PPPing
+	} else {
+		d.status.Canary.StablePingPong = v1alpha1.PPPong
+	}
 }
 
 // completed closes the record of the update that is under way.

@@ -73,7 +73,11 @@ func (d *decision) evictionQuotas() map[string]*int32 {
 		// ReplicaSets notice an eviction late and count availability late: take the lower.
 		up := min(available(rs), ready[rs.Name])
 		shared += up
-		own := allowed - max(0, specReplicas(rs)-up)
+		wanted := specReplicas(rs)
+		if rs == d.stableRS {
+			wanted = max(wanted, d.n) // it may be about to grow
+		}
+		own := allowed - max(0, wanted-up)
 		quotas[rs.Name] = &own
 	}
 	if d.spec.Strategy.Canary != nil {

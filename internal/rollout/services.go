@@ -4,25 +4,50 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // selectCanaryServices points the stable Service at the stable ReplicaSet and
 // the canary Service at the new one, or at the stable one while there is
 // nothing else that serves.
 func (d *decision) selectCanaryServices() {
-	c := d.spec.Strategy.Canary
-	d.selectPods(c.StableService, d.stableRS)
-	d.selectPods(c.CanaryService, d.canaryTarget())
+	stable, canary := d.services()
+	d.selectPods(stable, d.stableRS)
+	d.selectPods(canary, d.canaryTarget())
 }
 
+// services names the stable and the canary Service, which ping-pong exchanges.
+func (d *decision) services() (stable, canary string) {
+	ro := v1alpha1.Rollout{Spec: *d.spec}
+	ro.Status.Canary.StablePingPong = d.status.Canary.StablePingPong
+	return traffic.Services(&ro)
+}
+
+// canaryTarget is the ReplicaSet behind the canary Service or subset.
 func (d *decision) canaryTarget() *appsv1.ReplicaSet {
-	if d.newRS == nil || d.fullyPromoted() || d.status.Abort {
+	switch {
+	case d.newRS == nil || d.fullyPromoted():
 		return d.stableRS
-	}
-	if available(d.newRS) > 0 || d.selected(d.spec.Strategy.Canary.CanaryService) == d.hash {
+	case d.status.Abort:
+		if d.routed() && d.Routing != nil && d.Routing.Weights.Canary > 0 {
+			return d.newRS // its traffic has not been taken back yet
+		}
+		return d.stableRS
+	case available(d.newRS) > 0 || d.canarySelects() == d.hash:
 		return d.newRS
 	}
 	return d.stableRS
+}
+
+// canarySelects is the template hash behind the canary Service or subset now.
+func (d *decision) canarySelects() string {
+	if _, canary := d.services(); canary != "" {
+		return d.selected(canary)
+	}
+	if d.Routing != nil {
+		return d.Routing.CanaryHash
+	}
+	return ""
 }
 
 // selectPods switches a Service to a ReplicaSet. The first time a Service is

@@ -156,6 +156,9 @@ type sizes map[string]int32
 
 // canarySizes decides the next sizes of a canary without traffic routing.
 func (d *decision) canarySizes() sizes {
+	if d.routed() {
+		return d.routedSizes()
+	}
 	want := d.wantedPair()
 	var canary, stable Side
 	if d.stableRS == d.newRS {

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/utils/ptr"
 
@@ -35,6 +36,12 @@ func (d *decision) stepDone(step v1alpha1.CanaryStep) bool {
 		return d.weightReached(*step.SetWeight)
 	case step.Pause != nil:
 		return d.pauseOver(step.Pause)
+	case step.SetCanaryScale != nil:
+		return d.scaleReached()
+	case step.SetHeaderRoute != nil:
+		return d.managedRouteReached(step.SetHeaderRoute.Name, len(step.SetHeaderRoute.Match) == 0)
+	case step.SetMirrorRoute != nil:
+		return d.managedRouteReached(step.SetMirrorRoute.Name, len(step.SetMirrorRoute.Match) == 0)
 	}
 	d.waiting("step %d (%s) cannot run: this build has no engine for it", d.stepIndex()+1, StepText(step))
 	return false
@@ -44,6 +51,9 @@ func (d *decision) stepDone(step v1alpha1.CanaryStep) bool {
 // as many as wanted and available, the stable ReplicaSet as many as wanted and
 // created, and no pod of another revision still serving.
 func (d *decision) weightReached(weight int32) bool {
+	if d.routed() {
+		return d.scaleReached() && d.routeReached(weight)
+	}
 	want := d.wantedPair()
 	canary := d.newRS
 	if specReplicas(canary) != want.Canary || !d.enoughAvailable(want.Canary) {
@@ -61,6 +71,25 @@ func (d *decision) weightReached(weight int32) bool {
 		}
 	}
 	return true
+}
+
+// scaleReached is true when a routed canary has the pods that the steps ask for,
+// and the stable ReplicaSet those of its own.
+func (d *decision) scaleReached() bool {
+	if !d.canaryReached() {
+		d.waiting("step %d: %d of %d canary pods are available", d.stepIndex()+1, available(d.newRS), d.routedCanary())
+		return false
+	}
+	return d.dynamic() || (specReplicas(d.stableRS) == d.n && d.stableRS.Status.Replicas == d.n)
+}
+
+// managedRouteReached is true when a header or mirror route exists, or is gone.
+func (d *decision) managedRouteReached(name string, removed bool) bool {
+	if d.Routing == nil || slices.Contains(d.Routing.Managed, name) != removed {
+		return true
+	}
+	d.waiting("step %d: route %s is not yet as wanted", d.stepIndex()+1, name)
+	return false
 }
 
 // enoughAvailable is true when as many of want canary pods serve as the

@@ -32,17 +32,22 @@ func Unsupported(ro *v1alpha1.Rollout) string {
 
 func unsupportedCanary(c *v1alpha1.CanaryStrategy) string {
 	for i, s := range c.Steps {
-		if s.SetWeight == nil && s.Pause == nil {
+		if s.Analysis != nil || s.Experiment != nil || s.Plugin != nil {
 			return fmt.Sprintf("spec.strategy.canary.steps[%d] (%s)", i, StepText(s))
 		}
 	}
 	return firstOf(
-		when(c.TrafficRouting != nil, "spec.strategy.canary.trafficRouting"),
+		when(c.TrafficRouting != nil && unsupportedRouter(c.TrafficRouting), "spec.strategy.canary.trafficRouting (routers other than istio)"),
 		when(c.Analysis != nil, "spec.strategy.canary.analysis"),
 		when(c.AntiAffinity != nil, "spec.strategy.canary.antiAffinity"),
 		when(c.CanaryMetadata != nil, "spec.strategy.canary.canaryMetadata"),
 		when(c.StableMetadata != nil, "spec.strategy.canary.stableMetadata"),
 	)
+}
+
+func unsupportedRouter(r *v1alpha1.RolloutTrafficRouting) bool {
+	return r.Istio == nil || r.ALB != nil || r.Nginx != nil || r.SMI != nil || r.Ambassador != nil || r.AppMesh != nil ||
+		r.Traefik != nil || r.Apisix != nil || len(r.Plugins) > 0
 }
 
 func when(condition bool, field string) string {

@@ -28,11 +28,11 @@ func (d *decision) stepIndex() int32 {
 func (d *decision) weight() int32 {
 	switch {
 	case d.status.StableRS == "" || d.fullyPromoted():
-		return maxWeight
+		return d.whole()
 	case d.status.Abort:
 		return 0
-	case d.status.PromoteFull:
-		return maxWeight
+	case d.status.PromoteFull || d.stepIndex() >= d.stepCount():
+		return d.whole()
 	}
 	return WeightAt(d.steps(), d.stepIndex())
 }

@@ -1,0 +1,147 @@
+package rollout
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/internal/replicas"
+)
+
+// dynamic is true when the stable ReplicaSet shrinks as the canary grows.
+func (d *decision) dynamic() bool { return d.routed() && d.spec.Strategy.Canary.DynamicStableScale }
+
+// routedSizes decides the sizes of a canary whose traffic a router splits: pod
+// counts follow the traffic and need no surge or unavailability limits, since
+// the stable version keeps its pods.
+func (d *decision) routedSizes() sizes {
+	next := sizes{}
+	var late int32
+	limit := d.spec.Strategy.Canary.ScaleDownDelayRevisionLimit
+	for _, rs := range d.older {
+		next[rs.Name] = d.delayedSize(rs, d.scaleDownDelay())
+		if next[rs.Name] > 0 {
+			late++
+		}
+		if next[rs.Name] == 0 || late > ptr.Deref(limit, late) {
+			next[rs.Name] = 0
+			d.dropDeadline(rs)
+		}
+	}
+	if d.stableRS != nil {
+		d.dropDeadline(d.stableRS)
+		next[d.stableRS.Name] = d.stableSize()
+	}
+	if d.newRS != nil && d.newRS != d.stableRS {
+		if d.abortedUpdate() {
+			next[d.newRS.Name] = d.abortedCanarySize()
+		} else {
+			d.dropDeadline(d.newRS)
+			next[d.newRS.Name] = d.heldByTraffic(d.routedCanary())
+		}
+	}
+	if d.held() && !d.rescaled() {
+		return sizes{}
+	}
+	return next
+}
+
+func (d *decision) scaleDownDelay() int32 {
+	if d.dynamic() {
+		return 0
+	}
+	return ptr.Deref(d.spec.Strategy.Canary.ScaleDownDelaySeconds, defaultScaleDownDelay)
+}
+
+// stableSize is all of spec.replicas, or what its traffic needs with
+// dynamicStableScale.
+func (d *decision) stableSize() int32 {
+	if !d.dynamic() || d.fullyPromoted() || d.newRS == nil || d.Routing == nil {
+		return d.n
+	}
+	if d.abortedUpdate() {
+		return d.n
+	}
+	weight := d.weight()
+	if available(d.newRS) == 0 {
+		weight = 0
+	}
+	return replicas.WithMinPods(replicas.Dynamic(d.n, weight, d.Routing.Weights.Stable, d.whole()).Stable, d.n, d.spec.Strategy.Canary.MinPodsPerReplicaSet)
+}
+
+// routedCanary is the number of canary pods that the steps ask for.
+func (d *decision) routedCanary() int32 {
+	min := d.spec.Strategy.Canary.MinPodsPerReplicaSet
+	if !d.status.PromoteFull && !d.status.Abort {
+		if count, explicit, ok := d.canaryScale(); ok {
+			if explicit && !d.dynamic() {
+				return count
+			}
+			return replicas.WithMinPods(count, d.n, min)
+		}
+	}
+	return replicas.WithMinPods(replicas.Routed(d.n, d.weight(), d.whole()).Canary, d.n, min)
+}
+
+// canaryScale is what the last setCanaryScale at or before the current step
+// asks for; explicit means a number of pods. ok is false without one, behind
+// the last step, and when it says matchTrafficWeight.
+func (d *decision) canaryScale() (count int32, explicit, ok bool) {
+	if d.stepIndex() >= d.stepCount() {
+		return 0, false, false
+	}
+	for i := d.stepIndex(); i >= 0; i-- {
+		if s := d.steps()[i].SetCanaryScale; s != nil {
+			if s.MatchTrafficWeight {
+				return 0, false, false
+			}
+			count, ok = replicas.CanaryScale(d.n, d.whole(), s.Replicas, s.Weight)
+			return count, s.Replicas != nil, ok
+		}
+	}
+	return 0, false, false
+}
+
+// heldByTraffic keeps the pods that the traffic in force still needs: the weight
+// goes down first, the pods follow.
+func (d *decision) heldByTraffic(want int32) int32 {
+	if d.Routing == nil || d.Routing.CanaryHash != "" && d.Routing.CanaryHash != d.hash {
+		return want
+	}
+	if _, _, scaled := d.canaryScale(); scaled || d.Routing.Weights.Canary <= d.weight() {
+		return want
+	}
+	carries := replicas.Routed(d.n, d.Routing.Weights.Canary, d.whole()).Canary
+	return max(want, min(specReplicas(d.newRS), carries))
+}
+
+// abortedCanarySize keeps the canary after an abort until its traffic is gone,
+// the stable ReplicaSet is whole again and the delay is over.
+func (d *decision) abortedCanarySize() int32 {
+	size := specReplicas(d.newRS)
+	delay := d.spec.Strategy.Canary.AbortScaleDownDelaySeconds
+	switch {
+	case d.Routing != nil && d.Routing.Weights.Canary > 0 && d.dynamic():
+		return min(size, replicas.Routed(d.n, d.Routing.Weights.Canary, d.whole()).Canary)
+	case d.Routing != nil && d.Routing.Weights.Canary > 0, available(d.stableRS) < d.n:
+		return size
+	case delay != nil && *delay == 0:
+		return size
+	case delay == nil && d.dynamic():
+		return 0
+	}
+	return d.delayedAbort(d.newRS, ptr.Deref(delay, defaultScaleDownDelay))
+}
+
+// delayedAbort is delayedSize for an aborted canary: its deadline stays on
+// record behind the end, which people see as "delay:passed".
+func (d *decision) delayedAbort(rs *appsv1.ReplicaSet, delay int32) int32 {
+	if specReplicas(rs) == 0 {
+		if _, set := scaleDownDeadline(rs); !set {
+			d.setDeadline(rs, time.Duration(delay)*time.Second)
+		}
+		return 0
+	}
+	return d.delayedSize(rs, delay)
+}

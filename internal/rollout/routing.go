@@ -1,0 +1,249 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+)
+
+// routeRetry is when a route that is not yet as wanted is looked at again.
+const routeRetry = 10 * time.Second
+
+// Route asks the routers to make a split of the traffic true.
+type Route struct{ traffic.Routing }
+
+func (Route) action() {}
+
+// routed is true when a router splits the traffic, not the pod counts.
+func (d *decision) routed() bool {
+	c := d.spec.Strategy.Canary
+	return c != nil && c.TrafficRouting != nil
+}
+
+// whole is the weight that means all traffic.
+func (d *decision) whole() int32 {
+	if d.routed() && d.spec.Strategy.Canary.TrafficRouting.MaxTrafficWeight != nil {
+		return *d.spec.Strategy.Canary.TrafficRouting.MaxTrafficWeight
+	}
+	return maxWeight
+}
+
+// route asks for the split of traffic that is safe now and records the one that
+// is in force.
+func (d *decision) route() {
+	if !d.routed() || d.Routing == nil {
+		return
+	}
+	d.recordWeights()
+	want := d.wantedRouting()
+	if d.routeAsWanted(want) {
+		return
+	}
+	d.do(Route{want})
+	d.wakeAfter(routeRetry)
+}
+
+// wantedRouting is the whole of what the routers should make true.
+func (d *decision) wantedRouting() traffic.Routing {
+	stable, canary := d.services()
+	w := traffic.Routing{
+		StableService: stable, CanaryService: canary,
+		StableHash:   d.status.StableRS,
+		CanaryHash:   hashOrNone(d.canaryTarget()),
+		CanaryWeight: d.routedWeight(), MaxWeight: d.whole(),
+		Managed:     traffic.ManagedRoutes(d.Rollout),
+		MoveSubsets: d.mayMoveSubsets(),
+	}
+	if w.CanaryWeight > 0 || (!d.fullyPromoted() && !d.status.Abort && available(d.newRS) > 0) {
+		w.Headers, w.Mirrors = d.routesInForce()
+	}
+	return w
+}
+
+// routedWeight is the weight that the canary may have now: what the steps ask
+// for, as soon as there are the pods to carry it.
+func (d *decision) routedWeight() int32 {
+	inForce := d.Routing.Weights.Canary
+	switch {
+	case d.fullyPromoted() || d.status.StableRS == "":
+		return 0
+	case d.newRS == nil || available(d.newRS) == 0:
+		return 0
+	case d.status.Abort:
+		return d.abortedWeight(inForce)
+	}
+	weight := d.weight()
+	switch {
+	case d.status.PromoteFull && d.dynamic():
+		weight = max(inForce, d.whole()*available(d.newRS)/max(d.n, 1))
+	case !d.canaryReached():
+		weight = min(max(d.previousWeight(), 0), max(inForce, 0))
+	}
+	if weight < inForce && !d.stableCarries(d.whole()-weight) {
+		d.waiting("the weight stays at %d: the stable ReplicaSet has only %d available pods", inForce, available(d.stableRS))
+		return inForce
+	}
+	return min(weight, d.whole())
+}
+
+// abortedWeight takes the traffic back: all at once if the stable ReplicaSet can
+// carry it, step by step while it grows back with dynamicStableScale.
+func (d *decision) abortedWeight(inForce int32) int32 {
+	if d.dynamic() {
+		return min(inForce, d.weightBackDown())
+	}
+	if inForce > 0 && !d.stableCarries(d.whole()) {
+		d.waiting("the weight stays at %d after the abort: the stable ReplicaSet has only %d of %d pods", inForce, available(d.stableRS), d.n)
+		return inForce
+	}
+	return 0
+}
+
+// weightBackDown is the highest setWeight that the pods which the stable
+// ReplicaSet still lacks justify: 5 pods, 2 of them missing, steps 25, 50, 75
+// give 25, since ceil(5*25/100) = 2 pods do and 3 would not.
+func (d *decision) weightBackDown() int32 {
+	missing := d.n - available(d.stableRS)
+	if missing <= 0 {
+		return 0
+	}
+	next := int32(0)
+	for _, s := range d.steps() {
+		if s.SetWeight != nil && (d.n**s.SetWeight+d.whole()-1)/d.whole() <= missing {
+			next = max(next, *s.SetWeight)
+		}
+	}
+	return next
+}
+
+// stableCarries is true when the available stable pods are enough for a share.
+func (d *decision) stableCarries(share int32) bool {
+	return d.stableRS != nil && available(d.stableRS) >= d.n*share/d.whole()
+}
+
+// canaryReached is true when the canary has the pods that its weight needs.
+func (d *decision) canaryReached() bool {
+	want := d.routedCanary()
+	return specReplicas(d.newRS) >= want && d.enoughAvailable(want)
+}
+
+// previousWeight is the setWeight before the current step.
+func (d *decision) previousWeight() int32 {
+	steps := d.steps()
+	for i := min(d.stepIndex(), d.stepCount()) - 1; i >= 0; i-- {
+		if w := steps[i].SetWeight; w != nil {
+			return *w
+		}
+	}
+	return 0
+}
+
+// routesInForce lists the header and mirror routes that the steps up to the
+// current one have set and not taken back.
+func (d *decision) routesInForce() (headers []v1alpha1.SetHeaderRoute, mirrors []v1alpha1.SetMirrorRoute) {
+	steps := d.steps()
+	for i := int32(0); i <= d.stepIndex() && i < d.stepCount(); i++ {
+		if h := steps[i].SetHeaderRoute; h != nil {
+			headers = without(headers, func(o v1alpha1.SetHeaderRoute) bool { return o.Name == h.Name })
+			if len(h.Match) > 0 {
+				headers = append(headers, *h)
+			}
+		}
+		if m := steps[i].SetMirrorRoute; m != nil {
+			mirrors = without(mirrors, func(o v1alpha1.SetMirrorRoute) bool { return o.Name == m.Name })
+			if len(m.Match) > 0 {
+				mirrors = append(mirrors, *m)
+			}
+		}
+	}
+	return headers, mirrors
+}
+
+func without[T any](list []T, drop func(T) bool) []T {
+	var kept []T
+	for _, v := range list {
+		if !drop(v) {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// mayMoveSubsets is true when every ReplicaSet that labels would select can
+// serve: a subset without ready pods loses the requests sent to it.
+func (d *decision) mayMoveSubsets() bool {
+	target := d.canaryTarget()
+	if d.stableRS == nil || target == nil {
+		return false
+	}
+	if d.Routing.StableHash != d.status.StableRS && !saturated(d.stableRS, d.n) && d.Routing.StableHash != "" {
+		return false
+	}
+	// While requests still go to the canary subset it must not change hands.
+	moves := d.Routing.CanaryHash != "" && d.Routing.CanaryHash != hashOf(target)
+	if moves && d.Routing.Weights.Canary > 0 && d.Routing.CanaryHash != d.status.StableRS && !d.fullyPromoted() {
+		return false
+	}
+	return available(d.stableRS) > 0 && available(target) > 0
+}
+
+// routeAsWanted is true when the routers already do what is wanted.
+func (d *decision) routeAsWanted(want traffic.Routing) bool {
+	now := d.Routing
+	if !now.Synced || now.Weights.Canary != want.CanaryWeight || len(now.Managed) != len(want.Headers)+len(want.Mirrors) {
+		return false
+	}
+	if want.MoveSubsets && now.CanaryHash != "" && (now.StableHash != want.StableHash || now.CanaryHash != want.CanaryHash) {
+		return false
+	}
+	return len(now.Weights.Additional) == len(want.Additional)
+}
+
+// recordWeights writes the split in force into the status, for people and for
+// clients that print it.
+func (d *decision) recordWeights() {
+	stable, canary := d.services()
+	now := d.Routing.Weights
+	next := &v1alpha1.TrafficWeights{
+		Canary: v1alpha1.WeightDestination{Weight: now.Canary, ServiceName: canary, PodTemplateHash: d.hash},
+		Stable: v1alpha1.WeightDestination{Weight: now.Stable, ServiceName: stable, PodTemplateHash: d.status.StableRS},
+	}
+	for _, a := range now.Additional {
+		next.Additional = append(next.Additional, v1alpha1.WeightDestination{Weight: a.Weight, ServiceName: a.Host, PodTemplateHash: a.Hash})
+	}
+	if was := d.status.Canary.Weights; was != nil && was.Canary.Weight != next.Canary.Weight {
+		d.event("TrafficWeightUpdated", "Traffic weight updated from %d to %d%s", was.Canary.Weight, next.Canary.Weight, additionalText(next.Additional))
+	}
+	d.status.Canary.Weights = next
+}
+
+func additionalText(list []v1alpha1.WeightDestination) string {
+	text := ""
+	for _, a := range list {
+		text += fmt.Sprintf(", additional %s: %d", a.ServiceName, a.Weight)
+	}
+	return text
+}
+
+// routeReached is true when the weight of a step is in force.
+func (d *decision) routeReached(weight int32) bool {
+	if !d.routed() || d.Routing == nil {
+		return true
+	}
+	if d.Routing.Synced && d.Routing.Weights.Canary == min(weight, d.whole()) {
+		return true
+	}
+	d.waiting("setWeight %d: the router still sends %d to the canary", weight, d.Routing.Weights.Canary)
+	return false
+}
+
+func hashOrNone(rs *appsv1.ReplicaSet) string {
+	if rs == nil {
+		return ""
+	}
+	return hashOf(rs)
+}

@@ -1,0 +1,104 @@
+package rollout
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+)
+
+func routedDesk(t *testing.T, change func(*v1alpha1.CanaryStrategy), steps ...v1alpha1.CanaryStep) *desk {
+	strategy := canaryOf(steps...)
+	strategy.Canary.TrafficRouting = &v1alpha1.RolloutTrafficRouting{Istio: &v1alpha1.IstioTrafficRouting{}}
+	if change != nil {
+		change(strategy.Canary)
+	}
+	d := newDesk(t, 5, strategy)
+	d.o.Routing = &traffic.Observed{Synced: true, Weights: traffic.Weights{Stable: 100}}
+	return d.settle()
+}
+
+func (d *desk) wantSplits(want ...int32) *desk {
+	d.t.Helper()
+	if got := slices.Compact(slices.Clone(d.split)); !slices.Equal(got, want) {
+		d.t.Errorf("the canary was given %v, want %v", got, want)
+	}
+	d.split = nil
+	return d
+}
+
+func TestRoutedCanary(t *testing.T) {
+	d := routedDesk(t, nil, weight(20), pauseFor(nil), weight(40), pauseFor(nil), weight(100))
+	d.want("Healthy step 5 v1:5").image("v2").settle()
+	d.want("Paused(CanaryPauseStep) step 1 v1:5 v2:1").wantSplits(20)
+	d.promote().settle().want("Paused(CanaryPauseStep) step 3 v1:5 v2:2").wantSplits(40)
+	d.promote().settle().want("Healthy step 5 v1:5 v2:5").wantSplits(100, 0).selects("stable", "v2")
+	d.pass(29 * time.Second).want("Healthy step 5 v1:5 v2:5")
+	d.pass(time.Second).want("Healthy step 5 v1:0 v2:5")
+}
+
+func TestRoutedAbort(t *testing.T) {
+	d := routedDesk(t, nil, weight(40), pauseFor(nil)).image("v2").settle()
+	d.status().Abort = true
+	d.settle().want("Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 v1:5 v2:2").wantSplits(40, 0).selects("canary", "v1")
+	d.pass(30 * time.Second).want("Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 v1:5 v2:0")
+	if _, kept := scaleDownDeadline(d.o.ReplicaSets[1]); !kept {
+		t.Error("the deadline of the aborted canary is forgotten: people see it as delay:passed")
+	}
+	d.status().Abort = false
+	d.settle().want("Paused(CanaryPauseStep) step 1 v1:5 v2:2").wantSplits(40)
+}
+
+func TestAnotherImageTakesTheTrafficBackFirst(t *testing.T) {
+	d := routedDesk(t, nil, weight(40), pauseFor(nil)).image("v2").settle().wantSplits(40)
+	d.broken["web:v3"] = true
+	d.image("v3").settle().want("Progressing(more replicas need to be updated) step 0 v1:5 v2:2 v3:2").wantSplits(0).selects("canary", "v1")
+	d.pass(30 * time.Second).want("Progressing(more replicas need to be updated) step 0 v1:5 v2:0 v3:2")
+}
+
+func TestBrokenCanaryGetsNoTraffic(t *testing.T) {
+	d := routedDesk(t, nil, weight(20), pauseFor(nil))
+	d.broken["web:v2"] = true
+	d.image("v2").pass(time.Minute).wantSplits()
+}
+
+func TestDynamicStableScale(t *testing.T) {
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true },
+		weight(20), pauseFor(nil), weight(40), pauseFor(nil), weight(75), pauseFor(nil))
+	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:4 v2:1")
+	d.promote().settle().want("Paused(CanaryPauseStep) step 3 v1:3 v2:2")
+	d.promote().settle().want("Paused(CanaryPauseStep) step 5 v1:2 v2:4").wantSplits(20, 40, 75)
+	d.status().Abort = true
+	d.settle().want("Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 v1:5 v2:0")
+}
+
+func TestSetCanaryScale(t *testing.T) {
+	scale := func(s v1alpha1.SetCanaryScale) v1alpha1.CanaryStep { return v1alpha1.CanaryStep{SetCanaryScale: &s} }
+	d := routedDesk(t, nil, scale(v1alpha1.SetCanaryScale{Replicas: ptr.To[int32](3)}), pauseFor(nil), weight(20), pauseFor(nil),
+		scale(v1alpha1.SetCanaryScale{MatchTrafficWeight: true}), pauseFor(nil))
+	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:5 v2:3").wantSplits()
+	d.promote().settle().want("Paused(CanaryPauseStep) step 3 v1:5 v2:3").wantSplits(20)
+	d.promote().settle().want("Paused(CanaryPauseStep) step 5 v1:5 v2:1").wantSplits()
+}
+
+func TestHeaderAndMirrorRoutes(t *testing.T) {
+	match := []v1alpha1.HeaderRoutingMatch{{HeaderName: "x-test", HeaderValue: &v1alpha1.StringMatch{Exact: "1"}}}
+	header := func(m []v1alpha1.HeaderRoutingMatch) v1alpha1.CanaryStep {
+		return v1alpha1.CanaryStep{SetHeaderRoute: &v1alpha1.SetHeaderRoute{Name: "testers", Match: m}}
+	}
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) {
+		c.TrafficRouting.ManagedRoutes = []v1alpha1.ManagedRoute{{Name: "testers"}}
+	}, weight(20), header(match), pauseFor(nil), header(nil), pauseFor(nil))
+	d.image("v2").settle().want("Paused(CanaryPauseStep) step 2 v1:5 v2:1")
+	if !slices.Equal(d.o.Routing.Managed, []string{"testers"}) {
+		t.Errorf("managed routes %v, want the testers' one", d.o.Routing.Managed)
+	}
+	d.promote().settle().want("Paused(CanaryPauseStep) step 4 v1:5 v2:1")
+	if len(d.o.Routing.Managed) != 0 {
+		t.Errorf("managed routes %v are left behind", d.o.Routing.Managed)
+	}
+}

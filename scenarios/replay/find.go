@@ -19,6 +19,9 @@ type Scenario struct {
 	Name string
 	// Data is the content of the file.
 	Data []byte
+	// Folder is where the file lies on disk; empty for a built-in scenario.
+	// Its commands can name the files there.
+	Folder string
 }
 
 // Path returns the path that the scenario was read from.
@@ -38,7 +41,9 @@ func Find(paths ...string) ([]Scenario, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read scenario: %w", err)
 			}
-			found = append(found, Scenario{strings.TrimSuffix(filepath.ToSlash(file), Extension), data})
+			found = append(found, Scenario{
+				Name: strings.TrimSuffix(filepath.ToSlash(file), Extension), Data: data, Folder: filepath.Dir(file),
+			})
 		}
 	}
 	return found, nil
@@ -87,7 +92,7 @@ func All(fsys fs.FS) ([]Scenario, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read scenario: %w", err)
 		}
-		found = append(found, Scenario{strings.TrimSuffix(name, Extension), data})
+		found = append(found, Scenario{Name: strings.TrimSuffix(name, Extension), Data: data})
 	}
 	return found, nil
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -84,7 +85,7 @@ func (p *Player) play(ctx context.Context, o *Outcome) (err error) {
 	defer func() { err = errors.Join(err, cluster.Close()) }()
 	runner := transcript.Runner{
 		Backend: cluster, Update: p.Update,
-		Commands: console.New(cluster, console.SectionFiles(o.File, fixtures.FS)),
+		Commands: console.New(cluster, console.SectionFiles(o.File, o.Scenario.folders()...)),
 	}
 	if o.Result, err = runner.Run(ctx, o.File); err != nil {
 		return err
@@ -95,6 +96,15 @@ func (p *Player) play(ctx context.Context, o *Outcome) (err error) {
 		}
 	}
 	return nil
+}
+
+// folders are where the files are that commands name and the scenario does not
+// hold: beside it, then the fixtures.
+func (s Scenario) folders() []fs.FS {
+	if s.Folder == "" {
+		return []fs.FS{fixtures.FS}
+	}
+	return []fs.FS{os.DirFS(s.Folder), fixtures.FS}
 }
 
 // Broken reports whether the file itself cannot be understood, so that nothing

@@ -1,0 +1,153 @@
+package istio
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+)
+
+// TransformDestinationRule returns the DestinationRule whose subsets select
+// what is wanted, and whether it differs from dr, which is not modified. It
+// writes the template hash beside the other labels of the two subsets, and adds
+// a subset for each experiment that gets requests, named after its Service,
+// while it does.
+//
+// A label moves only if want.MoveSubsets, and never while the subset is being
+// emptied: as long as now gives it requests that want takes away, those
+// requests would go to pods that were not meant for them. The next call moves
+// it.
+func TransformDestinationRule(dr map[string]any, names v1alpha1.IstioDestinationRule, now traffic.Observed, want traffic.Routing) (map[string]any, bool, error) {
+	out := clone(dr).(node)
+	spec, err := object(out, "", "spec")
+	if err != nil {
+		return nil, false, fmt.Errorf("reading subsets: %w", err)
+	}
+	subsets, err := objects(spec, "spec", "subsets")
+	if err != nil {
+		return nil, false, fmt.Errorf("reading subsets: %w", err)
+	}
+	next := want.Split(0)
+	for _, move := range []struct {
+		subset, hash string
+		emptied      bool
+	}{
+		{names.StableSubsetName, want.StableHash, now.Weights.Stable > 0 && next.Stable == 0},
+		{names.CanarySubsetName, want.CanaryHash, (now.Weights.Canary > 0 || len(now.Managed) > 0) && next.Canary == 0 && !manages(want)},
+	} {
+		subset := findSubset(subsets, move.subset)
+		if subset == nil {
+			return nil, false, noSubset(move.subset)
+		}
+		if move.hash == "" || move.emptied || !want.MoveSubsets {
+			continue
+		}
+		if err := setHash(subset, move.hash); err != nil {
+			return nil, false, err
+		}
+	}
+	if subsets, err = setExperiments(subsets, names, next); err != nil {
+		return nil, false, err
+	}
+	spec["subsets"] = anyList(subsets)
+	if equal(dr, out) {
+		return dr, false, nil
+	}
+	return out, true, nil
+}
+
+// manages says whether a managed route sends requests to the canary.
+func manages(want traffic.Routing) bool {
+	return slices.ContainsFunc(want.Headers, func(h v1alpha1.SetHeaderRoute) bool { return len(h.Match) > 0 }) ||
+		slices.ContainsFunc(want.Mirrors, func(m v1alpha1.SetMirrorRoute) bool { return len(m.Match) > 0 })
+}
+
+// hold keeps requests from subsets that do not select the wanted pods yet: dr
+// is the DestinationRule as it is about to be, now what is in force. No more
+// requests go to the canary than now while its subset selects other pods, and
+// no fewer while that of the stable revision does.
+func hold(want traffic.Routing, now traffic.Observed, dr node, names v1alpha1.IstioDestinationRule) traffic.Routing {
+	spec, _ := dr["spec"].(node)
+	subsets, _ := objects(spec, "spec", "subsets")
+	switch {
+	case want.CanaryHash != "" && hashOf(subsets, names.CanarySubsetName) != want.CanaryHash:
+		want.CanaryWeight = min(want.CanaryWeight, now.Weights.Canary)
+		absent := func(name string) bool { return !slices.Contains(now.Managed, name) }
+		want.Headers = slices.DeleteFunc(slices.Clone(want.Headers), func(h v1alpha1.SetHeaderRoute) bool { return absent(h.Name) })
+		want.Mirrors = slices.DeleteFunc(slices.Clone(want.Mirrors), func(m v1alpha1.SetMirrorRoute) bool { return absent(m.Name) })
+	case want.StableHash != "" && hashOf(subsets, names.StableSubsetName) != want.StableHash:
+		want.CanaryWeight = max(want.CanaryWeight, now.Weights.Canary)
+	}
+	return want
+}
+
+func noSubset(name string) error { return fmt.Errorf("DestinationRule subset '%s' not found", name) }
+
+func findSubset(subsets []node, name string) node {
+	for _, s := range subsets {
+		if text(s, "name") == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// setHash makes a subset select one revision.
+func setHash(subset node, hash string) error {
+	labels, err := object(subset, fmt.Sprintf("subset '%s'", text(subset, "name")), "labels")
+	if err != nil {
+		return err
+	}
+	if labels == nil {
+		labels = node{}
+		subset["labels"] = labels
+	}
+	labels[v1alpha1.DefaultRolloutUniqueLabelKey] = hash
+	return nil
+}
+
+// setExperiments adds the subsets of experiments that get requests and removes
+// those of experiments that do not any more.
+func setExperiments(subsets []node, names v1alpha1.IstioDestinationRule, next traffic.Weights) ([]node, error) {
+	hashes := map[string]string{}
+	for _, d := range next.Additional {
+		if d.Hash != "" {
+			hashes[d.Host] = d.Hash
+		}
+	}
+	kept := slices.DeleteFunc(subsets, func(s node) bool {
+		return hashes[text(s, "name")] == "" && ofExperiment(s, names)
+	})
+	for _, d := range next.Additional {
+		subset := findSubset(kept, d.Host)
+		switch {
+		case d.Hash == "":
+		case subset == nil:
+			kept = append(kept, node{"name": d.Host, "labels": node{v1alpha1.DefaultRolloutUniqueLabelKey: d.Hash}})
+		case ofExperiment(subset, names):
+			if err := setHash(subset, d.Hash); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return kept, nil
+}
+
+// ofExperiment recognises the subsets that were added for experiments: a name
+// and a template hash, nothing else. A person who declares a subset gives it at
+// least another label.
+func ofExperiment(subset node, names v1alpha1.IstioDestinationRule) bool {
+	name := text(subset, "name")
+	if name == names.StableSubsetName || name == names.CanarySubsetName || slices.Contains(names.AdditionalSubsetNames, name) {
+		return false
+	}
+	labels, _ := subset["labels"].(node)
+	return len(subset) == 2 && len(labels) == 1 && text(labels, v1alpha1.DefaultRolloutUniqueLabelKey) != ""
+}
+
+// hashOf is the template hash that a subset selects, empty if it selects none.
+func hashOf(subsets []node, name string) string {
+	labels, _ := findSubset(subsets, name)["labels"].(node)
+	return text(labels, v1alpha1.DefaultRolloutUniqueLabelKey)
+}

@@ -1,0 +1,137 @@
+package istio
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+)
+
+// Observe says what is in force according to the objects that a Rollout names.
+func Observe(ro *v1alpha1.Rollout, o Objects) traffic.Observed {
+	var seen traffic.Observed
+	if configOf(ro) == nil {
+		return seen
+	}
+	if errs := Validate(ro, o); len(errs) > 0 {
+		seen.Problem = errs[0].Error()
+	}
+	seen.Synced = seen.Problem == ""
+	want := declared(ro)
+	exists := map[string]bool{}
+	first := true
+	for i, t := range targets(ro) {
+		vs := o.virtualService(i)
+		if vs == nil {
+			continue
+		}
+		for _, w := range t.sharesIn(vs.Object, want) {
+			if w.Total()+w.reserved != int64(want.Total()) || !first && !sameShares(seen.Weights, w.Weights) {
+				seen.Synced = false
+			}
+			seen.Weights, first = greatest(seen.Weights, w.Weights), false
+		}
+		markRoutes(vs.Object, exists)
+	}
+	for _, name := range want.Managed {
+		if exists[name] {
+			seen.Managed = append(seen.Managed, name)
+		}
+	}
+	observeSubsets(&seen, ro, o)
+	return seen
+}
+
+// shares is the split of one route.
+type shares struct {
+	traffic.Weights
+	reserved int64
+}
+
+// sharesIn reads the split of each route that a Rollout names. A destination
+// that is no revision is taken for an experiment's.
+func (t Target) sharesIn(vs node, want traffic.Routing) []shares {
+	spec, err := object(vs, "", "spec")
+	if err != nil {
+		return nil
+	}
+	routes, err := t.splitRoutes(spec, want)
+	if err != nil {
+		return nil // validation reports it
+	}
+	var list []shares
+	for _, r := range routes {
+		s := shares{reserved: r.reserved()}
+		additional := map[string]int32{}
+		for i, d := range r.destinations {
+			weight := int32(number(d, "weight"))
+			switch r.roles[i] {
+			case stable:
+				s.Stable += weight
+			case canary:
+				s.Canary += weight
+			case unknown, experiment:
+				additional[t.serviceOf(hostIn(d))] += weight
+			}
+		}
+		for _, host := range slices.Sorted(maps.Keys(additional)) {
+			s.Additional = append(s.Additional, traffic.Destination{Host: host, Weight: additional[host]})
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// serviceOf is the Service of the Rollout's namespace that a host names, or the
+// host as it is: the reverse of hostOf.
+func (t Target) serviceOf(host string) string {
+	service, _, _ := strings.Cut(host, ".")
+	if t.isHost(host, service) {
+		return service
+	}
+	return host
+}
+
+// markRoutes marks the names of the HTTP routes of a VirtualService.
+func markRoutes(vs node, exists map[string]bool) {
+	spec, _ := vs["spec"].(node)
+	routes, _ := objects(spec, "spec", httpRoutes.key)
+	for _, r := range routes {
+		exists[text(r, "name")] = true
+	}
+}
+
+// observeSubsets reads the template hashes that the subsets select.
+func observeSubsets(seen *traffic.Observed, ro *v1alpha1.Rollout, o Objects) {
+	names := configOf(ro).DestinationRule
+	if names == nil || o.DestinationRule == nil {
+		return
+	}
+	spec, _ := o.DestinationRule.Object["spec"].(node)
+	subsets, _ := objects(spec, "spec", "subsets")
+	seen.StableHash, seen.CanaryHash = hashOf(subsets, names.StableSubsetName), hashOf(subsets, names.CanarySubsetName)
+	for i := range seen.Weights.Additional {
+		a := &seen.Weights.Additional[i]
+		a.Hash = hashOf(subsets, a.Host)
+	}
+}
+
+// sameShares compares what requests get, not which pods are behind it.
+func sameShares(a, b traffic.Weights) bool {
+	return a.Canary == b.Canary && a.Stable == b.Stable && slices.Equal(a.Additional, b.Additional)
+}
+
+// greatest takes the greater of each share.
+func greatest(a, b traffic.Weights) traffic.Weights {
+	top := map[string]int32{}
+	for _, d := range slices.Concat(a.Additional, b.Additional) {
+		top[d.Host] = max(top[d.Host], d.Weight)
+	}
+	w := traffic.Weights{Canary: max(a.Canary, b.Canary), Stable: max(a.Stable, b.Stable)}
+	for _, host := range slices.Sorted(maps.Keys(top)) {
+		w.Additional = append(w.Additional, traffic.Destination{Host: host, Weight: top[host]})
+	}
+	return w
+}

@@ -1,0 +1,79 @@
+package istio
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+)
+
+// resources are the names of the kinds in a message of the API server.
+var resources = map[string]string{KindVirtualService: "virtualservices", KindDestinationRule: "destinationrules"}
+
+// Validate says what is wrong with the objects of Istio that a Rollout names,
+// in the words of the controller that this one replaces where those are known:
+// it is their first error that becomes the InvalidSpec condition.
+func Validate(ro *v1alpha1.Rollout, o Objects) field.ErrorList {
+	var errs field.ErrorList
+	all := targets(ro)
+	for i, ref := range References(ro) {
+		found := o.DestinationRule
+		if ref.Kind == KindVirtualService {
+			found = o.virtualService(i)
+		}
+		switch {
+		case found == nil && o.unserved(ref.Kind) != "":
+			errs = append(errs, field.Invalid(ref.Field, ref.Written, o.unserved(ref.Kind)))
+		case found == nil:
+			errs = append(errs, field.Invalid(ref.Field, ref.Written, fmt.Sprintf("%s.%s %q not found", resources[ref.Kind], Group, ref.Keys[0].Name)))
+		case ref.Kind == KindVirtualService:
+			if err := all[i].check(found.Object, declared(ro)); err != nil {
+				errs = append(errs, field.Invalid(ref.Field, ref.Written, err.Error()))
+			}
+		default:
+			errs = append(errs, validateSubsets(ref, found.Object, *configOf(ro).DestinationRule)...)
+		}
+	}
+	return errs
+}
+
+// declared is what a Rollout says about its routing apart from the moment.
+func declared(ro *v1alpha1.Rollout) traffic.Routing {
+	want := traffic.Routing{Managed: traffic.ManagedRoutes(ro)}
+	want.StableService, want.CanaryService = traffic.Services(ro)
+	if c := ro.Spec.Strategy.Canary; c != nil && c.TrafficRouting != nil && c.TrafficRouting.MaxTrafficWeight != nil {
+		want.MaxWeight = *c.TrafficRouting.MaxTrafficWeight
+	}
+	return want
+}
+
+// check says whether the routes of a VirtualService can be found and hold both
+// revisions.
+func (t Target) check(vs node, want traffic.Routing) error {
+	spec, err := object(vs, "", "spec")
+	if err != nil {
+		return err
+	}
+	_, err = t.splitRoutes(spec, want)
+	return err
+}
+
+func validateSubsets(ref Reference, dr node, names v1alpha1.IstioDestinationRule) field.ErrorList {
+	spec, err := object(dr, "", "spec")
+	if err != nil {
+		return field.ErrorList{field.Invalid(ref.Field, ref.Written, err.Error())}
+	}
+	subsets, err := objects(spec, "spec", "subsets")
+	if err != nil {
+		return field.ErrorList{field.Invalid(ref.Field, ref.Written, err.Error())}
+	}
+	var errs field.ErrorList
+	for _, name := range []string{names.CanarySubsetName, names.StableSubsetName} {
+		if findSubset(subsets, name) == nil {
+			errs = append(errs, field.Invalid(ref.Field, ref.Written, noSubset(name).Error()))
+		}
+	}
+	return errs
+}

@@ -1,0 +1,97 @@
+package istio
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+)
+
+// TransformVirtualService returns the VirtualService that does what is wanted,
+// and whether it differs from vs, which is not modified. It writes
+//
+//   - the weights of the routes that t names, so that each route adds up to the
+//     total (see [traffic.Routing.Split]); destinations of experiments are added
+//     while they have a weight, and whatever else is found in these routes is
+//     removed, as nobody would know its weight;
+//   - the managed routes in front of all others, in the order of want.Managed;
+//     what exists under such a name and is not wanted is removed.
+//
+// Nothing else changes. Done twice, it changes nothing the second time.
+func TransformVirtualService(vs map[string]any, t Target, want traffic.Routing) (map[string]any, bool, error) {
+	out := clone(vs).(node)
+	spec, err := object(out, "", "spec")
+	if err == nil && spec == nil {
+		err = errors.New("there is no spec")
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("reading routes: %w", err)
+	}
+	routes, err := t.splitRoutes(spec, want)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, r := range routes {
+		t.setWeights(r, want)
+	}
+	if err := t.setManaged(spec, routes, want); err != nil {
+		return nil, false, err
+	}
+	if equal(vs, out) {
+		return vs, false, nil
+	}
+	return out, true, nil
+}
+
+// setWeights rewrites the destinations of a route. They keep their order, ports
+// and other fields; new ones come last, sorted by host.
+func (t Target) setWeights(r route, want traffic.Routing) {
+	split := want.Split(r.reserved())
+	shares := map[string]int32{}
+	for _, d := range split.Additional {
+		shares[d.Host] = d.Weight
+	}
+	left := map[role]int32{stable: split.Stable, canary: split.Canary}
+	var kept []node
+	like := ""
+	for i, d := range r.destinations {
+		switch r.roles[i] {
+		case stable, canary:
+			setWeight(d, left[r.roles[i]])
+			left[r.roles[i]] = 0 // a second destination of the same revision gets nothing
+			if r.roles[i] == stable && like == "" {
+				like = hostIn(d)
+			}
+		case experiment:
+			weight, has := shares[r.hosts[i]]
+			if !has {
+				continue
+			}
+			setWeight(d, weight)
+			delete(shares, r.hosts[i])
+		case unknown:
+			continue
+		}
+		kept = append(kept, d)
+	}
+	for _, d := range split.Additional {
+		if weight, missing := shares[d.Host]; missing {
+			kept = append(kept, node{"destination": node{"host": t.hostOf(d.Host, like)}, "weight": int64(weight)})
+		}
+	}
+	r.node["route"] = anyList(kept)
+}
+
+// setWeight writes a weight. A missing one means 0, since there are always two
+// destinations or more.
+func setWeight(destination node, weight int32) {
+	if number(destination, "weight") != int64(weight) {
+		destination["weight"] = int64(weight)
+	}
+}
+
+// hostIn is the host of an entry of a route's destinations.
+func hostIn(entry node) string {
+	destination, _ := entry["destination"].(node)
+	return text(destination, "host")
+}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/aviary-rollouts/aviary/fixtures"
+	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/scenarios"
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
 	"github.com/aviary-rollouts/aviary/scenarios/console"
@@ -29,42 +29,33 @@ func all(t testing.TB) []replay.Scenario {
 	return found
 }
 
-// play plays a scenario in a fresh simulator and returns what it printed, and
-// the simulator.
-func play(t testing.TB, s replay.Scenario, update bool) (*transcript.File, *transcript.Result, *sim.Sim) {
+// play plays a scenario in a fresh simulator; with update it rewrites the file.
+func play(t testing.TB, s replay.Scenario, update bool) (*transcript.Result, *sim.Sim) {
 	t.Helper()
-	f, err := transcript.Parse(s.Path(), s.Data)
-	if err != nil {
-		t.Fatal(err)
+	var cluster *backend.Sim
+	player := replay.Player{Clock: clock.Real{}, Update: update, Open: func() (backend.Backend, error) {
+		var err error
+		cluster, err = backend.NewSim(sim.Options{Seed: 1})
+		return cluster, err
+	}}
+	o := player.Play(t.Context(), s)
+	if o.Err != nil {
+		t.Fatal(o.Err)
 	}
-	b, err := backend.NewSim(sim.Options{Seed: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	runner := transcript.Runner{Backend: b, Commands: console.New(b, console.SectionFiles(f, fixtures.FS)), Update: update}
-	result, err := runner.Run(t.Context(), f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f, result, b.Sim()
+	return o.Result, cluster.Sim()
 }
 
 // TestScenarios plays every scenario. -update rewrites the files.
 func TestScenarios(t *testing.T) {
 	for _, s := range all(t) {
 		t.Run(s.Name, func(t *testing.T) {
-			f, result, _ := play(t, s, *update)
+			result, _ := play(t, s, *update)
 			for i := range result.Failures {
 				t.Error(result.Failures[i].String())
 			}
 			for _, step := range result.Steps {
 				if step.Unchecked && !*update {
 					t.Errorf("%s:%d: the output is not checked; write it below the command, or \"...\"", s.Path(), step.Command.Line)
-				}
-			}
-			if result.Updated {
-				if err := os.WriteFile(s.Path(), f.Format(), 0o644); err != nil {
-					t.Fatal(err)
 				}
 			}
 		})
@@ -76,8 +67,8 @@ func TestScenarios(t *testing.T) {
 func TestScenariosAreDeterministic(t *testing.T) {
 	for _, s := range all(t) {
 		t.Run(s.Name, func(t *testing.T) {
-			_, _, first := play(t, s, false)
-			_, _, second := play(t, s, false)
+			_, first := play(t, s, false)
+			_, second := play(t, s, false)
 			if first.Trace().Hash() == second.Trace().Hash() {
 				return
 			}

@@ -21,10 +21,11 @@ type availability struct {
 	restarting map[types.UID]bool // since a restart was asked for, until all pods are back
 }
 
-// promise is the spec for which availability was complete.
+// promise is what was complete at a time: the least spec.replicas and the least
+// floor since then.
 type promise struct {
-	replicas, unavailable int32
-	since                 time.Time
+	replicas, floor int32
+	since           time.Time
 }
 
 // NewAvailability returns the check of the lower bound.
@@ -58,22 +59,26 @@ func (c *availability) Instant(s *State) error {
 func (c *availability) rollout(s *State, f *Family) error {
 	uid := f.Rollout.UID
 	n, u := f.Replicas(), limits(f.Rollout).Unavailable
-	if c.restarting[uid] {
-		u = min(n, max(u, 1))
-	}
 	available := serving(s, f)
 	p, promised := c.promised[uid]
-	if promised && (n-u > p.replicas-p.unavailable || !f.disruptedAt.Before(p.since)) {
+	if promised && (n > p.replicas || n-u > p.floor || !f.disruptedAt.Before(p.since)) {
 		promised = false
 		delete(c.promised, uid)
+	}
+	lowest := n - u
+	if promised {
+		c.promised[uid] = promise{n, lowest, p.since}
+	}
+	if c.restarting[uid] {
+		u = min(n, max(u, 1))
 	}
 	if promised && available < n-u {
 		return fmt.Errorf("rollout %s: %d pods available: %s; at least %d promised (%d replicas, at most %d unavailable)",
 			f.Key(), available, f.Sizes(), n-u, n, u)
 	}
-	if available >= n && s.Now.After(f.disruptedAt) {
+	if available >= n && !f.Disrupted(s.Now, s.Lag) {
 		c.restarting[uid] = restartPending(f.Rollout)
-		c.promised[uid] = promise{n, u, s.Now}
+		c.promised[uid] = promise{n, lowest, s.Now}
 	}
 	return nil
 }

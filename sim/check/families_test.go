@@ -290,7 +290,7 @@ func TestCanaryDoesNotGrowWhilePaused(t *testing.T) {
 	t.Run("at a step", func(t *testing.T) {
 		b := setup(t)
 		b.scale("new", 2)
-		b.broken("pause: rollout default/web: canary web-new grew from 1 to 2 pods while paused")
+		b.broken("pause: rollout default/web: canary web-new grew to 2 pods while paused, at most 1 allowed: it had 1 of 5 replicas when the pause began, now there are 5")
 	})
 	t.Run("by hand", func(t *testing.T) {
 		b := setup(t)
@@ -299,7 +299,7 @@ func TestCanaryDoesNotGrowWhilePaused(t *testing.T) {
 		b.at(1)
 		b.sleep(time.Minute)
 		b.scale("new", 2)
-		b.broken("canary web-new grew from 1 to 2")
+		b.broken("canary web-new grew to 2 pods while paused, at most 1 allowed")
 	})
 	t.Run("unless more are wanted in all", func(t *testing.T) {
 		b := setup(t)
@@ -307,6 +307,8 @@ func TestCanaryDoesNotGrowWhilePaused(t *testing.T) {
 		b.spec(func(ro *v1alpha1.Rollout) { ro.Spec.Replicas = &ten })
 		b.scale("new", 2)
 		b.settled()
+		b.scale("new", 3)
+		b.broken("canary web-new grew to 3 pods while paused, at most 2 allowed")
 	})
 	t.Run("unless it is shrunk", func(t *testing.T) {
 		b := setup(t)

@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,9 +13,9 @@ import (
 
 // pause: while a Rollout is paused, by spec.paused or by a pause step, nothing
 // moves towards the new revision unless a person did something: the step index
-// stays, a timed pause lasts its time, and the canary gets no more pods than
-// the weight in force asks for (a person may have skipped the step that waits
-// for them), under spec.paused none at all.
+// stays, a timed pause lasts its time, and the share of the canary does not
+// grow beyond what the weight in force asks for (a person may have skipped the
+// step that waits for it), under spec.paused not at all.
 type pause struct {
 	since map[types.UID]standing
 }
@@ -116,34 +115,65 @@ func pauseLength(p *v1alpha1.RolloutPause) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// size holds the new ReplicaSet against its size when the pause began.
+// size holds the new ReplicaSet against what the pause allows.
 func (c *pause) size(s *State, f *Family, rs *appsv1.ReplicaSet) error {
 	st, ok := c.since[f.Rollout.UID]
 	if !ok || rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] != st.hash || s.Now.Sub(st.at) <= s.Lag {
 		return nil
 	}
-	if f.Replicas() != st.replicas || !indefinitelyPaused(f.Rollout) || f.Rollout.Status.CurrentPodHash != st.hash {
+	if !indefinitelyPaused(f.Rollout) || f.Rollout.Status.CurrentPodHash != st.hash {
 		return nil
 	}
-	most := st.canary
-	if ro := f.Rollout; !ro.Spec.Paused && basicCanary(ro) {
-		most = max(most, replicas.Basic(st.replicas, weightInForce(ro), 100, limits(ro)).Canary)
-	}
-	if n := wanted(rs.Spec.Replicas); n > most {
-		return fmt.Errorf("rollout %s: canary %s grew from %d to %d pods while paused", f.Key(), rs.Name, st.canary, n)
+	if n, most := wanted(rs.Spec.Replicas), st.most(s, f); n > most {
+		return fmt.Errorf("rollout %s: canary %s grew to %d pods while paused, at most %d allowed: it had %d of %d replicas when the pause began, now there are %d",
+			f.Key(), rs.Name, n, most, st.canary, st.replicas, f.Replicas())
 	}
 	return nil
 }
 
-// weightInForce is that of the nearest setWeight at or before the current step.
-func weightInForce(ro *v1alpha1.Rollout) int32 {
-	steps := ro.Spec.Strategy.Canary.Steps
-	for _, step := range slices.Backward(steps[:min(int(*ro.Status.CurrentStepIndex)+1, len(steps))]) {
-		if step.SetWeight != nil {
-			return *step.SetWeight
+// most is how many pods the canary may have: as many as when the pause began,
+// or in proportion to spec.replicas if that was raised since. What the weight in
+// force asks for is allowed too, unless a person stopped the canary on its way
+// there.
+//
+//	5 of 6 on the way to 100 %, then 7 are wanted: 5.83, so 6, and not 7.
+func (st standing) most(s *State, f *Family) (n int32) {
+	for _, ro := range f.InForce(s.Now, s.Lag) {
+		now := wanted(ro.Spec.Replicas)
+		n = max(n, proportion(st.canary, now, st.replicas))
+		if reached := st.canary >= asked(ro, st.replicas); basicCanary(ro) && (reached || !ro.Spec.Paused) {
+			n = max(n, asked(ro, now))
 		}
 	}
-	return 0
+	return n
+}
+
+// proportion is part of whole brought to another whole, rounded up.
+func proportion(part, to, whole int32) int32 {
+	if whole == 0 {
+		return to
+	}
+	return max(part, int32((int64(part)*int64(to)+int64(whole)-1)/int64(whole)))
+}
+
+// asked is the number of canary pods that the weight in force asks for: that of
+// the nearest setWeight at or before the current step.
+func asked(ro *v1alpha1.Rollout, n int32) int32 {
+	steps, weight := ro.Spec.Strategy.Canary.Steps, int32(0)
+	i := len(steps)
+	if ro.Status.CurrentStepIndex != nil {
+		i = int(*ro.Status.CurrentStepIndex)
+	}
+	if i >= len(steps) {
+		weight = 100
+	} else {
+		for _, step := range steps[:i+1] {
+			if step.SetWeight != nil {
+				weight = *step.SetWeight
+			}
+		}
+	}
+	return replicas.Basic(n, weight, 100, limits(ro)).Canary
 }
 
 // Instant notes which Rollouts are paused now.
@@ -151,12 +181,11 @@ func (c *pause) Instant(s *State) error {
 	for _, f := range s.Families() {
 		uid, ro := f.Rollout.UID, f.Rollout
 		set := f.ByHash(ro.Status.CurrentPodHash)
-		if !indefinitelyPaused(ro) || set == nil || ro.Status.CurrentPodHash == ro.Status.StableRS || observedGeneration(ro) != ro.Generation {
+		if !indefinitelyPaused(ro) || set == nil || ro.Status.CurrentPodHash == ro.Status.StableRS {
 			delete(c.since, uid)
 			continue
 		}
-		st, ok := c.since[uid]
-		if !ok || st.hash != set.Hash() || st.replicas != f.Replicas() {
+		if st, ok := c.since[uid]; observedGeneration(ro) == ro.Generation && (!ok || st.hash != set.Hash()) {
 			c.since[uid] = standing{s.Now, set.Hash(), f.Replicas(), set.Wanted()}
 		}
 	}

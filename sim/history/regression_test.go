@@ -1,0 +1,60 @@
+package history
+
+import (
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/aviary-rollouts/aviary/sim"
+)
+
+// TestRegressions plays the shrunk histories of bugs that random ones found.
+func TestRegressions(t *testing.T) {
+	percent := func(s string) *intstr.IntOrString { v := intstr.FromString(s); return &v }
+	zero := int32(0)
+	tests := []struct {
+		name string
+		h    History
+	}{
+		{"stable pods that are not ready yet are given up for a canary that is not ready either", History{
+			Seed:  65,
+			Setup: Setup{Strategy: Canary, Replicas: 6, Steps: []string{"65", "pause"}, MaxSurge: percent("90%")},
+			Actions: []Action{
+				{0, SetImage, "4.0.0"},
+			},
+		}},
+		{"a restart takes the pods behind the active Service because the preview has as many", History{
+			Seed:  90,
+			Setup: Setup{Strategy: BlueGreen, Replicas: 5},
+			Actions: []Action{
+				{31 * time.Second, SetImage, "4.0.0"}, {0, Restart, ""}, {time.Minute, Restart, ""},
+			},
+		}},
+		{"the active ReplicaSet is shrunk to the size of a preview", History{
+			Seed:   1862,
+			Setup:  Setup{Strategy: BlueGreen, Replicas: 2, AutoPromote: true, AutoPromoteSeconds: 20, Preview: &zero},
+			Faults: []string{"crash:p=0.12,restart=4s,to=14m40s", "stale:age=1.97s,to=14m40s"},
+			Actions: []Action{
+				{0, SetImage, "3.0.0"}, {0, Pause, ""}, {0, SetImage, "2.0.0"},
+				{3*time.Minute + 45*time.Second, Promote, ""}, {33 * time.Second, SetImage, "4.0.0"}, {8 * time.Second, SetImage, "2.0.0"},
+			},
+		}},
+		{"an update that is paused by hand completes when more replicas are wanted", History{
+			Seed:   5562,
+			Setup:  Setup{Strategy: Canary, Replicas: 6, MaxUnavailable: percent("30%"), MinReadySeconds: 5, Jitter: 0.5},
+			Faults: []string{"stale:age=2.622s,to=3m39s"},
+			Actions: []Action{
+				{38924 * time.Millisecond, SetImage, "3.0.0"}, {0, Misbehave, "3.0.0 slow"}, {76338 * time.Millisecond, Pause, ""},
+				{67483 * time.Millisecond, Scale, "7"}, {22 * time.Second, Promote, ""},
+			},
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := Run(test.h, sim.Options{}); err != nil {
+				t.Errorf("%s%v", test.h, err)
+			}
+		})
+	}
+}

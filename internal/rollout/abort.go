@@ -30,12 +30,20 @@ func (d *decision) followAbort() {
 		}
 	case s.AbortedAt != nil:
 		s.AbortedAt = nil
+		d.forgetRuns()
 		s.Duration = &v1alpha1.RolloutDuration{RolloutStartedAt: ptr.To(d.stamp())}
 		d.began, d.beganMessage = v1alpha1.RolloutRetryReason, "Retrying Rollout after abort"
 		if d.newRS != nil {
 			d.unannotate(d.newRS, v1alpha1.ScaleDownDeadlineAnnotation)
 		}
 	}
+}
+
+// forgetRuns lets the next attempt have analyses and experiments of its own.
+func (d *decision) forgetRuns() {
+	c, bg := &d.status.Canary, &d.status.BlueGreen
+	c.CurrentStepAnalysisRunStatus, c.CurrentBackgroundAnalysisRunStatus, c.CurrentExperiment = nil, nil, ""
+	bg.PrePromotionAnalysisRunStatus, bg.PostPromotionAnalysisRunStatus = nil, nil
 }
 
 // abortedUpdate is true while an update has been given up and neither retried

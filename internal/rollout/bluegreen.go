@@ -20,6 +20,7 @@ func (d *decision) blueGreen() {
 	if d.held() || d.newRS == nil {
 		return
 	}
+	d.analyse()
 	if d.previewPaused() {
 		return
 	}
@@ -154,7 +155,10 @@ func (d *decision) previewPaused() bool {
 // whether the update is still held. Behind it the new ReplicaSet grows to full
 // size.
 func (d *decision) checkPoint() bool {
-	if !d.previewReady() {
+	if !d.previewReady() || (d.spec.Strategy.BlueGreen.PrePromotionAnalysis != nil && !d.analysed(d.status.BlueGreen.PrePromotionAnalysisRunStatus)) {
+		return true
+	}
+	if d.inconclusive() {
 		return true
 	}
 	d.endPause()
@@ -198,6 +202,10 @@ func (d *decision) mayCarryAll(rs *appsv1.ReplicaSet) bool { return saturated(rs
 // promoteBlueGreen makes the new ReplicaSet the stable one once it is active.
 func (d *decision) promoteBlueGreen() {
 	if d.fullyPromoted() || d.status.Abort || d.status.BlueGreen.ActiveSelector != d.hash || !saturated(d.newRS, d.n) {
+		return
+	}
+	if d.spec.Strategy.BlueGreen.PostPromotionAnalysis != nil && !d.status.PromoteFull && d.stableRS != nil &&
+		!d.analysed(d.status.BlueGreen.PostPromotionAnalysisRunStatus) {
 		return
 	}
 	switch {

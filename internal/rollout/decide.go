@@ -48,6 +48,7 @@ func (d *decision) canary() {
 	if d.restart() {
 		return // pods are missing on purpose: counts would mislead the sizes
 	}
+	d.analyse()
 	d.promoteCanary()
 	resized := d.resize(d.canarySizes())
 	if d.held() {

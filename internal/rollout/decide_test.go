@@ -30,7 +30,7 @@ type desk struct {
 	events []string
 	// split lists the canary weights that the router was asked for, in order.
 	split []int32
-	seq    int
+	seq   int
 }
 
 func newDesk(t *testing.T, replicas int32, strategy v1alpha1.RolloutStrategy) *desk {
@@ -108,6 +108,11 @@ func (d *desk) carryOut(plan Plan) {
 			metav1.SetMetaDataAnnotation(&svc.ObjectMeta, v1alpha1.ManagedByRolloutsKey, "web")
 		case Route:
 			d.route(a.Routing)
+		case CreateRun:
+			d.o.Runs = append(d.o.Runs, a.Run)
+		case StopRun:
+			a.Run.Spec.Terminate = true
+			a.Run.Status.Phase = v1alpha1.AnalysisPhaseSuccessful
 		case SetReplicas:
 			d.o.Rollout.Spec.Replicas = &a.Replicas
 		case ScaleWorkload:

@@ -6,6 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
@@ -27,6 +28,10 @@ type Observed struct {
 	Pods []*corev1.Pod
 	// Routing is what the router says is true now; nil without trafficRouting.
 	Routing *traffic.Observed
+	// Runs are the AnalysisRuns that the Rollout controls, Templates what its
+	// analyses refer to.
+	Runs      []*v1alpha1.AnalysisRun
+	Templates analysis.Library
 	// Services are the Services that the strategy names, by name.
 	Services map[string]*corev1.Service
 }

@@ -40,6 +40,8 @@ func (d *decision) unfinished() string {
 		return "updated replicas are still becoming available"
 	case bg != nil && s.BlueGreen.ActiveSelector != s.CurrentPodHash:
 		return "active service cutover pending"
+	case bg != nil && s.StableRS != s.CurrentPodHash && bg.PostPromotionAnalysis != nil:
+		return "waiting for analysis to complete"
 	case bg != nil && s.StableRS != s.CurrentPodHash:
 		return "waiting for post-promotion verification to complete"
 	case bg != nil:

@@ -15,10 +15,10 @@ func (d *decision) advanceSteps() {
 	if d.newRS == nil || d.fullyPromoted() || d.status.Abort || d.status.PromoteFull {
 		return
 	}
-	for d.stepIndex() < d.stepCount() {
+	for d.stepIndex() < d.stepCount() && !d.inconclusive() {
 		index := d.stepIndex()
 		step := d.steps()[index]
-		if step.Pause == nil {
+		if step.Pause == nil && !d.inconclusive() {
 			d.endPause() // left over from a step that was skipped by hand
 		}
 		if !d.stepDone(step) {
@@ -26,6 +26,7 @@ func (d *decision) advanceSteps() {
 		}
 		d.event("RolloutStepCompleted", "Rollout step %d/%d completed (%s)", index+1, d.stepCount(), StepText(step))
 		d.status.CurrentStepIndex = ptr.To(index + 1)
+		d.status.Canary.CurrentStepAnalysisRunStatus = nil
 		d.wakeAfter(0)
 	}
 }
@@ -36,6 +37,8 @@ func (d *decision) stepDone(step v1alpha1.CanaryStep) bool {
 		return d.weightReached(*step.SetWeight)
 	case step.Pause != nil:
 		return d.pauseOver(step.Pause)
+	case step.Analysis != nil:
+		return d.analysed(d.status.Canary.CurrentStepAnalysisRunStatus)
 	case step.SetCanaryScale != nil:
 		return d.scaleReached()
 	case step.SetHeaderRoute != nil:

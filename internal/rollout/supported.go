@@ -17,8 +17,6 @@ func Unsupported(ro *v1alpha1.Rollout) string {
 	}
 	if bg := ro.Spec.Strategy.BlueGreen; bg != nil {
 		field = firstOf(
-			when(bg.PrePromotionAnalysis != nil, "spec.strategy.blueGreen.prePromotionAnalysis"),
-			when(bg.PostPromotionAnalysis != nil, "spec.strategy.blueGreen.postPromotionAnalysis"),
 			when(bg.AntiAffinity != nil, "spec.strategy.blueGreen.antiAffinity"),
 			when(bg.ActiveMetadata != nil, "spec.strategy.blueGreen.activeMetadata"),
 			when(bg.PreviewMetadata != nil, "spec.strategy.blueGreen.previewMetadata"),
@@ -32,13 +30,12 @@ func Unsupported(ro *v1alpha1.Rollout) string {
 
 func unsupportedCanary(c *v1alpha1.CanaryStrategy) string {
 	for i, s := range c.Steps {
-		if s.Analysis != nil || s.Experiment != nil || s.Plugin != nil {
+		if s.Experiment != nil || s.Plugin != nil {
 			return fmt.Sprintf("spec.strategy.canary.steps[%d] (%s)", i, StepText(s))
 		}
 	}
 	return firstOf(
 		when(c.TrafficRouting != nil && unsupportedRouter(c.TrafficRouting), "spec.strategy.canary.trafficRouting (routers other than istio)"),
-		when(c.Analysis != nil, "spec.strategy.canary.analysis"),
 		when(c.AntiAffinity != nil, "spec.strategy.canary.antiAffinity"),
 		when(c.CanaryMetadata != nil, "spec.strategy.canary.canaryMetadata"),
 		when(c.StableMetadata != nil, "spec.strategy.canary.stableMetadata"),

@@ -66,9 +66,10 @@ func (d *decision) resetStatus() {
 	}
 	s.Abort, s.AbortedAt, s.PromoteFull = false, nil, false
 	s.PauseConditions, s.ControllerPause = nil, false
-	s.Canary.CurrentStepAnalysisRunStatus, s.Canary.CurrentBackgroundAnalysisRunStatus, s.Canary.CurrentExperiment = nil, nil, ""
-	s.BlueGreen.ScaleUpPreviewCheckPoint = d.fastRollback()
-	s.BlueGreen.PrePromotionAnalysisRunStatus, s.BlueGreen.PostPromotionAnalysisRunStatus = nil, nil
+	d.forgetRuns()
+	if s.BlueGreen.ScaleUpPreviewCheckPoint = d.fastRollback(); s.BlueGreen.ScaleUpPreviewCheckPoint {
+		s.BlueGreen.PostPromotionAnalysisRunStatus = skipped.DeepCopy()
+	}
 }
 
 // claimRevision creates the ReplicaSet of the template, or gives an existing one
@@ -149,6 +150,8 @@ func (d *decision) revision() int64 {
 	}
 	return revision(d.newRS)
 }
+
+func (d *decision) revisionText() string { return strconv.FormatInt(d.revision(), 10) }
 
 // annotateRollout shows on the Rollout itself which revision it is at and which
 // generation of its workload that came from.

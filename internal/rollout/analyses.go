@@ -1,0 +1,204 @@
+package rollout
+
+import (
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
+)
+
+type (
+	// CreateRun creates an AnalysisRun.
+	CreateRun struct{ Run *v1alpha1.AnalysisRun }
+	// StopRun asks an AnalysisRun to end.
+	StopRun struct{ Run *v1alpha1.AnalysisRun }
+	// DeleteRun deletes an AnalysisRun that is kept no longer.
+	DeleteRun struct{ Run *v1alpha1.AnalysisRun }
+)
+
+func (CreateRun) action() {}
+func (StopRun) action()   {}
+func (DeleteRun) action() {}
+
+// slot is one of the places where an update has an AnalysisRun.
+type slot struct {
+	role   analysis.Role
+	spec   *v1alpha1.RolloutAnalysis
+	wanted bool
+	status **v1alpha1.RolloutAnalysisRunStatus
+}
+
+// analyse starts the AnalysisRuns that the update needs now, ends those that it
+// needs no more, and follows their verdicts: a bad one gives the update up, an
+// inconclusive one pauses it.
+func (d *decision) analyse() {
+	d.resumeInconclusive()
+	needed := map[string]bool{}
+	for _, s := range d.slots() {
+		d.follow(s)
+		if *s.status != nil && s.wanted {
+			needed[(*s.status).Name] = !d.status.Abort
+		}
+	}
+	d.stopStrays(needed)
+	d.deleteOldRuns()
+}
+
+// slots lists the AnalysisRuns of the strategy, wanted now or not.
+func (d *decision) slots() []slot {
+	live := d.newRS != nil && d.status.StableRS != "" && !d.fullyPromoted() && !d.status.Abort && !d.status.PromoteFull && !d.held()
+	if bg := d.spec.Strategy.BlueGreen; bg != nil {
+		s := &d.status.BlueGreen
+		switched := s.ActiveSelector == d.hash
+		return []slot{
+			{analysis.PrePromotion, bg.PrePromotionAnalysis, live && !switched && !s.ScaleUpPreviewCheckPoint && d.previewReady(), &s.PrePromotionAnalysisRunStatus},
+			{analysis.PostPromotion, bg.PostPromotionAnalysis, live && switched, &s.PostPromotionAnalysisRunStatus},
+		}
+	}
+	s := &d.status.Canary
+	var step, background *v1alpha1.RolloutAnalysis
+	if i := d.stepIndex(); i < d.stepCount() {
+		step = d.steps()[i].Analysis
+	}
+	starts := int32(0)
+	if b := d.spec.Strategy.Canary.Analysis; b != nil {
+		background, starts = &b.RolloutAnalysis, ptr.Deref(b.StartingStep, 0)
+	}
+	return []slot{
+		{analysis.Step, step, live && step != nil, &s.CurrentStepAnalysisRunStatus},
+		{analysis.Background, background, live && d.stepIndex() >= starts, &s.CurrentBackgroundAnalysisRunStatus},
+	}
+}
+
+// follow brings one slot to where it should be.
+func (d *decision) follow(s slot) {
+	wanted := s.spec != nil && s.wanted
+	if *s.status == nil && (!wanted || !d.startRun(s)) {
+		return
+	}
+	run := d.run((*s.status).Name)
+	if run == nil || run.Status.Phase == "" {
+		return // just created
+	}
+	(*s.status).Status, (*s.status).Message = run.Status.Phase, run.Status.Message
+	if !wanted {
+		return
+	}
+	switch run.Status.Phase {
+	case v1alpha1.AnalysisPhaseFailed, v1alpha1.AnalysisPhaseError:
+		if !d.status.Abort {
+			d.giveUp(run.Status.Message)
+		}
+	case v1alpha1.AnalysisPhaseInconclusive:
+		if d.pausedSince(v1alpha1.PauseReasonInconclusiveAnalysis) == nil {
+			d.startPause(v1alpha1.PauseReasonInconclusiveAnalysis)
+		}
+	}
+}
+
+// startRun makes the run of a slot, or takes over one that was made before. It
+// reports false if it cannot, which gives the update up.
+func (d *decision) startRun(s slot) bool {
+	run, adopted, err := analysis.NewRun(analysis.Order{
+		Rollout: d.Rollout, Role: s.role, Step: d.stepIndex(), Hash: d.hash, StableHash: d.status.StableRS,
+		Revision: d.revisionText(), Analysis: *s.spec, InstanceID: d.Rollout.Labels[v1alpha1.LabelKeyControllerInstanceID],
+	}, d.Templates, d.Runs)
+	if err != nil {
+		d.giveUp(err.Error())
+		return false
+	}
+	if !adopted {
+		d.do(CreateRun{Run: run})
+		d.event("AnalysisRunCreated", "Created AnalysisRun '%s'", run.Name)
+	}
+	*s.status = &v1alpha1.RolloutAnalysisRunStatus{Name: run.Name, Status: v1alpha1.AnalysisPhaseRunning}
+	return true
+}
+
+func (d *decision) run(name string) *v1alpha1.AnalysisRun {
+	for _, r := range d.Runs {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// resumeInconclusive starts over where a person has looked at an inconclusive
+// analysis and let the update go on: the run is forgotten, a new one follows. It
+// must come before the steps are asked: the same sign, controllerPause without a
+// condition, would end a pause step.
+func (d *decision) resumeInconclusive() {
+	if !d.status.ControllerPause || len(d.status.PauseConditions) > 0 {
+		return
+	}
+	for _, s := range d.slots() {
+		if *s.status != nil && (*s.status).Status == v1alpha1.AnalysisPhaseInconclusive {
+			*s.status = nil
+			d.endPause()
+		}
+	}
+}
+
+// skipped stands in the status for an analysis that an update does without: a
+// fast rollback goes to pods that were judged when they were new.
+var skipped = v1alpha1.RolloutAnalysisRunStatus{Status: v1alpha1.AnalysisPhaseSuccessful, Message: "skipped: fast rollback"}
+
+// analysed is true when the run of a slot has ended well.
+func (d *decision) analysed(status *v1alpha1.RolloutAnalysisRunStatus) bool {
+	if status == nil {
+		return false
+	}
+	if *status == skipped {
+		return true
+	}
+	run := d.run(status.Name)
+	if run == nil || run.Status.Phase != v1alpha1.AnalysisPhaseSuccessful {
+		d.waiting("AnalysisRun %s is %s", status.Name, status.Status)
+		return false
+	}
+	return true
+}
+
+// inconclusive is true while a person must look at an analysis.
+func (d *decision) inconclusive() bool {
+	return d.pausedSince(v1alpha1.PauseReasonInconclusiveAnalysis) != nil || d.pausedSince(v1alpha1.PauseReasonInconclusiveExperiment) != nil
+}
+
+// currentRuns names the runs that the status is about.
+func (d *decision) currentRuns() map[string]bool {
+	current := map[string]bool{}
+	for _, s := range []*v1alpha1.RolloutAnalysisRunStatus{
+		d.status.Canary.CurrentStepAnalysisRunStatus, d.status.Canary.CurrentBackgroundAnalysisRunStatus,
+		d.status.BlueGreen.PrePromotionAnalysisRunStatus, d.status.BlueGreen.PostPromotionAnalysisRunStatus,
+	} {
+		if s != nil {
+			current[s.Name] = true
+		}
+	}
+	return current
+}
+
+// stopStrays ends the runs that nothing waits for any more.
+func (d *decision) stopStrays(needed map[string]bool) {
+	for _, run := range d.Runs {
+		if !needed[run.Name] && !run.Status.Phase.Completed() && !run.Spec.Terminate {
+			d.do(StopRun{Run: run})
+			d.event("AnalysisRunTerminating", "Terminating AnalysisRun '%s'", run.Name)
+		}
+	}
+}
+
+// deleteOldRuns keeps the history within its limits.
+func (d *decision) deleteOldRuns() {
+	if d.held() {
+		return
+	}
+	hashes := map[string]bool{}
+	for _, rs := range d.all {
+		hashes[hashOf(rs)] = true
+	}
+	for _, run := range analysis.Surplus(d.Runs, d.spec.Analysis, d.currentRuns(), hashes) {
+		d.do(DeleteRun{Run: run})
+	}
+}

@@ -1,0 +1,116 @@
+package rollout
+
+import (
+	"testing"
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
+)
+
+var successRate = v1alpha1.RolloutAnalysis{Templates: []v1alpha1.AnalysisTemplateRef{{TemplateName: "success-rate"}}}
+
+// templates gives the desk the template that successRate refers to.
+func (d *desk) templates() *desk {
+	d.o.Templates = analysis.Library{successRate.Templates[0]: {
+		Metrics: []v1alpha1.Metric{{Name: "success-rate", Provider: v1alpha1.MetricProvider{Prometheus: &v1alpha1.PrometheusMetric{Query: "1"}}}},
+	}}
+	return d
+}
+
+// verdict lets the run of a name end.
+func (d *desk) verdict(name string, phase v1alpha1.AnalysisPhase, message string) *desk {
+	d.t.Helper()
+	hash := hashOf(d.o.ReplicaSets[len(d.o.ReplicaSets)-1])
+	for _, r := range d.o.Runs {
+		if r.Name == "web-"+hash+"-"+name {
+			r.Status.Phase, r.Status.Message = phase, message
+			return d.settle()
+		}
+	}
+	d.t.Fatalf("there is no AnalysisRun web-%s-%s among %d", hash, name, len(d.o.Runs))
+	return d
+}
+
+func analysisStep() v1alpha1.CanaryStep { return v1alpha1.CanaryStep{Analysis: &successRate} }
+
+func TestAnalysisStep(t *testing.T) {
+	start := func() *desk {
+		return newDesk(t, 5, canaryOf(weight(20), analysisStep(), pauseFor(nil))).templates().settle().image("v2").settle()
+	}
+	t.Run("successful", func(t *testing.T) {
+		d := start().want("Progressing(more replicas need to be updated) step 1 v1:4 v2:1")
+		d.pass(time.Minute).verdict("2-1", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(CanaryPauseStep) step 2 v1:4 v2:1")
+	})
+	t.Run("failed, then retried", func(t *testing.T) {
+		d := start().verdict("2-1", v1alpha1.AnalysisPhaseFailed, "bad")
+		d.want("Degraded(RolloutAborted: Rollout aborted update to revision 2: bad) step 0 v1:5 v2:0")
+		d.status().Abort = false
+		d.settle().verdict("2-1.1", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(CanaryPauseStep) step 2 v1:4 v2:1")
+	})
+	t.Run("inconclusive, looked at, measured again", func(t *testing.T) {
+		d := start().verdict("2-1", v1alpha1.AnalysisPhaseInconclusive, "").want("Paused(InconclusiveAnalysisRun) step 1 v1:4 v2:1")
+		d.promote().settle().want("Progressing(more replicas need to be updated) step 1 v1:4 v2:1")
+		d.verdict("2-1.1", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(CanaryPauseStep) step 2 v1:4 v2:1")
+	})
+	t.Run("left behind by a full promotion", func(t *testing.T) {
+		d := start()
+		d.status().PromoteFull = true
+		if d.settle().want("Healthy step 3 v1:0 v2:5"); !d.o.Runs[0].Spec.Terminate {
+			t.Error("the run goes on although nothing waits for it")
+		}
+	})
+}
+
+func TestBackgroundAnalysis(t *testing.T) {
+	strategy := canaryOf(weight(20), pauseFor(nil), weight(40), pauseFor(nil))
+	strategy.Canary.Analysis = &v1alpha1.RolloutAnalysisBackground{RolloutAnalysis: successRate, StartingStep: ptr.To[int32](2)}
+	start := func() *desk { return newDesk(t, 5, strategy).templates().settle().image("v2").settle() }
+	if d := start(); len(d.o.Runs) != 0 {
+		t.Fatalf("%d runs before the starting step", len(d.o.Runs))
+	}
+	t.Run("ends with the update", func(t *testing.T) {
+		d := start().promote().settle().want("Paused(CanaryPauseStep) step 3 v1:3 v2:2")
+		if d.promote().settle().want("Healthy step 4 v1:0 v2:5"); !d.o.Runs[0].Spec.Terminate {
+			t.Error("the background run goes on after the update")
+		}
+	})
+	t.Run("fails at a pause", func(t *testing.T) {
+		d := start().promote().settle().verdict("2", v1alpha1.AnalysisPhaseError, "no answer")
+		d.want("Degraded(RolloutAborted: Rollout aborted update to revision 2: no answer) step 0 v1:5 v2:0")
+	})
+	t.Run("inconclusive: the pause step still wants its promotion", func(t *testing.T) {
+		d := start().promote().settle().verdict("2", v1alpha1.AnalysisPhaseInconclusive, "")
+		d.promote().settle().want("Paused(CanaryPauseStep) step 3 v1:3 v2:2")
+	})
+}
+
+func TestBlueGreenAnalyses(t *testing.T) {
+	start := func() *desk {
+		return newDesk(t, 3, blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) {
+			bg.PrePromotionAnalysis, bg.PostPromotionAnalysis = &successRate, &successRate
+		})).templates().settle().image("v2").settle()
+	}
+	t.Run("both good", func(t *testing.T) {
+		d := start().selects("active", "v1").verdict("2-pre", v1alpha1.AnalysisPhaseSuccessful, "").selects("active", "v2")
+		d.want("Progressing(waiting for analysis to complete) v1:3 v2:3")
+		d.verdict("2-post", v1alpha1.AnalysisPhaseSuccessful, "").want("Healthy v1:3 v2:3")
+	})
+	t.Run("bad before the switch", func(t *testing.T) {
+		d := start().verdict("2-pre", v1alpha1.AnalysisPhaseFailed, "bad").selects("active", "v1")
+		d.want("Degraded(RolloutAborted: Rollout aborted update to revision 2: bad) v1:3 v2:3")
+	})
+	t.Run("bad after the switch: back", func(t *testing.T) {
+		d := start().verdict("2-pre", v1alpha1.AnalysisPhaseSuccessful, "").verdict("2-post", v1alpha1.AnalysisPhaseFailed, "bad")
+		d.selects("active", "v1").pass(31 * time.Second).want("Degraded(RolloutAborted: Rollout aborted update to revision 2: bad) v1:3 v2:0")
+	})
+	t.Run("a fast rollback needs neither", func(t *testing.T) {
+		d := start().verdict("2-pre", v1alpha1.AnalysisPhaseSuccessful, "").verdict("2-post", v1alpha1.AnalysisPhaseSuccessful, "")
+		runs := len(d.o.Runs)
+		if d.image("v1").settle().want("Healthy v1:3 v2:3").selects("active", "v1"); len(d.o.Runs) != runs {
+			t.Errorf("%d runs were made for it", len(d.o.Runs)-runs)
+		}
+	})
+}

@@ -46,6 +46,7 @@ func drawSetup(rng *rand.Rand) Setup {
 		MinReadySeconds: []int32{0, 0, 0, 5}[rng.IntN(4)],
 		DeadlineAbort:   rng.IntN(3) == 0,
 		Jitter:          []float64{0, 0, 0.5}[rng.IntN(3)],
+		Workload:        []string{"", "", "", "", "", "never", "onsuccess", "progressively"}[rng.IntN(8)],
 	}
 	if rng.IntN(3) == 0 {
 		s.Strategy = BlueGreen
@@ -115,7 +116,7 @@ func drawAction(rng *rand.Rand, s Setup) Action {
 	a := Action{After: drawSleep(rng)}
 	verbs := []Verb{
 		SetImage, SetImage, SetImage, SetImage, Promote, Promote, Promote, PromoteFull, Abort, Retry, Undo,
-		Scale, Pause, Resume, KillPod, CrashPod, Misbehave, Restart, FailNode,
+		Scale, Pause, Resume, KillPod, CrashPod, Misbehave, Restart, FailNode, Quota,
 	}
 	if s.Strategy == Canary {
 		verbs = append(verbs, EditSteps)
@@ -134,6 +135,8 @@ func drawAction(rng *rand.Rand, s Setup) Action {
 		a.Arg = Images[rng.IntN(len(Images))] + " " + behaviourNames[rng.IntN(len(behaviourNames))]
 	case FailNode:
 		a.Arg = fmt.Sprintf("node-%d", 1+rng.IntN(3))
+	case Quota:
+		a.Arg = fmt.Sprint(rng.IntN(12))
 	}
 	return a
 }

@@ -34,6 +34,9 @@ type Setup struct {
 	AutoPromote        bool
 	AutoPromoteSeconds int32
 	Preview            *int32
+	// Workload is the scaleDown mode of a Deployment that the template comes
+	// from; empty if the Rollout has a template of its own.
+	Workload string
 	// Jitter of pod start-up.
 	Jitter float64
 }
@@ -59,6 +62,7 @@ const (
 	CrashPod  Verb = "crash pod" // arg: which, counted round
 	Misbehave Verb = "misbehave" // arg: image and behaviour: "3.0.0 crash"
 	FailNode  Verb = "fail node" // arg: name
+	Quota     Verb = "quota"     // arg: pods
 )
 
 // Action is one thing that happens, After the one before.
@@ -94,6 +98,9 @@ func (h History) String() string {
 		fmt.Fprintf(&b, ", steps [%s], maxSurge %s, maxUnavailable %s", strings.Join(s.Steps, ", "), limit(s.MaxSurge), limit(s.MaxUnavailable))
 	} else {
 		fmt.Fprintf(&b, ", autoPromotion %t after %d s, preview %s", s.AutoPromote, s.AutoPromoteSeconds, count(s.Preview))
+	}
+	if s.Workload != "" {
+		fmt.Fprintf(&b, ", workloadRef scaled down %s", s.Workload)
 	}
 	fmt.Fprintf(&b, ", minReadySeconds %d, deadlineAbort %t, jitter %g\n", s.MinReadySeconds, s.DeadlineAbort, s.Jitter)
 	for _, f := range h.Faults {

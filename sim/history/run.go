@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -115,6 +116,7 @@ func (p *player) end() error {
 			return err
 		}
 	}
+	p.sim.World().SetQuota(Key.Namespace, -1)
 	for _, tag := range Images {
 		if tag != badImage || p.restless {
 			p.sim.World().SetImage("*:"+tag, world.ImageBehaviour{})
@@ -169,6 +171,13 @@ func (p *player) disturb(a Action) error {
 	switch a.Verb {
 	case FailNode:
 		return w.FailNode(a.Arg)
+	case Quota:
+		n, err := strconv.Atoi(a.Arg)
+		if err != nil {
+			return fmt.Errorf("quota of %q: %w", a.Arg, err)
+		}
+		w.SetQuota(Key.Namespace, n)
+		return nil
 	case Misbehave:
 		tag, name, _ := strings.Cut(a.Arg, " ")
 		b, ok := behaviours[name]
@@ -207,8 +216,35 @@ func (p *player) editSteps(ctx context.Context, text string) error {
 	return p.sim.Client().Update(ctx, ro)
 }
 
-// objects are the Rollout and its Services.
+// objects are the Rollout, its Services and, if there is one, its workload.
 func (s Setup) objects() []client.Object {
+	ro := s.rollout()
+	var objects []client.Object
+	if s.Workload != "" {
+		objects = append(objects, moveTemplate(ro, s.Workload))
+	}
+	if s.Strategy == BlueGreen {
+		return append(objects, service("active"), service("preview"), ro)
+	}
+	return append(objects, service("stable"), service("canary"), ro)
+}
+
+// moveTemplate makes a Rollout refer to a Deployment, which it returns, that
+// runs as many pods already.
+func moveTemplate(ro *v1alpha1.Rollout, scaleDown string) *appsv1.Deployment {
+	d := &appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: Key.Namespace, Name: Key.Name},
+		Spec:       appsv1.DeploymentSpec{Replicas: ro.Spec.Replicas, Selector: ro.Spec.Selector, Template: ro.Spec.Template},
+	}
+	if scaleDown == "never" { // the documented way: it was scaled to 0 by hand
+		d.Spec.Replicas = new(int32)
+	}
+	ro.Spec.WorkloadRef = &v1alpha1.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Name: d.Name, ScaleDown: scaleDown}
+	ro.Spec.Template, ro.Spec.Selector = corev1.PodTemplateSpec{}, nil
+	return d
+}
+
+func (s Setup) rollout() *v1alpha1.Rollout {
 	labels := map[string]string{"app": "web"}
 	deadline := int32(120)
 	ro := &v1alpha1.Rollout{
@@ -227,13 +263,13 @@ func (s Setup) objects() []client.Object {
 			ActiveService: "active", PreviewService: "preview", AutoPromotionEnabled: &s.AutoPromote,
 			AutoPromotionSeconds: s.AutoPromoteSeconds, PreviewReplicaCount: s.Preview,
 		}
-		return []client.Object{service("active"), service("preview"), ro}
+		return ro
 	}
 	ro.Spec.Strategy.Canary = &v1alpha1.CanaryStrategy{
 		StableService: "stable", CanaryService: "canary", Steps: steps(s.Steps),
 		MaxSurge: s.MaxSurge, MaxUnavailable: s.MaxUnavailable,
 	}
-	return []client.Object{service("stable"), service("canary"), ro}
+	return ro
 }
 
 func service(name string) *corev1.Service {

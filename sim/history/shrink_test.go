@@ -32,8 +32,8 @@ func TestEverythingIsDrawn(t *testing.T) {
 	for seed := range uint64(200) {
 		all.WriteString(Draw(seed, true).String())
 	}
-	words := []string{"canary", "bluegreen", "pause:", "maxSurge 0", "preview full", "preview 1", "deadlineAbort true"}
-	for _, verb := range []Verb{SetImage, Promote, PromoteFull, Abort, Retry, Undo, Scale, Pause, Resume, EditSteps, Restart, KillPod, CrashPod, Misbehave, FailNode} {
+	words := []string{"canary", "bluegreen", "pause:", "maxSurge 0", "preview full", "preview 1", "deadlineAbort true", "scaled down never", "scaled down onsuccess", "scaled down progressively"}
+	for _, verb := range []Verb{SetImage, Promote, PromoteFull, Abort, Retry, Undo, Scale, Pause, Resume, EditSteps, Restart, KillPod, CrashPod, Misbehave, FailNode, Quota} {
 		words = append(words, " "+string(verb))
 	}
 	for _, family := range fault.Families() {

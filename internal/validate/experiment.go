@@ -1,0 +1,146 @@
+package validate
+
+import (
+	"fmt"
+	"regexp"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+const (
+	nothingToRun     = "an Experiment runs templates, analyses or both: give at least one"
+	durationText     = "must be a duration greater than 0, such as 30s, 5m or 1h30m"
+	readyTooLate     = "must be less than progressDeadlineSeconds (%d): pods would never be available in time"
+	portlessService  = "a Service needs a port: declare the containerPort of at least one container of the template"
+	unknownTemplate  = "names no template of this Experiment"
+	unknownFact      = "a template has podTemplateHash and replicaset.name"
+	unknownMoment    = "an Experiment has availableAt and, with a duration, finishedAt"
+	serviceNameTaken = "another template has a Service of that name"
+)
+
+// experimentTag is what an argument of an analysis asks about the Experiment.
+var experimentTag = regexp.MustCompile(`\{\{\s*(templates|experiment)\.([^.\s{}]*)\.?([^\s{}]*)\s*\}\}`)
+
+// Experiment lists what is wrong with the spec of an Experiment. The first error
+// becomes its InvalidSpec condition.
+func Experiment(e *v1alpha1.Experiment) field.ErrorList {
+	spec, path := &e.Spec, field.NewPath("spec")
+	var errs field.ErrorList
+	if len(spec.Templates)+len(spec.Analyses) == 0 {
+		errs = append(errs, field.Required(path.Child("templates"), nothingToRun))
+	}
+	names, services := sets.New[string](), sets.New[string]()
+	deadline := valueOr(spec.ProgressDeadlineSeconds, defaultProgressDeadlineSeconds)
+	for i := range spec.Templates {
+		at := path.Child("templates").Index(i)
+		errs = append(errs, label(spec.Templates[i].Name, names, at.Child("name"))...)
+		errs = append(errs, experimentTemplate(&spec.Templates[i], deadline, services, at)...)
+	}
+	errs = append(errs, experimentTiming(spec, path)...)
+	return append(errs, analyses(spec, names, path.Child("analyses"))...)
+}
+
+// ExperimentMessage is the message of the InvalidSpec condition for the first of
+// errs.
+func ExperimentMessage(name string, errs field.ErrorList) string {
+	if len(errs) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The Experiment %q is invalid: %s", name, errs[0])
+}
+
+func experimentTemplate(t *v1alpha1.TemplateSpec, deadline int32, services sets.Set[string], path *field.Path) field.ErrorList {
+	errs := optionalNotNegative(t.Replicas, path.Child("replicas"))
+	errs = append(errs, notNegative(t.MinReadySeconds, path.Child("minReadySeconds"))...)
+	if t.MinReadySeconds > 0 && t.MinReadySeconds >= deadline {
+		errs = append(errs, field.Invalid(path.Child("minReadySeconds"), t.MinReadySeconds, fmt.Sprintf(readyTooLate, deadline)))
+	}
+	if t.Selector == nil {
+		errs = append(errs, field.Required(path.Child("selector"), ""))
+	} else {
+		errs = append(errs, template(&t.Template, t.Selector, path)...)
+	}
+	if t.Service == nil {
+		return errs
+	}
+	if !declaresPort(t.Template.Spec.Containers) {
+		errs = append(errs, field.Invalid(path.Child("service"), t.Service.Name, portlessService))
+	}
+	if name := t.Service.Name; name != "" {
+		at := path.Child("service", "name")
+		errs = append(errs, invalid(at, name, validation.IsDNS1035Label(name))...)
+		if services.Has(name) {
+			errs = append(errs, field.Invalid(at, name, serviceNameTaken))
+		}
+		services.Insert(name)
+	}
+	return errs
+}
+
+func declaresPort(containers []corev1.Container) bool {
+	for i := range containers {
+		if len(containers[i].Ports) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func experimentTiming(spec *v1alpha1.ExperimentSpec, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	if spec.Duration != "" {
+		if d, err := spec.Duration.Duration(); err != nil || d <= 0 {
+			errs = append(errs, field.Invalid(path.Child("duration"), string(spec.Duration), durationText))
+		}
+	}
+	errs = append(errs, optionalNotNegative(spec.ProgressDeadlineSeconds, path.Child("progressDeadlineSeconds"))...)
+	return append(errs, optionalNotNegative(spec.ScaleDownDelaySeconds, path.Child("scaleDownDelaySeconds"))...)
+}
+
+func analyses(spec *v1alpha1.ExperimentSpec, templates sets.Set[string], path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	names := sets.New[string]()
+	for i, a := range spec.Analyses {
+		at := path.Index(i)
+		errs = append(errs, label(a.Name, names, at.Child("name"))...)
+		if a.TemplateName == "" {
+			errs = append(errs, field.Required(at.Child("templateName"), ""))
+		}
+		args := sets.New[string]()
+		for j, arg := range a.Args {
+			argAt := at.Child("args").Index(j)
+			if args.Has(arg.Name) {
+				errs = append(errs, field.Duplicate(argAt.Child("name"), arg.Name))
+			}
+			args.Insert(arg.Name)
+			if arg.Value != nil {
+				errs = append(errs, tags(*arg.Value, spec, templates, argAt.Child("value"))...)
+			}
+		}
+	}
+	return errs
+}
+
+// tags checks what an argument asks about the Experiment.
+func tags(value string, spec *v1alpha1.ExperimentSpec, templates sets.Set[string], path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, m := range experimentTag.FindAllStringSubmatch(value, -1) {
+		of, name, fact := m[1], m[2], m[3]
+		switch {
+		case of == "templates" && !templates.Has(name):
+			errs = append(errs, field.Invalid(path, m[0], fmt.Sprintf("%q %s", name, unknownTemplate)))
+		case of == "templates" && fact != "podTemplateHash" && fact != "replicaset.name":
+			errs = append(errs, field.Invalid(path, m[0], unknownFact))
+		case of == "templates":
+		case name == "finishedAt" && fact == "" && spec.Duration != "":
+		case name != "availableAt" || fact != "":
+			errs = append(errs, field.Invalid(path, m[0], unknownMoment))
+		}
+	}
+	return errs
+}

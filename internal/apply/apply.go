@@ -74,6 +74,8 @@ func stage(a rollout.Action) int {
 		return 0
 	case rollout.CreateReplicaSet:
 		return 1
+	case rollout.CreateRun, rollout.StopRun:
+		return 5
 	case rollout.UpdateReplicaSet:
 		switch from := *a.ReplicaSet.Spec.Replicas; {
 		case a.Replicas > from:
@@ -91,7 +93,7 @@ func stage(a rollout.Action) int {
 	case rollout.EvictPod, rollout.ScaleWorkload:
 		return 6
 	}
-	return 7 // DeleteReplicaSet
+	return 7 // what is deleted
 }
 
 func (e Executor) act(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Action) error {
@@ -112,6 +114,12 @@ func (e Executor) act(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Actio
 		return e.evict(ctx, ro.Namespace, a.Pod)
 	case rollout.ScaleWorkload:
 		return e.scaleWorkload(ctx, ro.Namespace, a)
+	case rollout.CreateRun:
+		return e.createRun(ctx, a.Run)
+	case rollout.StopRun:
+		return e.stopRun(ctx, a.Run)
+	case rollout.DeleteRun:
+		return e.deleteRun(ctx, a.Run)
 	case rollout.DeleteReplicaSet:
 		return e.deleteReplicaSet(ctx, a.ReplicaSet)
 	}

@@ -83,13 +83,14 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	o = &rollout.Observed{Rollout: ro, Template: ro.Spec.Template, Selector: ro.Spec.Selector, Services: map[string]*corev1.Service{}}
 	refs := validate.Refs{Services: o.Services}
 	read := []client.Object{ro}
-	var routeProblems field.ErrorList
+	var more field.ErrorList // what is wrong with routes and templates
 	for _, step := range []func() error{
 		func() error { return r.readWorkload(ctx, o, &refs, &read) },
 		func() error { return r.readServices(ctx, o) },
 		func() error { return r.readReplicaSets(ctx, o, &read) },
 		func() error { return r.readPods(ctx, o) },
-		func() (err error) { routeProblems, err = r.readRouting(ctx, o, &read); return err },
+		func() (err error) { more, err = r.readRouting(ctx, o, &read); return err },
+		func() error { return r.readRuns(ctx, o, &read) },
 	} {
 		if err := step(); err != nil {
 			return nil, false, fmt.Errorf("rollout %s: %w", key, err)
@@ -98,7 +99,8 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	for _, svc := range o.Services {
 		read = append(read, svc)
 	}
-	if problems := append(validate.Rollout(ro, refs), routeProblems...); len(problems) > 0 {
+	more = append(more, validate.Templates(ro, o.Templates)...)
+	if problems := append(validate.Rollout(ro, refs), more...); len(problems) > 0 {
 		o.Invalid = problems[0].Error()
 	} else {
 		o.Invalid = rollout.Unsupported(ro)

@@ -23,17 +23,20 @@ func Controllers(d Deps) []Controller {
 		For:       &v1alpha1.Rollout{},
 		Reconcile: rollouts.Reconcile,
 		Watches: []Watch{
-			{Kind: &appsv1.ReplicaSet{}, Keys: rollouts.ownersOfReplicaSet},
+			{Kind: &appsv1.ReplicaSet{}, Keys: rollouts.rolloutOwning},
 			{Kind: &corev1.Pod{}, Keys: rollouts.ownersOfPod},
 			{Kind: &corev1.Service{}, Keys: rollouts.usersOfService},
 			{Kind: &appsv1.Deployment{}, Keys: rollouts.usersOfDeployment},
+			{Kind: &v1alpha1.AnalysisRun{}, Keys: rollouts.rolloutOwning},
+			{Kind: &v1alpha1.AnalysisTemplate{}, Keys: rollouts.usersOfTemplate},
+			{Kind: &v1alpha1.ClusterAnalysisTemplate{}, Keys: rollouts.usersOfTemplate},
 			{Kind: istioKind(istio.KindVirtualService), Keys: rollouts.usersOfRoute},
 			{Kind: istioKind(istio.KindDestinationRule), Keys: rollouts.usersOfRoute},
 		},
 	}}
 }
 
-func (r *rolloutReconciler) ownersOfReplicaSet(_ context.Context, obj client.Object) []types.NamespacedName {
+func (r *rolloutReconciler) rolloutOwning(_ context.Context, obj client.Object) []types.NamespacedName {
 	owner := metav1.GetControllerOf(obj)
 	if owner == nil || owner.Kind != "Rollout" || owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
 		return nil
@@ -53,7 +56,7 @@ func (r *rolloutReconciler) ownersOfPod(ctx context.Context, obj client.Object) 
 	if err := r.Client.Get(ctx, types.NamespacedName{Namespace: pod.Namespace, Name: owner.Name}, rs); err != nil {
 		return nil // the ReplicaSet is gone, and its Rollout was woken by that
 	}
-	return r.ownersOfReplicaSet(ctx, rs)
+	return r.rolloutOwning(ctx, rs)
 }
 
 func waitsForNode(pod *corev1.Pod) bool {

@@ -1,0 +1,100 @@
+package validate
+
+import (
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
+)
+
+// AnalysisRef is an analysis of a strategy.
+type AnalysisRef struct {
+	// Field is where the strategy describes it.
+	Field *field.Path
+	// Spec is the description.
+	Spec *v1alpha1.RolloutAnalysis
+	// Finite is true where the update waits for the end of the analysis.
+	Finite bool
+}
+
+// Analyses lists the analyses of a strategy.
+func Analyses(ro *v1alpha1.Rollout) []AnalysisRef {
+	path := field.NewPath("spec", "strategy")
+	var list []AnalysisRef
+	add := func(spec *v1alpha1.RolloutAnalysis, finite bool, at *field.Path) {
+		if spec != nil {
+			list = append(list, AnalysisRef{at, spec, finite})
+		}
+	}
+	if c := ro.Spec.Strategy.Canary; c != nil {
+		for i := range c.Steps {
+			add(c.Steps[i].Analysis, true, path.Child("canary", "steps").Index(i).Child("analysis"))
+		}
+		if c.Analysis != nil {
+			add(&c.Analysis.RolloutAnalysis, false, path.Child("canary", "analysis"))
+		}
+	}
+	if b := ro.Spec.Strategy.BlueGreen; b != nil {
+		add(b.PrePromotionAnalysis, true, path.Child("blueGreen", "prePromotionAnalysis"))
+		add(b.PostPromotionAnalysis, true, path.Child("blueGreen", "postPromotionAnalysis"))
+	}
+	return list
+}
+
+// Templates lists what is wrong with the templates that the analyses of a
+// Rollout refer to: missing, not to be merged, without end where the update
+// waits for the end, or with arguments that nobody supplies.
+func Templates(ro *v1alpha1.Rollout, library analysis.Library) field.ErrorList {
+	var errs field.ErrorList
+	for _, ref := range Analyses(ro) {
+		errs = append(errs, ref.problems(library)...)
+	}
+	return errs
+}
+
+func (ref AnalysisRef) problems(library analysis.Library) field.ErrorList {
+	at := ref.Field.Child("templates")
+	flat, err := analysis.Flatten(library, ref.Spec.Templates)
+	if err != nil {
+		return field.ErrorList{field.Invalid(at, ref.names(), err.Error())}
+	}
+	var errs field.ErrorList
+	if err := analysis.Validate(flat.Metrics); err != nil {
+		errs = append(errs, field.Invalid(at, ref.names(), err.Error()))
+	}
+	for _, m := range flat.Metrics {
+		if ref.Finite && analysis.RunsForever(m) {
+			errs = append(errs, field.Invalid(at, ref.names(),
+				"AnalysisTemplate "+ref.names()+" has metric "+m.Name+" which runs indefinitely. Invalid value for count: "+countText(m)))
+		}
+	}
+	supplied := map[string]bool{}
+	for _, a := range ref.Spec.Args {
+		supplied[a.Name] = true
+	}
+	for _, a := range flat.Args {
+		if !supplied[a.Name] && a.Value == nil && a.ValueFrom == nil {
+			errs = append(errs, field.Invalid(ref.Field.Child("args"), a.Name, "missing analysis arguments in rollout spec"))
+		}
+	}
+	return errs
+}
+
+func countText(m v1alpha1.Metric) string {
+	if m.Count == nil {
+		return "<nil>"
+	}
+	return m.Count.String()
+}
+
+// names joins the names of the templates, for messages.
+func (ref AnalysisRef) names() string {
+	text := ""
+	for i, t := range ref.Spec.Templates {
+		if i > 0 {
+			text += ", "
+		}
+		text += t.TemplateName
+	}
+	return text
+}

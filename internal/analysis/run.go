@@ -161,13 +161,9 @@ func (o Order) name() string {
 // arguments are what the Rollout supplies, and the defaults of the templates that
 // are fields of the Rollout, as values.
 func (o Order) arguments(declared []v1alpha1.Argument) ([]v1alpha1.Argument, error) {
-	var args []v1alpha1.Argument
-	for _, arg := range o.Analysis.Args {
-		value, err := o.value(arg)
-		if err != nil {
-			return nil, fmt.Errorf("argument %q: %w", arg.Name, err)
-		}
-		args = append(args, v1alpha1.Argument{Name: arg.Name, Value: &value})
+	args, err := o.Supply(o.Analysis.Args)
+	if err != nil {
+		return nil, err
 	}
 	for _, arg := range declared {
 		supplied := slices.ContainsFunc(args, func(a v1alpha1.Argument) bool { return a.Name == arg.Name })
@@ -181,6 +177,19 @@ func (o Order) arguments(declared []v1alpha1.Argument) ([]v1alpha1.Argument, err
 		args = append(args, v1alpha1.Argument{Name: arg.Name, Value: &value})
 	}
 	return args, nil
+}
+
+// Supply gives arguments of a Rollout the values that they stand for.
+func (o Order) Supply(args []v1alpha1.AnalysisRunArgument) ([]v1alpha1.Argument, error) {
+	var supplied []v1alpha1.Argument
+	for _, arg := range args {
+		value, err := o.value(arg)
+		if err != nil {
+			return nil, fmt.Errorf("argument %q: %w", arg.Name, err)
+		}
+		supplied = append(supplied, v1alpha1.Argument{Name: arg.Name, Value: &value})
+	}
+	return supplied, nil
 }
 
 func (o Order) value(arg v1alpha1.AnalysisRunArgument) (string, error) {

@@ -49,6 +49,13 @@ func TestRegressions(t *testing.T) {
 				{67483 * time.Millisecond, Scale, "7"}, {22 * time.Second, Promote, ""},
 			},
 		}},
+		{"a promoted blue/green update that waits for its pods says at every look that it is resumed", History{
+			Seed:  22009,
+			Setup: Setup{Strategy: BlueGreen, Replicas: 3},
+			Actions: []Action{
+				{10 * time.Second, SetImage, "4.0.0"}, {20 * time.Second, Misbehave, "4.0.0 never"}, {0, Promote, ""},
+			},
+		}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

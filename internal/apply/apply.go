@@ -74,7 +74,7 @@ func stage(a rollout.Action) int {
 		return 0
 	case rollout.CreateReplicaSet:
 		return 1
-	case rollout.CreateRun, rollout.StopRun:
+	case rollout.CreateRun, rollout.StopRun, rollout.CreateExperiment, rollout.StopExperiment:
 		return 5
 	case rollout.UpdateReplicaSet:
 		switch from := *a.ReplicaSet.Spec.Replicas; {
@@ -115,11 +115,17 @@ func (e Executor) act(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Actio
 	case rollout.ScaleWorkload:
 		return e.scaleWorkload(ctx, ro.Namespace, a)
 	case rollout.CreateRun:
-		return e.createRun(ctx, a.Run)
+		return e.create(ctx, a.Run.DeepCopy())
 	case rollout.StopRun:
-		return e.stopRun(ctx, a.Run)
+		return e.terminate(ctx, a.Run.DeepCopy())
 	case rollout.DeleteRun:
-		return e.deleteRun(ctx, a.Run)
+		return e.delete(ctx, a.Run)
+	case rollout.CreateExperiment:
+		return e.create(ctx, a.Experiment.DeepCopy())
+	case rollout.StopExperiment:
+		return e.terminate(ctx, a.Experiment.DeepCopy())
+	case rollout.DeleteExperiment:
+		return e.delete(ctx, a.Experiment)
 	case rollout.DeleteReplicaSet:
 		return e.deleteReplicaSet(ctx, a.ReplicaSet)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/validate"
 )
 
-// readRuns reads the AnalysisRuns that a Rollout controls and the templates that
-// its analyses refer to.
+// readRuns reads the AnalysisRuns and Experiments that a Rollout controls and the
+// templates that its analyses refer to.
 func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, read *[]client.Object) error {
 	list := &v1alpha1.AnalysisRunList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace)); err != nil {
@@ -26,6 +26,16 @@ func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, r
 		if run := &list.Items[i]; metav1.IsControlledBy(run, o.Rollout) {
 			o.Runs = append(o.Runs, run)
 			*read = append(*read, run)
+		}
+	}
+	experiments := &v1alpha1.ExperimentList{}
+	if err := r.Client.List(ctx, experiments, client.InNamespace(o.Rollout.Namespace)); err != nil {
+		return fmt.Errorf("listing Experiments: %w", err)
+	}
+	for i := range experiments.Items {
+		if e := &experiments.Items[i]; metav1.IsControlledBy(e, o.Rollout) {
+			o.Experiments = append(o.Experiments, e)
+			*read = append(*read, e)
 		}
 	}
 	var refs []v1alpha1.AnalysisTemplateRef

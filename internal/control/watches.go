@@ -28,6 +28,7 @@ func Controllers(d Deps) []Controller {
 			{Kind: &corev1.Service{}, Keys: rollouts.usersOfService},
 			{Kind: &appsv1.Deployment{}, Keys: rollouts.usersOfDeployment},
 			{Kind: &v1alpha1.AnalysisRun{}, Keys: rollouts.rolloutOwning},
+			{Kind: &v1alpha1.Experiment{}, Keys: rollouts.rolloutOwning},
 			{Kind: &v1alpha1.AnalysisTemplate{}, Keys: rollouts.usersOfTemplate},
 			{Kind: &v1alpha1.ClusterAnalysisTemplate{}, Keys: rollouts.usersOfTemplate},
 			{Kind: istioKind(istio.KindVirtualService), Keys: rollouts.usersOfRoute},

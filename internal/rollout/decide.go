@@ -49,6 +49,7 @@ func (d *decision) canary() {
 		return // pods are missing on purpose: counts would mislead the sizes
 	}
 	d.analyse()
+	d.runExperiments()
 	d.promoteCanary()
 	resized := d.resize(d.canarySizes())
 	if d.held() {

@@ -32,6 +32,8 @@ type Observed struct {
 	// analyses refer to.
 	Runs      []*v1alpha1.AnalysisRun
 	Templates analysis.Library
+	// Experiments are those that the Rollout controls.
+	Experiments []*v1alpha1.Experiment
 	// Services are the Services that the strategy names, by name.
 	Services map[string]*corev1.Service
 }

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -56,6 +57,7 @@ func (d *decision) wantedRouting() traffic.Routing {
 		CanaryHash:   hashOrNone(d.canaryTarget()),
 		CanaryWeight: d.routedWeight(), MaxWeight: d.whole(),
 		Managed:     traffic.ManagedRoutes(d.Rollout),
+		Additional:  d.experimentShares(),
 		MoveSubsets: d.mayMoveSubsets(),
 	}
 	if w.CanaryWeight > 0 || (!d.fullyPromoted() && !d.status.Abort && available(d.newRS) > 0) {
@@ -200,7 +202,9 @@ func (d *decision) routeAsWanted(want traffic.Routing) bool {
 	if want.MoveSubsets && now.CanaryHash != "" && (now.StableHash != want.StableHash || now.CanaryHash != want.CanaryHash) {
 		return false
 	}
-	return len(now.Weights.Additional) == len(want.Additional)
+	return slices.EqualFunc(now.Weights.Additional, want.Split(0).Additional, func(a, b traffic.Destination) bool {
+		return a.Host == b.Host && a.Weight == b.Weight
+	})
 }
 
 // recordWeights writes the split in force into the status, for people and for
@@ -212,8 +216,15 @@ func (d *decision) recordWeights() {
 		Canary: v1alpha1.WeightDestination{Weight: now.Canary, ServiceName: canary, PodTemplateHash: d.hash},
 		Stable: v1alpha1.WeightDestination{Weight: now.Stable, ServiceName: stable, PodTemplateHash: d.status.StableRS},
 	}
+	shares := d.experimentShares()
 	for _, a := range now.Additional {
-		next.Additional = append(next.Additional, v1alpha1.WeightDestination{Weight: a.Weight, ServiceName: a.Host, PodTemplateHash: a.Hash})
+		dest := v1alpha1.WeightDestination{Weight: a.Weight, ServiceName: a.Host, PodTemplateHash: a.Hash}
+		for _, s := range shares {
+			if s.Host == a.Host {
+				dest.PodTemplateHash = s.Hash
+			}
+		}
+		next.Additional = append(next.Additional, dest)
 	}
 	if was := d.status.Canary.Weights; was != nil && was.Canary.Weight != next.Canary.Weight {
 		d.event("TrafficWeightUpdated", "Traffic weight updated from %d to %d%s", was.Canary.Weight, next.Canary.Weight, additionalText(next.Additional))

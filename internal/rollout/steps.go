@@ -26,7 +26,7 @@ func (d *decision) advanceSteps() {
 		}
 		d.event("RolloutStepCompleted", "Rollout step %d/%d completed (%s)", index+1, d.stepCount(), StepText(step))
 		d.status.CurrentStepIndex = ptr.To(index + 1)
-		d.status.Canary.CurrentStepAnalysisRunStatus = nil
+		d.status.Canary.CurrentStepAnalysisRunStatus, d.status.Canary.CurrentExperiment = nil, ""
 		d.wakeAfter(0)
 	}
 }
@@ -39,6 +39,8 @@ func (d *decision) stepDone(step v1alpha1.CanaryStep) bool {
 		return d.pauseOver(step.Pause)
 	case step.Analysis != nil:
 		return d.analysed(d.status.Canary.CurrentStepAnalysisRunStatus)
+	case step.Experiment != nil:
+		return d.experimented()
 	case step.SetCanaryScale != nil:
 		return d.scaleReached()
 	case step.SetHeaderRoute != nil:

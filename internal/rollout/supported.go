@@ -30,7 +30,7 @@ func Unsupported(ro *v1alpha1.Rollout) string {
 
 func unsupportedCanary(c *v1alpha1.CanaryStrategy) string {
 	for i, s := range c.Steps {
-		if s.Experiment != nil || s.Plugin != nil {
+		if s.Plugin != nil {
 			return fmt.Sprintf("spec.strategy.canary.steps[%d] (%s)", i, StepText(s))
 		}
 	}

@@ -1,0 +1,149 @@
+package rollout
+
+import (
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/experiment"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+)
+
+type (
+	// CreateExperiment creates the Experiment of a canary step.
+	CreateExperiment struct{ Experiment *v1alpha1.Experiment }
+	// StopExperiment asks an Experiment to end.
+	StopExperiment struct{ Experiment *v1alpha1.Experiment }
+	// DeleteExperiment deletes an Experiment that is kept no longer.
+	DeleteExperiment struct{ Experiment *v1alpha1.Experiment }
+)
+
+func (CreateExperiment) action() {}
+func (StopExperiment) action()   {}
+func (DeleteExperiment) action() {}
+
+// runExperiments starts the Experiment of the current step, follows its verdict,
+// and ends those that nothing waits for any more.
+func (d *decision) runExperiments() {
+	step := d.experimentStep()
+	if step != nil {
+		d.followExperiment()
+	}
+	for _, e := range d.Experiments {
+		needed := step != nil && e.Name == d.status.Canary.CurrentExperiment && !d.status.Abort
+		if !needed && !e.Status.Phase.Completed() && !e.Spec.Terminate {
+			d.do(StopExperiment{Experiment: e})
+			d.event("ExperimentTerminating", "Terminating Experiment '%s'", e.Name)
+		}
+	}
+	d.deleteOldExperiments()
+}
+
+// experimentStep is the current step if it wants an Experiment now.
+func (d *decision) experimentStep() *v1alpha1.RolloutExperimentStep {
+	if d.newRS == nil || d.stableRS == nil || d.fullyPromoted() || d.status.Abort || d.status.PromoteFull || d.stepIndex() >= d.stepCount() {
+		return nil
+	}
+	return d.steps()[d.stepIndex()].Experiment
+}
+
+func (d *decision) followExperiment() {
+	current := &d.status.Canary.CurrentExperiment
+	if *current != "" && d.status.ControllerPause && len(d.status.PauseConditions) == 0 {
+		// A person has looked at an inconclusive Experiment: there is to be another.
+		if e := d.experiment(); e != nil && e.Status.Phase == v1alpha1.AnalysisPhaseInconclusive {
+			*current = ""
+			d.endPause()
+		}
+	}
+	order := experiment.Step{Rollout: d.Rollout, Index: d.stepIndex(), Revision: d.revisionText(), Stable: d.stableRS, Canary: d.newRS}
+	if *current == "" {
+		if !d.held() {
+			// The name goes on record first: a crash cannot lead to a second one.
+			*current = order.Name(d.Experiments)
+			d.wakeAfter(0)
+		}
+		return
+	}
+	e := d.experiment()
+	if e == nil {
+		d.createExperiment(order, *current)
+		return
+	}
+	switch e.Status.Phase {
+	case v1alpha1.AnalysisPhaseFailed, v1alpha1.AnalysisPhaseError:
+		d.giveUp(e.Status.Message)
+	case v1alpha1.AnalysisPhaseInconclusive:
+		if d.pausedSince(v1alpha1.PauseReasonInconclusiveExperiment) == nil {
+			d.startPause(v1alpha1.PauseReasonInconclusiveExperiment)
+		}
+	}
+}
+
+func (d *decision) createExperiment(order experiment.Step, name string) {
+	e, err := experiment.ForStep(order, name)
+	if err != nil {
+		d.giveUp(err.Error())
+		return
+	}
+	d.do(CreateExperiment{Experiment: e})
+	d.event("ExperimentCreated", "Created Experiment '%s'", name)
+}
+
+// experiment is the one that the status names; nil while it does not exist.
+func (d *decision) experiment() *v1alpha1.Experiment {
+	i := slices.IndexFunc(d.Experiments, func(e *v1alpha1.Experiment) bool { return e.Name == d.status.Canary.CurrentExperiment })
+	if i < 0 {
+		return nil
+	}
+	return d.Experiments[i]
+}
+
+// experimented is true when the Experiment of the current step has ended well.
+func (d *decision) experimented() bool {
+	e := d.experiment()
+	if e == nil || e.Status.Phase != v1alpha1.AnalysisPhaseSuccessful {
+		d.waiting("step %d: Experiment %s has not ended", d.stepIndex()+1, d.status.Canary.CurrentExperiment)
+		return false
+	}
+	return true
+}
+
+// experimentShares are the destinations that a running Experiment adds.
+func (d *decision) experimentShares() []traffic.Destination {
+	step, e := d.experimentStep(), d.experiment()
+	if step == nil || e == nil || e.Status.Phase != v1alpha1.AnalysisPhaseRunning {
+		return nil
+	}
+	var shares []traffic.Destination
+	for _, t := range step.Templates {
+		for _, s := range e.Status.TemplateStatuses {
+			if s.Name == t.Name && ptr.Deref(t.Weight, 0) > 0 {
+				shares = append(shares, traffic.Destination{Host: s.ServiceName, Hash: s.PodTemplateHash, Weight: *t.Weight})
+			}
+		}
+	}
+	slices.SortFunc(shares, func(a, b traffic.Destination) int {
+		if a.Host < b.Host {
+			return -1
+		}
+		return 1
+	})
+	return shares
+}
+
+// deleteOldExperiments deletes those whose ReplicaSet is gone.
+func (d *decision) deleteOldExperiments() {
+	if d.held() {
+		return
+	}
+	for _, e := range d.Experiments {
+		hash := e.Labels[v1alpha1.DefaultRolloutUniqueLabelKey]
+		gone := !slices.ContainsFunc(d.ReplicaSets, func(rs *appsv1.ReplicaSet) bool { return hashOf(rs) == hash })
+		if hash != "" && gone && e.DeletionTimestamp == nil {
+			d.do(DeleteExperiment{Experiment: e})
+		}
+	}
+}

@@ -67,7 +67,7 @@ func (a *Analysis) Fail(reason string, now time.Time) Plan {
 // begin starts the run unless it has started.
 func (p *Plan) begin(now time.Time) {
 	if p.Status.StartedAt == nil {
-		t := stamp(now)
+		t := Stamp(now)
 		p.Status.StartedAt = &t
 	}
 	p.Status.Phase = v1alpha1.AnalysisPhaseRunning
@@ -75,7 +75,7 @@ func (p *Plan) begin(now time.Time) {
 
 // end completes the run.
 func (p *Plan) end(phase v1alpha1.AnalysisPhase, now time.Time) {
-	t := stamp(now)
+	t := Stamp(now)
 	p.Status.Phase, p.Status.CompletedAt = phase, &t
 	p.Why = append(p.Why, completed("AnalysisRun", "Analysis Completed. Result: ", phase))
 }

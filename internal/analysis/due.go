@@ -168,9 +168,9 @@ func start(status *v1alpha1.AnalysisRunStatus, now time.Time) time.Time {
 	return now
 }
 
-// stamp is a time with the resolution of the API, one second, rounded up: what
+// Stamp is a time with the resolution of the API, one second, rounded up: what
 // lasts 30 s from then on lasts at least 30 s.
-func stamp(t time.Time) metav1.Time {
+func Stamp(t time.Time) metav1.Time {
 	s := t.Truncate(time.Second)
 	if s.Before(t) {
 		s = s.Add(time.Second)

@@ -73,7 +73,7 @@ func lookAt(t *rapid.T, run *v1alpha1.AnalysisRun, now time.Time) time.Time {
 			o.Measurement = measurementOf(letter)
 		}
 		if o.Measurement.Phase == running {
-			later := stamp(now.Add(7 * time.Second))
+			later := Stamp(now.Add(7 * time.Second))
 			o.Measurement.ResumeAt = &later
 		}
 		outcomes = append(outcomes, o)

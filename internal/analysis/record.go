@@ -40,7 +40,7 @@ func (p *Plan) record(m *metric, o Outcome, now time.Time) {
 // stamped completes the times of a measurement.
 func stamped(m v1alpha1.Measurement, now time.Time) v1alpha1.Measurement {
 	m = *m.DeepCopy()
-	t := stamp(now)
+	t := Stamp(now)
 	m.Phase = cmp.Or(m.Phase, v1alpha1.AnalysisPhaseRunning)
 	if m.StartedAt == nil {
 		m.StartedAt = &t

@@ -1,0 +1,30 @@
+package providers
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/internal/metric"
+)
+
+// TestKinds: each provider is registered under the name that its metrics have.
+func TestKinds(t *testing.T) {
+	r := New(nil, nil, clock.Real{}, metric.Settings{})
+	var want []string
+	for _, p := range []v1alpha1.MetricProvider{
+		{Job: &v1alpha1.JobMetric{}}, {Prometheus: &v1alpha1.PrometheusMetric{}}, {SkyWalking: &v1alpha1.SkyWalkingMetric{}}, {Web: &v1alpha1.WebMetric{}},
+	} {
+		kind, err := analysis.ProviderKind(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, kind)
+	}
+	if diff := cmp.Diff(want, r.Kinds()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

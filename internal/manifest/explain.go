@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"strings"
 
 	yamlv3 "go.yaml.in/yaml/v3"
-	"k8s.io/apimachinery/pkg/runtime"
 	strictjson "sigs.k8s.io/json"
 )
 
@@ -52,7 +52,7 @@ func (d document) syntaxError(err error) error {
 }
 
 // strictError explains fields that the type does not have.
-func (d document) strictError(errs []error, obj runtime.Object) error {
+func (d document) strictError(errs []error, into any) error {
 	var field strictjson.FieldError
 	if !errors.As(errs[0], &field) {
 		return d.problem("", errs[0].Error(), "")
@@ -65,18 +65,82 @@ func (d document) strictError(errs []error, obj runtime.Object) error {
 		text += fmt.Sprintf(" (and %d more)", more)
 	}
 	parent, name := cutLast(field.FieldPath())
-	return d.problem(field.FieldPath(), text, suggest(name, fieldsOf(reflect.TypeOf(obj), parent)))
+	return d.problem(field.FieldPath(), text, suggest(name, fieldsOf(reflect.TypeOf(into), parent)))
 }
 
-// typeError explains a value of the wrong type.
-func (d document) typeError(err error, obj runtime.Object) error {
+// typeError explains a value of the wrong type; data is the document as JSON.
+func (d document) typeError(err error, data []byte) error {
 	var mismatch *json.UnmarshalTypeError
 	if !errors.As(err, &mismatch) || mismatch.Field == "" {
 		return d.problem("", strings.TrimPrefix(err.Error(), "json: "), "check the values of this document")
 	}
 	value, _, _ := strings.Cut(mismatch.Value, " ")
-	text := fmt.Sprintf("field %q is %s", mismatch.Field, describeValue(value))
-	return d.problem(mismatch.Field, text, "write "+describeType(mismatch.Type))
+	field := cmp.Or(pathAt(data, mismatch.Offset), mismatch.Field)
+	text := fmt.Sprintf("field %q is %s", field, describeValue(value))
+	return d.problem(field, text, "write "+describeType(mismatch.Type))
+}
+
+// pathAt is the path of the value at an offset of a JSON document, counted as
+// the decoder counts: the end of a scalar, the opening bracket of anything else.
+// It is empty if there is no such value.
+func pathAt(data []byte, offset int64) string {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	var w walk
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return ""
+		}
+		if isValue := w.step(token); isValue && decoder.InputOffset() >= offset {
+			return w.path()
+		}
+	}
+}
+
+// walk is a place in a JSON document.
+type walk struct{ levels []level }
+
+// level is an object or a list that has been entered.
+type level struct {
+	list  bool
+	index int    // of the present item, in a list
+	key   string // of the present field, in an object
+	value bool   // an object's next token is a value
+}
+
+// step takes the next token and says whether it begins a value.
+func (w *walk) step(token json.Token) bool {
+	delim, isDelim := token.(json.Delim)
+	if isDelim && (delim == '}' || delim == ']') {
+		w.levels = w.levels[:len(w.levels)-1]
+		return false
+	}
+	if n := len(w.levels); n > 0 {
+		l := &w.levels[n-1]
+		if key, ok := token.(string); ok && !l.list && !l.value {
+			l.key, l.value = key, true
+			return false
+		}
+		l.index, l.value = l.index+1, false
+	}
+	if isDelim {
+		w.levels = append(w.levels, level{list: delim == '[', index: -1})
+	}
+	return true
+}
+
+// path is where the last value began.
+func (w *walk) path() string {
+	var b strings.Builder
+	for _, l := range w.levels {
+		switch {
+		case l.list && l.index >= 0:
+			fmt.Fprintf(&b, "[%d]", l.index)
+		case !l.list && l.key != "":
+			fmt.Fprintf(&b, ".%s", l.key)
+		}
+	}
+	return strings.TrimPrefix(b.String(), ".")
 }
 
 func describeValue(value string) string {

@@ -80,7 +80,7 @@ func TestErrors(t *testing.T) {
 		"a word for a number":      {rollout + "  replicas: five\n", `web.yaml:6: field "spec.replicas" is a string; write a whole number, without quotes`},
 		"a map for a list":         {rollout + "  strategy:\n    canary:\n      steps:\n        setWeight: 5\n", `web.yaml:8: field "spec.strategy.canary.steps" is a map of fields; write a list, each item after a dash`},
 		"a string for a map":       {rollout + "  strategy: canary\n", `web.yaml:6: field "spec.strategy" is a string; write a map of fields, indented below it`},
-		"a number for a string":    {rollout + "  selector:\n    matchLabels:\n      version: 1\n", `web.yaml:7: field "spec.selector.matchLabels" is a number; write a string; quote it if it looks like something else`},
+		"a number for a string":    {rollout + "  selector:\n    matchLabels:\n      version: 1\n", `web.yaml:8: field "spec.selector.matchLabels.version" is a number; write a string; quote it if it looks like something else`},
 		"a bad quantity":           {"apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: web}\nspec: {hard: {cpu: lots}}\n", `web.yaml:1: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'; check the values of this document`},
 		"a list for a port":        {service + "spec:\n  ports:\n  - targetPort: [a]\n", `web.yaml:5: field "spec.ports.targetPort" is a list; write a whole number, without quotes`},
 		"a list of numbers":        {"apiVersion: v1\nkind: List\nitems: [1]\n", `web.yaml:3: an item of this list is no object; give each apiVersion and kind`},

@@ -91,8 +91,12 @@ func element(t reflect.Type) reflect.Type {
 	return t
 }
 
-// fieldType is the type of the field with a JSON name; nil if there is none.
+// fieldType is the type of the field with a JSON name, or of the values of a map;
+// nil if there is none.
 func fieldType(t reflect.Type, name string) reflect.Type {
+	if t.Kind() == reflect.Map {
+		return t.Elem()
+	}
 	if t.Kind() != reflect.Struct {
 		return nil
 	}

@@ -9,18 +9,17 @@ import (
 )
 
 // TransformDestinationRule returns the DestinationRule whose subsets select
-// what is wanted, and whether it differs from dr, which is not modified. It
-// writes the template hash beside the other labels of the two subsets, and adds
-// a subset for each experiment that gets requests, named after its Service,
-// while it does.
+// what is wanted, and whether it differs from dr, which is not modified; both
+// may share what lies outside the spec. It writes the template hash beside the
+// other labels of the two subsets, and adds a subset for each experiment that
+// gets requests, named after its Service, while it does.
 //
-// A label moves only if want.MoveSubsets, and never while the subset is being
-// emptied: as long as now gives it requests that want takes away, those
-// requests would go to pods that were not meant for them. The next call moves
+// A label moves only if want.MoveSubsets, and never before requests that the
+// subset is to lose are gone: as long as now gives it more than want does, its
+// new pods would get requests that were not meant for them. The next call moves
 // it.
 func TransformDestinationRule(dr map[string]any, names v1alpha1.IstioDestinationRule, now traffic.Observed, want traffic.Routing) (map[string]any, bool, error) {
-	out := clone(dr).(node)
-	spec, err := object(out, "", "spec")
+	out, spec, err := withSpec(dr)
 	if err != nil {
 		return nil, false, fmt.Errorf("reading subsets: %w", err)
 	}
@@ -31,16 +30,16 @@ func TransformDestinationRule(dr map[string]any, names v1alpha1.IstioDestination
 	next := want.Split(0)
 	for _, move := range []struct {
 		subset, hash string
-		emptied      bool
+		loses        bool
 	}{
-		{names.StableSubsetName, want.StableHash, now.Weights.Stable > 0 && next.Stable == 0},
-		{names.CanarySubsetName, want.CanaryHash, (now.Weights.Canary > 0 || len(now.Managed) > 0) && next.Canary == 0 && !manages(want)},
+		{names.StableSubsetName, want.StableHash, now.Weights.Stable > next.Stable},
+		{names.CanarySubsetName, want.CanaryHash, now.Weights.Canary > next.Canary || len(now.Managed) > 0 && !manages(want)},
 	} {
 		subset := findSubset(subsets, move.subset)
 		if subset == nil {
 			return nil, false, noSubset(move.subset)
 		}
-		if move.hash == "" || move.emptied || !want.MoveSubsets {
+		if move.hash == "" || move.loses || !want.MoveSubsets {
 			continue
 		}
 		if err := setHash(subset, move.hash); err != nil {
@@ -51,7 +50,7 @@ func TransformDestinationRule(dr map[string]any, names v1alpha1.IstioDestination
 		return nil, false, err
 	}
 	spec["subsets"] = anyList(subsets)
-	if equal(dr, out) {
+	if equal(dr["spec"], spec) {
 		return dr, false, nil
 	}
 	return out, true, nil
@@ -70,13 +69,13 @@ func manages(want traffic.Routing) bool {
 func hold(want traffic.Routing, now traffic.Observed, dr node, names v1alpha1.IstioDestinationRule) traffic.Routing {
 	spec, _ := dr["spec"].(node)
 	subsets, _ := objects(spec, "spec", "subsets")
-	switch {
-	case want.CanaryHash != "" && hashOf(subsets, names.CanarySubsetName) != want.CanaryHash:
+	if want.CanaryHash != "" && hashOf(subsets, names.CanarySubsetName) != want.CanaryHash {
 		want.CanaryWeight = min(want.CanaryWeight, now.Weights.Canary)
 		absent := func(name string) bool { return !slices.Contains(now.Managed, name) }
 		want.Headers = slices.DeleteFunc(slices.Clone(want.Headers), func(h v1alpha1.SetHeaderRoute) bool { return absent(h.Name) })
 		want.Mirrors = slices.DeleteFunc(slices.Clone(want.Mirrors), func(m v1alpha1.SetMirrorRoute) bool { return absent(m.Name) })
-	case want.StableHash != "" && hashOf(subsets, names.StableSubsetName) != want.StableHash:
+	}
+	if want.StableHash != "" && hashOf(subsets, names.StableSubsetName) != want.StableHash {
 		want.CanaryWeight = max(want.CanaryWeight, now.Weights.Canary)
 	}
 	return want

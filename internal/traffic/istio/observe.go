@@ -11,14 +11,19 @@ import (
 
 // Observe says what is in force according to the objects that a Rollout names.
 func Observe(ro *v1alpha1.Rollout, o Objects) traffic.Observed {
-	var seen traffic.Observed
 	if configOf(ro) == nil {
-		return seen
+		return traffic.Observed{}
 	}
+	seen := inForce(ro, o)
 	if errs := Validate(ro, o); len(errs) > 0 {
-		seen.Problem = errs[0].Error()
+		seen.Problem, seen.Synced = errs[0].Error(), false
 	}
-	seen.Synced = seen.Problem == ""
+	return seen
+}
+
+// inForce is Observe without the question what is wrong.
+func inForce(ro *v1alpha1.Rollout, o Objects) traffic.Observed {
+	seen := traffic.Observed{Synced: true}
 	want := declared(ro)
 	exists := map[string]bool{}
 	first := true
@@ -31,7 +36,11 @@ func Observe(ro *v1alpha1.Rollout, o Objects) traffic.Observed {
 			if w.Total()+w.reserved != int64(want.Total()) || !first && !sameShares(seen.Weights, w.Weights) {
 				seen.Synced = false
 			}
-			seen.Weights, first = greatest(seen.Weights, w.Weights), false
+			if first {
+				seen.Weights, first = w.Weights, false
+			} else {
+				seen.Weights = greatest(seen.Weights, w.Weights)
+			}
 		}
 		markRoutes(vs.Object, exists)
 	}

@@ -30,15 +30,16 @@ func plan(ro *v1alpha1.Rollout, o Objects, want traffic.Routing) ([]write, error
 		if dr == nil {
 			return nil, o.missing(KindDestinationRule, names.Name)
 		}
-		now := Observe(ro, o)
+		now := inForce(ro, o)
 		out, changed, err := TransformDestinationRule(dr.Object, *names, now, want)
 		if err != nil {
 			return nil, failed(dr, err)
 		}
-		writes = add(writes, ro, out, changed, traffic.Change{
-			Reason:  traffic.ReasonUpdatedDestinationRule,
-			Message: fmt.Sprintf("DestinationRule `%s` subsets %s", dr.GetName(), selects(out, *names)),
-		})
+		var change traffic.Change
+		if changed {
+			change = traffic.Change{Reason: traffic.ReasonUpdatedDestinationRule, Message: fmt.Sprintf("DestinationRule `%s` subsets %s", dr.GetName(), selects(out, *names))}
+		}
+		writes = add(writes, ro, out, change)
 		want = hold(want, now, out, *names)
 	}
 	var errs []error
@@ -53,7 +54,11 @@ func plan(ro *v1alpha1.Rollout, o Objects, want traffic.Routing) ([]write, error
 			errs = append(errs, failed(vs, err))
 			continue
 		}
-		writes = add(writes, ro, out, changed, traffic.Change{Reason: traffic.ReasonUpdatedVirtualService, Message: t.changed(vs, out, want)})
+		var change traffic.Change
+		if changed {
+			change = traffic.Change{Reason: traffic.ReasonUpdatedVirtualService, Message: t.changed(vs, out, want)}
+		}
+		writes = add(writes, ro, out, change)
 	}
 	return writes, errors.Join(errs...)
 }
@@ -62,25 +67,22 @@ func failed(obj *unstructured.Unstructured, err error) error {
 	return fmt.Errorf("%s %s: %w", obj.GetKind(), client.ObjectKeyFromObject(obj), err)
 }
 
-// add appends an update if there is something to write. An object that no
-// Rollout has taken over yet is marked as managed.
-func add(writes []write, ro *v1alpha1.Rollout, out node, changed bool, change traffic.Change) []write {
+// add appends an update if there is something to write: a change, or the mark of
+// an object that no Rollout has taken over yet.
+func add(writes []write, ro *v1alpha1.Rollout, out node, change traffic.Change) []write {
 	obj := &unstructured.Unstructured{Object: out}
 	managed := obj.GetAnnotations()[v1alpha1.ManagedByRolloutsKey] != ""
-	if managed && !changed {
+	if managed && change.Reason == "" {
 		return writes
 	}
+	obj = &unstructured.Unstructured{Object: clone(out).(node)}
 	if !managed {
-		obj = &unstructured.Unstructured{Object: clone(out).(node)}
 		annotations := obj.GetAnnotations()
 		if annotations == nil {
 			annotations = map[string]string{}
 		}
 		annotations[v1alpha1.ManagedByRolloutsKey] = ro.Name
 		obj.SetAnnotations(annotations)
-	}
-	if !changed {
-		change = traffic.Change{}
 	}
 	return append(writes, write{obj, change})
 }

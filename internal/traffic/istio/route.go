@@ -25,9 +25,9 @@ var (
 type route struct {
 	protocol
 	node         node
-	destinations []node // the list under "route", objects with destination and weight
-	roles        []role // of destinations
-	hosts        []string
+	destinations []node   // the list under "route", objects with destination and weight
+	roles        []role   // of destinations
+	hosts        []string // of destinations: the Service of an experiment, else empty
 }
 
 // routeError says what is wrong with the routes of one protocol.

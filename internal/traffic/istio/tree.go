@@ -2,15 +2,18 @@ package istio
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"strings"
 )
 
 // node is an object of a tree that was decoded from JSON or YAML.
 type node = map[string]any
 
 // object returns the object under a key; nil if there is none. path is that of
-// the parent and appears in the error.
+// the parent, empty at the top, and appears in the error.
 func object(parent node, path, key string) (node, error) {
 	switch v := parent[key].(type) {
 	case nil:
@@ -18,8 +21,23 @@ func object(parent node, path, key string) (node, error) {
 	case node:
 		return v, nil
 	default:
-		return nil, fmt.Errorf("%s.%s is %s, it must be an object", path, key, kindOf(v))
+		return nil, fmt.Errorf("%s is %s, it must be an object", strings.TrimPrefix(path+"."+key, "."), kindOf(v))
 	}
+}
+
+// withSpec returns an object with a copy of its spec, which may be written, and
+// with everything else as it is.
+func withSpec(obj node) (out, spec node, err error) {
+	spec, err = object(obj, "", "spec")
+	if err == nil && spec == nil {
+		err = errors.New("there is no spec")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	out, spec = maps.Clone(obj), clone(spec).(node)
+	out["spec"] = spec
+	return out, spec, nil
 }
 
 // objects returns the list of objects under a key; nil if there is none.

@@ -1,14 +1,14 @@
 package istio
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // TransformVirtualService returns the VirtualService that does what is wanted,
-// and whether it differs from vs, which is not modified. It writes
+// and whether it differs from vs, which is not modified; both may share what
+// lies outside the spec. It writes
 //
 //   - the weights of the routes that t names, so that each route adds up to the
 //     total (see [traffic.Routing.Split]); destinations of experiments are added
@@ -19,11 +19,7 @@ import (
 //
 // Nothing else changes. Done twice, it changes nothing the second time.
 func TransformVirtualService(vs map[string]any, t Target, want traffic.Routing) (map[string]any, bool, error) {
-	out := clone(vs).(node)
-	spec, err := object(out, "", "spec")
-	if err == nil && spec == nil {
-		err = errors.New("there is no spec")
-	}
+	out, spec, err := withSpec(vs)
 	if err != nil {
 		return nil, false, fmt.Errorf("reading routes: %w", err)
 	}
@@ -37,7 +33,7 @@ func TransformVirtualService(vs map[string]any, t Target, want traffic.Routing) 
 	if err := t.setManaged(spec, routes, want); err != nil {
 		return nil, false, err
 	}
-	if equal(vs, out) {
+	if equal(vs["spec"], spec) {
 		return vs, false, nil
 	}
 	return out, true, nil
@@ -82,10 +78,10 @@ func (t Target) setWeights(r route, want traffic.Routing) {
 	r.node["route"] = anyList(kept)
 }
 
-// setWeight writes a weight. A missing one means 0, since there are always two
-// destinations or more.
+// setWeight writes a weight, 0 as well: a missing one means 0 only as long as
+// there are several destinations.
 func setWeight(destination node, weight int32) {
-	if number(destination, "weight") != int64(weight) {
+	if destination["weight"] == nil || number(destination, "weight") != int64(weight) {
 		destination["weight"] = int64(weight)
 	}
 }

@@ -1,0 +1,75 @@
+package istio
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+)
+
+const twoServices = `kind: Rollout
+metadata: {name: web}
+spec:
+  strategy:
+    canary:
+      stableService: stable
+      canaryService: canary
+      trafficRouting:
+        managedRoutes: [{name: b}, {name: a}, {name: c}]
+        istio:
+          virtualServices: [{name: one, routes: [r]}, {name: two}]
+`
+
+func TestObserve(t *testing.T) {
+	vs := func(name, routes string) string {
+		return "---\nkind: VirtualService\nmetadata: {name: " + name + "}\nspec:\n  http:\n" + routes
+	}
+	both := func(stable, canary string) string {
+		return "  - name: r\n    route: [{destination: {host: stable}, weight: " + stable + "}, {destination: {host: canary}, weight: " + canary + "}]\n"
+	}
+	for _, c := range []struct {
+		name, objects string
+		want          traffic.Observed
+	}{
+		{"agreed", vs("one", both("80", "20")) + vs("two", both("80", "20")),
+			traffic.Observed{Weights: weights(80, 20), Synced: true}},
+		{"one is behind", vs("one", both("100", "0")) + vs("two", both("80", "20")),
+			traffic.Observed{Weights: weights(100, 20)}},
+		{"the other is behind", vs("one", both("80", "20")) + vs("two", both("100", "0")),
+			traffic.Observed{Weights: weights(100, 20)}},
+		{"weights that do not add up", vs("one", both("80", "0")) + vs("two", both("80", "0")),
+			traffic.Observed{Weights: weights(80, 0)}},
+		{"managed routes, in the order of the Rollout", vs("one", "  - {name: a}\n"+both("80", "20")+"  - {name: other}\n") + vs("two", "  - {name: b}\n"+both("80", "20")),
+			traffic.Observed{Weights: weights(80, 20), Managed: []string{"b", "a"}, Synced: true}},
+		{"experiments", vs("one", "  - name: r\n    route: [{destination: {host: x.default.svc}, weight: 5}, {destination: {host: e.example.com}, weight: 10}, {destination: {host: stable}, weight: 80}, {destination: {host: canary}, weight: 5}]\n") + vs("two", both("95", "5")),
+			traffic.Observed{Weights: weights(95, 5, traffic.Destination{Host: "e.example.com", Weight: 10}, traffic.Destination{Host: "x", Weight: 5})}},
+		{"one is missing", vs("two", both("80", "20")),
+			traffic.Observed{Weights: weights(80, 20), Problem: `spec.strategy.canary.trafficRouting.istio.virtualServices[0].name: Invalid value: "one": virtualservices.networking.istio.io "one" not found`}},
+		{"one is wrong", vs("one", "  - {name: other}\n") + vs("two", both("80", "20")),
+			traffic.Observed{Weights: weights(80, 20), Problem: `spec.strategy.canary.trafficRouting.istio.virtualServices[0].name: Invalid value: "one": Istio VirtualService has invalid HTTP routes. Error: Route 'r' not found`}},
+	} {
+		ro, o := parse(t, twoServices+c.objects)
+		if diff := cmp.Diff(c.want, Observe(ro, o)); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
+	}
+	if diff := cmp.Diff(traffic.Observed{}, Observe(&v1alpha1.Rollout{}, Objects{})); diff != "" {
+		t.Errorf("without Istio: %s", diff)
+	}
+}
+
+// TestObservePingPong checks that the roles of two Services come from the status.
+func TestObservePingPong(t *testing.T) {
+	content := strings.NewReplacer("stableService: stable", "pingPong: {pingService: stable, pongService: canary}", "      canaryService: canary\n", "").Replace(twoServices)
+	ro, o := parse(t, content+"---\nkind: VirtualService\nmetadata: {name: one}\nspec: {http: [{name: r, route: [{destination: {host: stable}, weight: 80}, {destination: {host: canary}, weight: 20}]}]}\n")
+	if got := Observe(ro, o).Weights; got.Canary != 20 {
+		t.Errorf("ping is stable: %+v", got)
+	}
+	ro.Status.Canary.StablePingPong = v1alpha1.PPPong
+	if got := Observe(ro, o).Weights; got.Canary != 80 {
+		t.Errorf("pong is stable: %+v", got)
+	}
+}

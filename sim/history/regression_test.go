@@ -11,12 +11,29 @@ import (
 
 // TestRegressions plays the shrunk histories of bugs that random ones found.
 func TestRegressions(t *testing.T) {
-	percent := func(s string) *intstr.IntOrString { v := intstr.FromString(s); return &v }
+	for _, test := range regressions() {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := Run(test.h, sim.Options{}); err != nil {
+				t.Errorf("%s%v", test.h, err)
+			}
+		})
+	}
+}
+
+func percent(s string) *intstr.IntOrString {
+	v := intstr.FromString(s)
+	return &v
+}
+
+// regression is a history that went wrong, under the name of what it showed.
+type regression struct {
+	name string
+	h    History
+}
+
+func regressions() []regression {
 	zero := int32(0)
-	tests := []struct {
-		name string
-		h    History
-	}{
+	return []regression{
 		{"stable pods that are not ready yet are given up for a canary that is not ready either", History{
 			Seed:  65,
 			Setup: Setup{Strategy: Canary, Replicas: 6, Steps: []string{"65", "pause"}, MaxSurge: percent("90%")},
@@ -49,6 +66,11 @@ func TestRegressions(t *testing.T) {
 				{67483 * time.Millisecond, Scale, "7"}, {22 * time.Second, Promote, ""},
 			},
 		}},
+		{"a canary that is paused by hand takes over when more replicas are wanted", History{
+			Seed:    1540,
+			Setup:   Setup{Strategy: Canary, Replicas: 4},
+			Actions: []Action{{time.Minute, SetImage, "3.0.0"}, {0, Pause, ""}, {0, Scale, "7"}},
+		}},
 		{"a promoted blue/green update that waits for its pods says at every look that it is resumed", History{
 			Seed:  22009,
 			Setup: Setup{Strategy: BlueGreen, Replicas: 3},
@@ -56,12 +78,5 @@ func TestRegressions(t *testing.T) {
 				{10 * time.Second, SetImage, "4.0.0"}, {20 * time.Second, Misbehave, "4.0.0 never"}, {0, Promote, ""},
 			},
 		}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if _, err := Run(test.h, sim.Options{}); err != nil {
-				t.Errorf("%s%v", test.h, err)
-			}
-		})
 	}
 }

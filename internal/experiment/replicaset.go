@@ -1,0 +1,156 @@
+package experiment
+
+import (
+	"maps"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/podhash"
+	"github.com/aviary-rollouts/aviary/internal/podtemplate"
+)
+
+// findReplicaSet finds the ReplicaSet of a version, or settles what it will be
+// called and labelled with. Two versions with the same pods get two hashes, so
+// that Services and queries can tell them apart.
+func (d *decision) findReplicaSet(v *version, taken map[string]bool) {
+	names := map[string]bool{}
+	for _, rs := range d.ReplicaSets {
+		if metav1.IsControlledBy(rs, d.Experiment) && templateOf(rs) == v.spec.Name {
+			v.rs = rs
+		}
+		names[rs.Name] = true
+	}
+	if v.rs != nil && (d.over() || v.matches()) {
+		v.name, v.status.PodTemplateHash = v.rs.Name, hashOf(v.rs)
+		taken[v.status.PodTemplateHash] = true
+		return
+	}
+	hash := podhash.Of(v.spec.Template, v.status.CollisionCount)
+	for taken[hash] {
+		v.status.CollisionCount = ptr.To(ptr.Deref(v.status.CollisionCount, 0) + 1)
+		hash = podhash.Of(v.spec.Template, v.status.CollisionCount)
+	}
+	taken[hash] = true
+	v.status.PodTemplateHash = hash
+	v.name = freeName(d.Experiment.Name+"-"+v.spec.Name, "-", names)
+	if v.rs != nil {
+		v.name = v.rs.Name // it makes room first
+	}
+}
+
+// freeName is base, or base followed by the separator and the first number that
+// makes a name that is not taken.
+func freeName(base, separator string, taken map[string]bool) string {
+	name := base
+	for n := 1; taken[name]; n++ {
+		name = base + separator + strconv.Itoa(n)
+	}
+	return name
+}
+
+// matches is true when the ReplicaSet makes the pods that the spec asks for.
+func (v *version) matches() bool {
+	return hashOf(v.rs) == podhash.Of(v.spec.Template, v.status.CollisionCount) ||
+		podtemplate.Equal(v.rs.Spec.Template, v.spec.Template)
+}
+
+func hashOf(rs *appsv1.ReplicaSet) string { return rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] }
+
+// runReplicaSet creates the ReplicaSet of a version or brings it to its size. One
+// whose pods the spec no longer asks for is deleted; the next pass replaces it.
+func (d *decision) runReplicaSet(v *version) {
+	switch {
+	case v.rs == nil:
+		rs := d.newReplicaSet(v)
+		d.do(CreateReplicaSet{ReplicaSet: rs})
+		d.event("NewReplicaSetCreated", "Created ReplicaSet %s with %d pods", rs.Name, v.replicas())
+	case v.rs.DeletionTimestamp != nil:
+	case !v.matches():
+		d.do(DeleteReplicaSet{ReplicaSet: v.rs})
+		d.event("ReplicaSetDeleted", "Deleted ReplicaSet %s: the pods of template %q have changed", v.rs.Name, v.spec.Name)
+	default:
+		v.amend().Annotations[v1alpha1.ScaleDownDeadlineAnnotation] = nil
+		v.amend().MinReadySeconds = v.spec.MinReadySeconds
+		d.scale(v, v.replicas())
+	}
+}
+
+// newReplicaSet is the ReplicaSet of a version, with its pods: unlike the one of
+// a Rollout it has nobody to make room for.
+func (d *decision) newReplicaSet(v *version) *appsv1.ReplicaSet {
+	template := *v.spec.Template.DeepCopy()
+	template.Labels = with(template.Labels, v1alpha1.DefaultRolloutUniqueLabelKey, v.status.PodTemplateHash)
+	selector := v.spec.Selector.DeepCopy()
+	selector.MatchLabels = with(selector.MatchLabels, v1alpha1.DefaultRolloutUniqueLabelKey, v.status.PodTemplateHash)
+	return &appsv1.ReplicaSet{
+		ObjectMeta: d.meta(v, v.name, template.Labels),
+		Spec: appsv1.ReplicaSetSpec{
+			Replicas:        ptr.To(v.replicas()),
+			MinReadySeconds: v.spec.MinReadySeconds,
+			Selector:        selector,
+			Template:        template,
+		},
+	}
+}
+
+// meta is what every object of a version carries.
+func (d *decision) meta(v *version, name string, labels map[string]string) metav1.ObjectMeta {
+	if id := d.Experiment.Labels[v1alpha1.LabelKeyControllerInstanceID]; id != "" {
+		labels = with(labels, v1alpha1.LabelKeyControllerInstanceID, id)
+	}
+	return metav1.ObjectMeta{
+		Name:      name,
+		Namespace: d.Experiment.Namespace,
+		Labels:    maps.Clone(labels),
+		Annotations: map[string]string{
+			v1alpha1.ExperimentNameAnnotationKey:         d.Experiment.Name,
+			v1alpha1.ExperimentTemplateNameAnnotationKey: v.spec.Name,
+		},
+		OwnerReferences: d.owner(),
+	}
+}
+
+// amend returns the pending change of the ReplicaSet.
+func (v *version) amend() *UpdateReplicaSet {
+	if v.update == nil {
+		v.update = &UpdateReplicaSet{ReplicaSet: v.rs, Replicas: specReplicas(v.rs), Annotations: map[string]*string{}, MinReadySeconds: v.rs.Spec.MinReadySeconds}
+	}
+	return v.update
+}
+
+// changes forgets annotations that are as they should be, and is true if
+// something is left to write.
+func (u *UpdateReplicaSet) changes() bool {
+	maps.DeleteFunc(u.Annotations, func(key string, value *string) bool {
+		is, set := u.ReplicaSet.Annotations[key]
+		return set == (value != nil) && is == ptr.Deref(value, "")
+	})
+	return u.Replicas != specReplicas(u.ReplicaSet) || len(u.Annotations) > 0 || u.MinReadySeconds != u.ReplicaSet.Spec.MinReadySeconds
+}
+
+func (d *decision) scale(v *version, to int32) {
+	from := specReplicas(v.rs)
+	if from == to {
+		return
+	}
+	v.amend().Replicas = to
+	direction := "up"
+	if to < from {
+		direction = "down"
+	}
+	d.event("ScalingReplicaSet", "Scaled %s ReplicaSet %s from %d to %d", direction, v.rs.Name, from, to)
+}
+
+// with returns a copy of labels that also holds key.
+func with(labels map[string]string, key, value string) map[string]string {
+	c := maps.Clone(labels)
+	if c == nil {
+		c = map[string]string{}
+	}
+	c[key] = value
+	return c
+}

@@ -1,0 +1,129 @@
+package experiment
+
+import (
+	"hash/fnv"
+	"maps"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/rand"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// findService finds the Service of a version, or what stands in its way.
+func (d *decision) findService(v *version) {
+	if v.spec.Service != nil {
+		v.serviceName = serviceName(v)
+	}
+	for _, svc := range d.Services {
+		switch {
+		case d.ours(svc) && templateOf(svc) == v.spec.Name && (v.service == nil || svc.Name == v.serviceName):
+			v.service = svc
+		case svc.Name == v.serviceName && v.serviceName != "":
+			v.obstacle = svc
+		}
+	}
+	v.status.ServiceName = ""
+	if v.service != nil {
+		v.status.ServiceName = v.service.Name
+	}
+}
+
+// serviceName is the name that the template gives, or that of the ReplicaSet. A
+// ReplicaSet may have a name that a Service may not: longer than 63 characters
+// or with dots. It is then cut, and a hash of the whole keeps it unique.
+func serviceName(v *version) string {
+	if v.spec.Service.Name != "" {
+		return v.spec.Service.Name
+	}
+	if len(validation.IsDNS1035Label(v.name)) == 0 {
+		return v.name
+	}
+	h := fnv.New32a()
+	h.Write([]byte(v.name))
+	suffix := "-" + rand.SafeEncodeString(strconv.FormatUint(uint64(h.Sum32()), 10))
+	name := strings.ReplaceAll(v.name, ".", "-")
+	if name[0] >= '0' && name[0] <= '9' {
+		name = "x" + name
+	}
+	name = name[:min(len(name), validation.DNS1035LabelMaxLength-len(suffix))]
+	return strings.TrimRight(name, "-") + suffix
+}
+
+// runService creates the Service of a version if it wants one, and deletes the
+// one that it does not want.
+func (d *decision) runService(v *version) {
+	switch {
+	case v.service != nil && v.service.Name != v.serviceName:
+		d.deleteService(v.service)
+	case v.serviceName == "" || v.service != nil:
+	case v.obstacle != nil:
+		d.waiting("template %s: %s", v.spec.Name, v.missing())
+	default:
+		v.status.ServiceName = v.serviceName
+		d.do(CreateService{Service: d.newService(v)})
+		d.event("ServiceCreated", "Created Service %s for template '%s'", v.serviceName, v.spec.Name)
+	}
+}
+
+// newService is the Service in front of a version: it has the ports of the
+// containers and selects what the ReplicaSet selects.
+func (d *decision) newService(v *version) *corev1.Service {
+	selector := with(v.spec.Selector.MatchLabels, v1alpha1.DefaultRolloutUniqueLabelKey, v.status.PodTemplateHash)
+	if v.rs != nil {
+		selector = maps.Clone(v.rs.Spec.Selector.MatchLabels)
+	}
+	return &corev1.Service{
+		ObjectMeta: d.meta(v, v.serviceName, selector),
+		Spec:       corev1.ServiceSpec{Selector: selector, Ports: servicePorts(v.spec.Template.Spec.Containers)},
+	}
+}
+
+// servicePorts is one port per port that the containers declare, with the same
+// number and the same name: meshes read the protocol from the name. A Service
+// with several ports needs a name for each.
+func servicePorts(containers []corev1.Container) []corev1.ServicePort {
+	type key struct {
+		port     int32
+		protocol corev1.Protocol
+	}
+	var ports []corev1.ServicePort
+	seen, names := map[key]bool{}, map[string]bool{}
+	for _, c := range containers {
+		for _, p := range c.Ports {
+			k := key{p.ContainerPort, p.Protocol}
+			if k.protocol == "" {
+				k.protocol = corev1.ProtocolTCP
+			}
+			if seen[k] {
+				continue
+			}
+			seen[k] = true
+			name := p.Name
+			if names[name] {
+				name = ""
+			}
+			names[name] = true
+			ports = append(ports, corev1.ServicePort{Name: name, Port: k.port, Protocol: k.protocol, TargetPort: intstr.FromInt32(k.port)})
+		}
+	}
+	if len(ports) < 2 {
+		return ports
+	}
+	for i := range ports {
+		if ports[i].Name == "" {
+			ports[i].Name = freeName("port-"+strconv.Itoa(int(ports[i].Port)), "-", names)
+			names[ports[i].Name] = true
+		}
+	}
+	return ports
+}
+
+func (d *decision) deleteService(svc *corev1.Service) {
+	d.do(DeleteService{Service: svc})
+	d.event("ServiceDeleted", "Deleted Service %s", svc.Name)
+}

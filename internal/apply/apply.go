@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/podtemplate"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
 	"github.com/aviary-rollouts/aviary/internal/traffic"
 	"github.com/aviary-rollouts/aviary/internal/traffic/router"
@@ -84,7 +85,7 @@ func stage(a rollout.Action) int {
 			return 6
 		}
 		return 3
-	case rollout.AnnotateRollout:
+	case rollout.AnnotateRollout, rollout.PatchPod:
 		return 3
 	case rollout.SelectPods:
 		return 4
@@ -110,6 +111,8 @@ func (e Executor) act(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Actio
 		return e.selectPods(ctx, ro, a)
 	case rollout.Route:
 		return e.route(ctx, ro, a)
+	case rollout.PatchPod:
+		return e.dress(ctx, a)
 	case rollout.EvictPod:
 		return e.evict(ctx, ro.Namespace, a.Pod)
 	case rollout.ScaleWorkload:
@@ -186,6 +189,9 @@ func (e Executor) createReplicaSet(ctx context.Context, ro *v1alpha1.Rollout, wa
 
 func (e Executor) updateReplicaSet(ctx context.Context, a rollout.UpdateReplicaSet) error {
 	spec := map[string]any{}
+	if template := templatePatch(a); len(template) > 0 {
+		spec["template"] = template
+	}
 	if a.Replicas != *a.ReplicaSet.Spec.Replicas {
 		spec["replicas"] = a.Replicas
 	}
@@ -193,6 +199,28 @@ func (e Executor) updateReplicaSet(ctx context.Context, a rollout.UpdateReplicaS
 		spec["minReadySeconds"] = a.MinReadySeconds
 	}
 	return e.patch(ctx, a.ReplicaSet.DeepCopy(), a.Annotations, spec)
+}
+
+// templatePatch is what changes in the pod template; pods that run keep theirs.
+func templatePatch(a rollout.UpdateReplicaSet) map[string]any {
+	patch, metadata := map[string]any{}, map[string]any{}
+	if len(a.PodLabels) > 0 {
+		metadata["labels"] = a.PodLabels
+	}
+	if len(a.PodAnnotations) > 0 {
+		metadata["annotations"] = a.PodAnnotations
+	}
+	if len(metadata) > 0 {
+		patch["metadata"] = metadata
+	}
+	if a.DropAntiAffinity {
+		var anti *corev1.PodAntiAffinity
+		if rest := podtemplate.Apart(a.ReplicaSet.Spec.Template.Spec.Affinity, nil, ""); rest != nil {
+			anti = rest.PodAntiAffinity
+		}
+		patch["spec"] = map[string]any{"affinity": map[string]any{"podAntiAffinity": anti}}
+	}
+	return patch
 }
 
 func (e Executor) selectPods(ctx context.Context, ro *v1alpha1.Rollout, a rollout.SelectPods) error {
@@ -211,6 +239,26 @@ func (e Executor) route(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Rou
 	}
 	if err != nil {
 		return fmt.Errorf("routing traffic: %w", err)
+	}
+	return nil
+}
+
+// dress changes the metadata of a running pod. A pod that has gone needs none.
+func (e Executor) dress(ctx context.Context, a rollout.PatchPod) error {
+	metadata := map[string]any{}
+	if len(a.Labels) > 0 {
+		metadata["labels"] = a.Labels
+	}
+	if len(a.Annotations) > 0 {
+		metadata["annotations"] = a.Annotations
+	}
+	data, err := json.Marshal(map[string]any{"metadata": metadata})
+	if err != nil {
+		return fmt.Errorf("encoding the metadata of pod %s: %w", a.Pod.Name, err)
+	}
+	pod := a.Pod.DeepCopy()
+	if err := e.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, data)); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("patching pod %s: %w", a.Pod.Name, err)
 	}
 	return nil
 }

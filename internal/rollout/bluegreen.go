@@ -83,7 +83,7 @@ func (d *decision) blueGreenSizes() sizes {
 // previewSize is the size of the new ReplicaSet.
 func (d *decision) previewSize() int32 {
 	preview := d.spec.Strategy.BlueGreen.PreviewReplicaCount
-	if preview == nil || d.fullyPromoted() || d.status.StableRS == "" || d.status.BlueGreen.ScaleUpPreviewCheckPoint || d.skipsPause() {
+	if preview == nil || d.status.BlueGreen.ActiveSelector == d.hash || d.fullyPromoted() || d.status.StableRS == "" || d.status.BlueGreen.ScaleUpPreviewCheckPoint || d.skipsPause() {
 		return d.n
 	}
 	return *preview
@@ -130,7 +130,6 @@ func (d *decision) previewPaused() bool {
 	started := d.pausedSince(v1alpha1.PauseReasonBlueGreenPause)
 	switch {
 	case started == nil && d.status.ControllerPause && len(d.status.PauseConditions) == 0:
-		d.event(v1alpha1.RolloutResumedReason, "Rollout is resumed")
 		return d.checkPoint()
 	case started == nil && !d.previewReady():
 		return true
@@ -160,6 +159,9 @@ func (d *decision) checkPoint() bool {
 	}
 	if d.inconclusive() {
 		return true
+	}
+	if d.status.ControllerPause && len(d.status.PauseConditions) == 0 {
+		d.event(v1alpha1.RolloutResumedReason, "Rollout is resumed")
 	}
 	d.endPause()
 	d.status.BlueGreen.ScaleUpPreviewCheckPoint = true

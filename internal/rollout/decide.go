@@ -38,6 +38,7 @@ func Decide(o Observed, now time.Time) Plan {
 	} else {
 		d.canary()
 	}
+	d.dress()
 	d.scaleWorkload()
 	d.deleteHistory()
 	return d.finish()
@@ -165,7 +166,7 @@ func (d *decision) unannotate(rs *appsv1.ReplicaSet, key string) {
 }
 
 func changes(u *UpdateReplicaSet) bool {
-	return u.Replicas != specReplicas(u.ReplicaSet) || len(u.Annotations) > 0 || u.MinReadySeconds != u.ReplicaSet.Spec.MinReadySeconds
+	return u.Replicas != specReplicas(u.ReplicaSet) || u.DropAntiAffinity || len(u.Annotations)+len(u.PodLabels)+len(u.PodAnnotations) > 0 || u.MinReadySeconds != u.ReplicaSet.Spec.MinReadySeconds
 }
 
 // EventType is the Kubernetes event type of a note.

@@ -68,7 +68,7 @@ func findNew(all []*appsv1.ReplicaSet, o Observed, hash string) *appsv1.ReplicaS
 		}
 	}
 	for _, rs := range all {
-		if podtemplate.Equal(rs.Spec.Template, o.Template) {
+		if podtemplate.Equal(podtemplate.Plain(rs), o.Template) {
 			return rs
 		}
 	}

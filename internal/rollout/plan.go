@@ -51,6 +51,12 @@ type (
 		Annotations map[string]*string
 		// MinReadySeconds to set.
 		MinReadySeconds int32
+		// PodLabels and PodAnnotations change the metadata of the pod template;
+		// a nil value removes the key.
+		PodLabels, PodAnnotations map[string]*string
+		// DropAntiAffinity removes the rule against another revision from the
+		// pod template.
+		DropAntiAffinity bool
 	}
 	// DeleteReplicaSet deletes an old ReplicaSet without pods.
 	DeleteReplicaSet struct{ ReplicaSet *appsv1.ReplicaSet }

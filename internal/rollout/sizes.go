@@ -192,11 +192,21 @@ func (d *decision) wantedPair() replicas.Pair {
 	if d.stableRS == nil || d.stableRS == d.newRS {
 		return replicas.Pair{Canary: d.n}
 	}
-	weight := d.weight()
-	if d.held() && specReplicas(d.newRS) == 0 {
-		weight = 0 // following an autoscaler is no reason to start the canary
+	if d.held() {
+		return d.heldPair()
 	}
-	return replicas.Basic(d.n, weight, maxWeight, d.limits())
+	return replicas.Basic(d.n, d.weight(), maxWeight, d.limits())
+}
+
+// heldPair keeps the share that the canary has when spec.replicas changes while a
+// person holds the update: 1+4 becomes 2+8 with 10 replicas, 0+5 becomes 0+10.
+func (d *decision) heldPair() replicas.Pair {
+	canary, all := specReplicas(d.newRS), specReplicas(d.newRS)+specReplicas(d.stableRS)
+	if canary == 0 {
+		return replicas.Pair{Stable: d.n}
+	}
+	share := min(d.n, max(1, canary*d.n/all))
+	return replicas.Pair{Canary: share, Stable: d.n - share}
 }
 
 func (d *decision) limits() replicas.Limits {

@@ -15,13 +15,6 @@ func Unsupported(ro *v1alpha1.Rollout) string {
 	if c := ro.Spec.Strategy.Canary; c != nil {
 		field = unsupportedCanary(c)
 	}
-	if bg := ro.Spec.Strategy.BlueGreen; bg != nil {
-		field = firstOf(
-			when(bg.AntiAffinity != nil, "spec.strategy.blueGreen.antiAffinity"),
-			when(bg.ActiveMetadata != nil, "spec.strategy.blueGreen.activeMetadata"),
-			when(bg.PreviewMetadata != nil, "spec.strategy.blueGreen.previewMetadata"),
-		)
-	}
 	if field == "" {
 		return ""
 	}
@@ -36,9 +29,6 @@ func unsupportedCanary(c *v1alpha1.CanaryStrategy) string {
 	}
 	return firstOf(
 		when(c.TrafficRouting != nil && unsupportedRouter(c.TrafficRouting), "spec.strategy.canary.trafficRouting (routers other than istio)"),
-		when(c.AntiAffinity != nil, "spec.strategy.canary.antiAffinity"),
-		when(c.CanaryMetadata != nil, "spec.strategy.canary.canaryMetadata"),
-		when(c.StableMetadata != nil, "spec.strategy.canary.stableMetadata"),
 	)
 }
 

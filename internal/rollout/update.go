@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/podtemplate"
 )
 
 // updateStarts is true when the template or the list of steps is not the one
@@ -120,6 +122,14 @@ func (d *decision) newReplicaSet(revision string) *appsv1.ReplicaSet {
 			annotations[k] = v
 		}
 	}
+	if m := d.metadataFor(d.hash); m != nil && len(m.Labels)+len(m.Annotations) > 0 {
+		maps.Copy(template.Labels, m.Labels)
+		template.Annotations = merged(template.Annotations, m.Annotations)
+		annotations[v1alpha1.EphemeralMetadataAnnotation] = metadataJSON(*m)
+	}
+	if stable := d.status.StableRS; stable != d.hash {
+		template.Spec.Affinity = podtemplate.Apart(template.Spec.Affinity, d.antiAffinity(), stable)
+	}
 	annotations[v1alpha1.RevisionAnnotation] = revision
 	annotations[v1alpha1.DesiredReplicasAnnotation] = strconv.Itoa(int(d.n))
 	return &appsv1.ReplicaSet{
@@ -137,6 +147,25 @@ func (d *decision) newReplicaSet(revision string) *appsv1.ReplicaSet {
 			Template:        template,
 		},
 	}
+}
+
+// antiAffinity is the rule that keeps new pods off the nodes of the stable ones.
+func (d *decision) antiAffinity() *v1alpha1.AntiAffinity {
+	if d.spec.Strategy.BlueGreen != nil {
+		return d.spec.Strategy.BlueGreen.AntiAffinity
+	}
+	return d.spec.Strategy.Canary.AntiAffinity
+}
+
+// merged is a copy of base with the keys of over; nil if both are empty.
+func merged(base, over map[string]string) map[string]string {
+	if len(base)+len(over) == 0 {
+		return nil
+	}
+	m := map[string]string{}
+	maps.Copy(m, base)
+	maps.Copy(m, over)
+	return m
 }
 
 // revision is the number of the update in force; 0 before the first.

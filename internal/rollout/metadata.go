@@ -1,0 +1,109 @@
+package rollout
+
+import (
+	"encoding/json"
+	"maps"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/podtemplate"
+)
+
+// PatchPod changes labels and annotations of a running pod; a nil value removes
+// the key.
+type PatchPod struct {
+	Pod         *corev1.Pod
+	Labels      map[string]*string
+	Annotations map[string]*string
+}
+
+func (PatchPod) action() {}
+
+// metadataFor is the ephemeral metadata of a ReplicaSet's role: that of the
+// canary or preview while another ReplicaSet is stable, else that of the stable
+// or active one. Nil where the strategy gives its role none.
+func (d *decision) metadataFor(hash string) *v1alpha1.PodTemplateMetadata {
+	trying := hash == d.hash && d.status.StableRS != "" && d.status.StableRS != hash
+	if bg := d.spec.Strategy.BlueGreen; bg != nil {
+		if trying {
+			return bg.PreviewMetadata
+		}
+		return bg.ActiveMetadata
+	}
+	if trying {
+		return d.spec.Strategy.Canary.CanaryMetadata
+	}
+	return d.spec.Strategy.Canary.StableMetadata
+}
+
+// dress gives the new and the stable ReplicaSet, and their running pods, the
+// metadata of their role, and takes that of another role away. Old ReplicaSets
+// keep what they have: their pods are leaving.
+func (d *decision) dress() {
+	for _, rs := range d.all {
+		if rs != d.newRS && rs != d.stableRS {
+			continue
+		}
+		worn, want := podtemplate.RoleMetadata(rs), d.metadataFor(hashOf(rs))
+		if want == nil {
+			want = &v1alpha1.PodTemplateMetadata{}
+		}
+		d.dressReplicaSet(rs, worn, *want)
+		if rs == d.stableRS && podtemplate.KeptApart(rs.Spec.Template.Spec.Affinity) {
+			d.update(rs).DropAntiAffinity = true // it was against a version that is stable no more
+		}
+		for _, p := range d.Pods {
+			if p.DeletionTimestamp == nil && ownerName(p) == rs.Name {
+				d.dressPod(p, worn, *want)
+			}
+		}
+	}
+}
+
+func (d *decision) dressReplicaSet(rs *appsv1.ReplicaSet, worn, want v1alpha1.PodTemplateMetadata) {
+	if maps.Equal(worn.Labels, want.Labels) && maps.Equal(worn.Annotations, want.Annotations) {
+		return
+	}
+	u := d.update(rs)
+	u.PodLabels = replaced(rs.Spec.Template.Labels, worn.Labels, want.Labels)
+	u.PodAnnotations = replaced(rs.Spec.Template.Annotations, worn.Annotations, want.Annotations)
+	if len(want.Labels)+len(want.Annotations) == 0 {
+		d.unannotate(rs, v1alpha1.EphemeralMetadataAnnotation)
+		return
+	}
+	d.annotate(rs, v1alpha1.EphemeralMetadataAnnotation, metadataJSON(want))
+}
+
+// dressPod also mends pods that the ReplicaSet made before it was dressed.
+func (d *decision) dressPod(p *corev1.Pod, worn, want v1alpha1.PodTemplateMetadata) {
+	labels, annotations := replaced(p.Labels, worn.Labels, want.Labels), replaced(p.Annotations, worn.Annotations, want.Annotations)
+	if len(labels)+len(annotations) > 0 {
+		d.do(PatchPod{Pod: p, Labels: labels, Annotations: annotations})
+	}
+}
+
+// replaced lists the changes that take worn away from has and put want there.
+func replaced(has, worn, want map[string]string) map[string]*string {
+	changes := map[string]*string{}
+	for key, value := range worn {
+		if _, stays := want[key]; !stays && has[key] == value {
+			changes[key] = nil
+		}
+	}
+	for key, value := range want {
+		if current, is := has[key]; !is || current != value {
+			changes[key] = &value
+		}
+	}
+	return changes
+}
+
+func metadataJSON(m v1alpha1.PodTemplateMetadata) string {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return "" // maps of strings always encode
+	}
+	return string(b)
+}

@@ -10,6 +10,7 @@ package control
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -17,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/internal/metric"
 )
 
 // Controller is one reconciler and what wakes it.
@@ -58,4 +60,9 @@ type Deps struct {
 	Clock clock.Clock
 	// Events receives the events of the objects under control.
 	Events EventSink
+	// HTTP carries the requests of metric providers; nil means the transport of
+	// net/http.
+	HTTP http.RoundTripper
+	// Metrics are the settings of metric providers.
+	Metrics metric.Settings
 }

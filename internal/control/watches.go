@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -18,6 +19,7 @@ import (
 // Controllers returns the one table of controllers and of who wakes whom.
 func Controllers(d Deps) []Controller {
 	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness()}
+	runs := newAnalysisRunReconciler(d)
 	return []Controller{{
 		Name:      "rollout",
 		For:       &v1alpha1.Rollout{},
@@ -33,6 +35,14 @@ func Controllers(d Deps) []Controller {
 			{Kind: &v1alpha1.ClusterAnalysisTemplate{}, Keys: rollouts.usersOfTemplate},
 			{Kind: istioKind(istio.KindVirtualService), Keys: rollouts.usersOfRoute},
 			{Kind: istioKind(istio.KindDestinationRule), Keys: rollouts.usersOfRoute},
+		},
+	}, {
+		Name:      "analysisrun",
+		For:       &v1alpha1.AnalysisRun{},
+		Reconcile: runs.Reconcile,
+		Watches: []Watch{
+			{Kind: &batchv1.Job{}, Keys: runs.runOfJob},
+			{Kind: &corev1.Pod{}, Keys: runs.runOfPod},
 		},
 	}}
 }

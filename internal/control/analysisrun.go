@@ -1,0 +1,121 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/internal/apply"
+	"github.com/aviary-rollouts/aviary/internal/metric"
+	"github.com/aviary-rollouts/aviary/internal/metric/job"
+	"github.com/aviary-rollouts/aviary/internal/metric/providers"
+)
+
+// analysisRunReconciler observes one AnalysisRun, measures what analysis.Due asks
+// for, and applies what analysis.Assess makes of it.
+type analysisRunReconciler struct {
+	Deps
+	fresh   *freshness
+	metrics *metric.Registry
+}
+
+func newAnalysisRunReconciler(d Deps) *analysisRunReconciler {
+	return &analysisRunReconciler{Deps: d, fresh: newFreshness(), metrics: providers.New(d.Client, d.HTTP, d.Clock, d.Metrics)}
+}
+
+// Reconcile brings one AnalysisRun a step forward. Measurements are made one after
+// the other; the time of the assessment is when the last of them was done.
+func (r *analysisRunReconciler) Reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
+	now := r.Clock.Now()
+	run := &v1alpha1.AnalysisRun{}
+	if err := r.Client.Get(ctx, key, run); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.fresh.forget(key)
+			return time.Time{}, nil
+		}
+		return time.Time{}, fmt.Errorf("analysisrun %s: reading it: %w", key, err)
+	}
+	switch {
+	case run.DeletionTimestamp != nil:
+		return time.Time{}, nil // its Jobs go with it, by owner reference
+	case !r.fresh.sees(key, []client.Object{run}, now):
+		return now.Add(staleRetry), nil
+	}
+	plan, err := r.plan(ctx, run, now)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("analysisrun %s: %w", key, err)
+	}
+	executor := apply.Executor{Client: r.Client, Wrote: func(obj client.Object) { r.fresh.wrote(key, obj, now) }}
+	if err := executor.AnalysisRun(ctx, run, plan); err != nil {
+		return time.Time{}, err
+	}
+	for _, note := range plan.Why {
+		if note.Event {
+			r.Events.Event(run, note.EventType(), note.Reason, note.Message)
+		}
+	}
+	for _, trim := range plan.Trimmed {
+		if err := r.metrics.Collect(ctx, run, trim); err != nil {
+			return time.Time{}, fmt.Errorf("analysisrun %s: %w", key, err)
+		}
+	}
+	return plan.Wake, nil
+}
+
+// plan measures what is due and assesses the outcomes.
+func (r *analysisRunReconciler) plan(ctx context.Context, run *v1alpha1.AnalysisRun, now time.Time) (analysis.Plan, error) {
+	a := analysis.Read(run)
+	var outcomes []analysis.Outcome
+	for _, task := range a.Due(now) {
+		outcome, err := r.metrics.Do(ctx, run, task)
+		if unresolved := (*metric.UnresolvedError)(nil); errors.As(err, &unresolved) {
+			return a.Fail("Unable to resolve metric arguments: "+unresolved.Error(), r.Clock.Now()), nil
+		}
+		if err != nil {
+			return analysis.Plan{}, err
+		}
+		outcomes = append(outcomes, outcome)
+	}
+	return a.Assess(outcomes, r.Clock.Now()), nil
+}
+
+// runOfJob finds the run that a Job measures for. A Job in another namespace has
+// no owner, so that it is told by its label and annotations.
+func (r *analysisRunReconciler) runOfJob(_ context.Context, obj client.Object) []types.NamespacedName {
+	if obj.GetLabels()[v1alpha1.AnalysisRunUIDLabelKey] == "" {
+		return nil
+	}
+	key := types.NamespacedName{
+		Namespace: obj.GetAnnotations()[v1alpha1.AnalysisRunNamespaceAnnotationKey],
+		Name:      obj.GetAnnotations()[v1alpha1.AnalysisRunNameAnnotationKey],
+	}
+	if key.Name == "" || key.Namespace == "" {
+		return nil
+	}
+	return []types.NamespacedName{key}
+}
+
+// runOfPod wakes only for what the status of a Job does not tell: an image that
+// cannot be pulled.
+func (r *analysisRunReconciler) runOfPod(ctx context.Context, obj client.Object) []types.NamespacedName {
+	pod, ok := obj.(*corev1.Pod)
+	owner := metav1.GetControllerOf(obj)
+	if !ok || owner == nil || owner.Kind != "Job" || job.WaitsForImage(pod) == "" {
+		return nil
+	}
+	j := &batchv1.Job{}
+	if err := r.Client.Get(ctx, types.NamespacedName{Namespace: pod.Namespace, Name: owner.Name}, j); err != nil {
+		return nil // the Job is gone, and its run was woken by that
+	}
+	return r.runOfJob(ctx, j)
+}

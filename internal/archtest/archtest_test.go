@@ -45,7 +45,7 @@ func TestBad(t *testing.T) {
 		{"imports", m.Imports, []string{
 			"api/v1alpha1/types.go:3: the layer api may not import internal/rollout: move the code up, or hand the value in",
 			"internal/apply/apply.go:6: the layer effects may not import internal/control: move the code up, or hand the value in",
-			"internal/cli/cli.go:5: the layer client may not import internal/rollout: move the code up, or hand the value in",
+			"internal/cli/cli.go:5: the layer client may not import internal/apply: move the code up, or hand the value in",
 			"internal/control/control.go:7: the layer control may not import internal/cli: move the code up, or hand the value in",
 			"internal/names/names.go:3: internal may not import sim, which is built from it",
 			"internal/rollout/decide.go:4: the layer policy may not import context: move the code up, or hand the value in",

@@ -19,7 +19,9 @@ type layer struct {
 // of values.
 var outside = []string{"net/...", "os/...", "context", "io/fs", "syscall", "sync/..."}
 
-// client lists what talks to people about a cluster without controlling it.
+// client lists what talks to people about a cluster without controlling it. It
+// asks the policy where a person must be told the same as the controller: which
+// weight is in force, what is wrong with a manifest.
 var client = []string{"internal/view/...", "internal/ops/...", "internal/cli/...", "internal/manifest/..."}
 
 // layers is the order of the house, from the ground up. The first layer that a
@@ -51,7 +53,7 @@ var layers = []layer{
 	},
 	{
 		name: "client", packages: client,
-		ours: []string{"api/...", "internal/clock"},
+		ours: []string{"api/...", "internal/clock", "policy"},
 	},
 	{
 		name: "internal", packages: []string{"internal/..."},

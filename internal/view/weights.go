@@ -1,6 +1,9 @@
 package view
 
-import "github.com/aviary-rollouts/aviary/api/v1alpha1"
+import (
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/rollout"
+)
 
 // step is where the Rollout stands in its steps.
 func step(ro *v1alpha1.Rollout) Step {
@@ -17,8 +20,7 @@ func promoted(ro *v1alpha1.Rollout) bool {
 }
 
 // setWeight is the weight that the steps ask for: everything when the update is
-// over, nothing after an abort, else the last setWeight up to and including
-// the current step. With steps 20, pause, 40, pause and index 1 it is 20.
+// over, nothing after an abort, else what is in force at the current step.
 func setWeight(ro *v1alpha1.Rollout) int32 {
 	at := step(ro)
 	switch {
@@ -27,13 +29,7 @@ func setWeight(ro *v1alpha1.Rollout) int32 {
 	case ro.Status.Abort:
 		return 0
 	}
-	steps := ro.Spec.Strategy.Canary.Steps
-	for i := at.Index; i >= 0; i-- {
-		if w := steps[i].SetWeight; w != nil {
-			return *w
-		}
-	}
-	return 0
+	return rollout.WeightAt(ro.Spec.Strategy.Canary.Steps, at.Index)
 }
 
 // maxWeight is the weight that means all traffic: 100 unless the router counts

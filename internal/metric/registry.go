@@ -47,9 +47,12 @@ func (e *UnresolvedError) Error() string { return e.reason }
 // phase Error.
 func (r *Registry) Do(ctx context.Context, run *v1alpha1.AnalysisRun, task analysis.Task) (analysis.Outcome, error) {
 	name := task.Metric.Name
-	filled, hide, err := r.fill(ctx, run, task.Metric)
-	if err != nil {
-		return analysis.Outcome{}, fmt.Errorf("metric %q: %w", name, err)
+	filled, hide := task.Metric, redactor{}
+	var err error
+	if task.Kind != analysis.Terminate { // an end needs no Secret, which may be gone
+		if filled, hide, err = r.fill(ctx, run, task.Metric); err != nil {
+			return analysis.Outcome{}, fmt.Errorf("metric %q: %w", name, err)
+		}
 	}
 	q := Query{Run: run, Metric: filled, Number: task.Number}
 	q.judge, q.judgeErr = r.judges.of(filled.SuccessCondition, filled.FailureCondition)
@@ -66,7 +69,7 @@ func (r *Registry) Do(ctx context.Context, run *v1alpha1.AnalysisRun, task analy
 		m.Phase, m.Message = v1alpha1.AnalysisPhaseError, err.Error()
 	}
 	o := analysis.Outcome{Metric: name, Measurement: hide.measurement(m)}
-	if d, ok := provider.(Describer); ok {
+	if d, ok := provider.(Describer); ok && task.Kind != analysis.Terminate {
 		o.Metadata = hide.metadata(d.Describe(q))
 	}
 	return o, nil

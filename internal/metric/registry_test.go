@@ -215,6 +215,11 @@ func TestSecretsMissing(t *testing.T) {
 	if !errors.As(err, &unresolved) || unresolved.Error() != "key 'other' does not exist in secret 'token-secret'" {
 		t.Errorf("no key: %v", err)
 	}
+	end := analysis.Task{Kind: analysis.Terminate, Metric: m, Number: 1, Measurement: v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseRunning}}
+	o, err := registry(&slow{}).Do(context.Background(), runWith(m, secretArg("t", "token")), end)
+	if err != nil || o.Measurement.Message != "Metric Terminated" || o.Metadata != nil {
+		t.Errorf("an end without the Secret: %+v, %v", o, err)
+	}
 	failing := interceptor.Funcs{Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
 		return apierrors.NewInternalError(errors.New("etcd is away"))
 	}}

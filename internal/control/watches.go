@@ -20,6 +20,7 @@ import (
 func Controllers(d Deps) []Controller {
 	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness()}
 	runs := newAnalysisRunReconciler(d)
+	experiments := &experimentReconciler{Deps: d, fresh: newFreshness()}
 	return []Controller{{
 		Name:      "rollout",
 		For:       &v1alpha1.Rollout{},
@@ -43,6 +44,16 @@ func Controllers(d Deps) []Controller {
 		Watches: []Watch{
 			{Kind: &batchv1.Job{}, Keys: runs.runOfJob},
 			{Kind: &corev1.Pod{}, Keys: runs.runOfPod},
+		},
+	}, {
+		Name:      "experiment",
+		For:       &v1alpha1.Experiment{},
+		Reconcile: experiments.Reconcile,
+		Watches: []Watch{
+			{Kind: &appsv1.ReplicaSet{}, Keys: experiments.experimentOwning},
+			{Kind: &corev1.Service{}, Keys: experiments.experimentsNaming},
+			{Kind: &v1alpha1.AnalysisRun{}, Keys: experiments.experimentOwning},
+			{Kind: &v1alpha1.Rollout{}, Keys: experiments.experimentsOf},
 		},
 	}}
 }

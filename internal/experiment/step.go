@@ -1,17 +1,16 @@
 package experiment
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/internal/podtemplate"
 )
 
 // Step is a canary step that wants an Experiment.
@@ -100,7 +99,7 @@ func (s Step) template(from *v1alpha1.RolloutExperimentTemplate) (*v1alpha1.Temp
 		Replicas:        ptr.To(ptr.Deref(from.Replicas, 1)),
 		MinReadySeconds: s.Rollout.Spec.MinReadySeconds,
 		Selector:        from.Selector,
-		Template:        plainTemplate(rs),
+		Template:        podtemplate.Plain(rs),
 		Service:         from.Service,
 	}
 	if t.Selector == nil {
@@ -114,25 +113,6 @@ func (s Step) template(from *v1alpha1.RolloutExperimentTemplate) (*v1alpha1.Temp
 		t.Service = &v1alpha1.TemplateService{}
 	}
 	return t, nil
-}
-
-// plainTemplate is the pod template of a ReplicaSet without what its role in the
-// Rollout put there: the hash label, and the metadata of a canary or a stable
-// version.
-func plainTemplate(rs *appsv1.ReplicaSet) corev1.PodTemplateSpec {
-	t := *rs.Spec.Template.DeepCopy()
-	delete(t.Labels, v1alpha1.DefaultRolloutUniqueLabelKey)
-	var role v1alpha1.PodTemplateMetadata
-	if json.Unmarshal([]byte(rs.Annotations[v1alpha1.EphemeralMetadataAnnotation]), &role) != nil {
-		return t // none, or nothing that we wrote
-	}
-	for _, m := range []struct{ has, added map[string]string }{{t.Labels, role.Labels}, {t.Annotations, role.Annotations}} {
-		maps.DeleteFunc(m.has, func(key, value string) bool {
-			added, is := m.added[key]
-			return is && added == value
-		})
-	}
-	return t
 }
 
 // arguments gives the arguments that come from the Rollout their values. What

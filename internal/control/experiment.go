@@ -1,0 +1,210 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/apply"
+	"github.com/aviary-rollouts/aviary/internal/experiment"
+	"github.com/aviary-rollouts/aviary/internal/validate"
+)
+
+// experimentReconciler observes one Experiment, asks experiment.Decide, and
+// applies.
+type experimentReconciler struct {
+	Deps
+	fresh *freshness
+}
+
+// Reconcile brings one Experiment a safe step forward.
+func (r *experimentReconciler) Reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
+	now := r.Clock.Now()
+	o, fresh, err := r.observe(ctx, key, now)
+	if err != nil || o == nil {
+		return time.Time{}, err
+	}
+	if !fresh {
+		return now.Add(staleRetry), nil
+	}
+	plan := experiment.Decide(*o, now)
+	executor := apply.Executor{Client: r.Client, Wrote: func(obj client.Object) { r.fresh.wrote(key, obj, now) }}
+	err = executor.Experiment(ctx, o.Experiment, plan)
+	if refused := (*apply.RefusedError)(nil); errors.As(err, &refused) {
+		o.Refused = map[experiment.Object]string{refused.Object: apiReason(refused.Err)}
+		plan = experiment.Decide(*o, now)
+		err = executor.Experiment(ctx, o.Experiment, plan)
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, note := range plan.Why {
+		if note.Event {
+			r.Events.Event(o.Experiment, note.EventType(), note.Reason, note.Message)
+		}
+	}
+	return plan.Wake, nil
+}
+
+// apiReason is what the API server said, without what we were about to do.
+func apiReason(err error) string {
+	if status := apierrors.APIStatus(nil); errors.As(err, &status) {
+		return status.Status().Message
+	}
+	return err.Error()
+}
+
+// observe reads everything that a decision about key looks at. It returns nil
+// if the Experiment is gone, and fresh == false if the view misses our own writes.
+func (r *experimentReconciler) observe(ctx context.Context, key types.NamespacedName, now time.Time) (o *experiment.Observed, fresh bool, err error) {
+	e := &v1alpha1.Experiment{}
+	if err := r.Client.Get(ctx, key, e); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.fresh.forget(key)
+			return nil, true, nil
+		}
+		return nil, false, fmt.Errorf("experiment %s: reading it: %w", key, err)
+	}
+	o = &experiment.Observed{Experiment: e}
+	read := []client.Object{e}
+	for _, step := range []func() error{
+		func() error { return r.readReplicaSets(ctx, o, &read) },
+		func() error { return r.readServices(ctx, o, &read) },
+		func() error { return r.readRuns(ctx, o, &read) },
+		func() error { return r.readRouted(ctx, o) },
+	} {
+		if err := step(); err != nil {
+			return nil, false, fmt.Errorf("experiment %s: %w", key, err)
+		}
+	}
+	if problems := validate.Experiment(e); len(problems) > 0 {
+		o.Invalid = problems[0].Error()
+	}
+	return o, r.fresh.sees(key, read, now), nil
+}
+
+func (r *experimentReconciler) readReplicaSets(ctx context.Context, o *experiment.Observed, read *[]client.Object) error {
+	list := &appsv1.ReplicaSetList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Experiment.Namespace)); err != nil {
+		return fmt.Errorf("listing ReplicaSets: %w", err)
+	}
+	for i := range list.Items {
+		o.ReplicaSets = append(o.ReplicaSets, &list.Items[i])
+		*read = append(*read, &list.Items[i])
+	}
+	return nil
+}
+
+func (r *experimentReconciler) readServices(ctx context.Context, o *experiment.Observed, read *[]client.Object) error {
+	list := &corev1.ServiceList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Experiment.Namespace)); err != nil {
+		return fmt.Errorf("listing Services: %w", err)
+	}
+	for i := range list.Items {
+		o.Services = append(o.Services, &list.Items[i])
+		*read = append(*read, &list.Items[i])
+	}
+	return nil
+}
+
+// readRuns reads the AnalysisRuns and the templates that new ones are made from.
+func (r *experimentReconciler) readRuns(ctx context.Context, o *experiment.Observed, read *[]client.Object) error {
+	list := &v1alpha1.AnalysisRunList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Experiment.Namespace)); err != nil {
+		return fmt.Errorf("listing AnalysisRuns: %w", err)
+	}
+	for i := range list.Items {
+		o.Runs = append(o.Runs, &list.Items[i])
+		*read = append(*read, &list.Items[i])
+	}
+	var err error
+	o.Templates, err = readTemplates(ctx, r.Client, o.Experiment.Namespace, experiment.References(&o.Experiment.Spec))
+	return err
+}
+
+// readRouted asks the Rollout that controls the Experiment, if one does, which
+// Services get requests.
+func (r *experimentReconciler) readRouted(ctx context.Context, o *experiment.Observed) error {
+	owner := metav1.GetControllerOf(o.Experiment)
+	if owner == nil || owner.Kind != v1alpha1.KindRollout {
+		return nil
+	}
+	ro := &v1alpha1.Rollout{}
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: o.Experiment.Namespace, Name: owner.Name}, ro)
+	if apierrors.IsNotFound(err) || (err == nil && ro.UID != owner.UID) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading Rollout %s: %w", owner.Name, err)
+	}
+	o.Routed = map[string]bool{}
+	if w := ro.Status.Canary.Weights; w != nil {
+		for _, d := range w.Additional {
+			o.Routed[d.ServiceName] = d.Weight > 0
+		}
+	}
+	return nil
+}
+
+func (r *experimentReconciler) experimentOwning(_ context.Context, obj client.Object) []types.NamespacedName {
+	owner := metav1.GetControllerOf(obj)
+	if owner == nil || owner.Kind != v1alpha1.KindExperiment || owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
+		return nil
+	}
+	return []types.NamespacedName{{Namespace: obj.GetNamespace(), Name: owner.Name}}
+}
+
+// experimentsNaming finds the Experiments that a Service concerns: the one that
+// controls it and those that wait for its name.
+func (r *experimentReconciler) experimentsNaming(ctx context.Context, obj client.Object) []types.NamespacedName {
+	keys := r.experimentOwning(ctx, obj)
+	return append(keys, r.experimentsThat(ctx, obj.GetNamespace(), func(e *v1alpha1.Experiment) bool {
+		for _, t := range e.Spec.Templates {
+			if t.Service != nil && t.Service.Name == obj.GetName() {
+				return !e.Status.Phase.Completed()
+			}
+		}
+		return false
+	})...)
+}
+
+// experimentsOf finds the Experiments whose pods stay as long as a Rollout sends
+// requests to them.
+func (r *experimentReconciler) experimentsOf(ctx context.Context, obj client.Object) []types.NamespacedName {
+	return r.experimentsThat(ctx, obj.GetNamespace(), func(e *v1alpha1.Experiment) bool {
+		return e.Status.Phase.Completed() && metav1.IsControlledBy(e, obj) && hasService(e)
+	})
+}
+
+func hasService(e *v1alpha1.Experiment) bool {
+	for _, t := range e.Status.TemplateStatuses {
+		if t.ServiceName != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// experimentsThat lists the Experiments of a namespace for which matches is true.
+func (r *experimentReconciler) experimentsThat(ctx context.Context, namespace string, matches func(*v1alpha1.Experiment) bool) []types.NamespacedName {
+	list := &v1alpha1.ExperimentList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil // the next resync looks at every Experiment
+	}
+	var keys []types.NamespacedName
+	for i := range list.Items {
+		if matches(&list.Items[i]) {
+			keys = append(keys, client.ObjectKeyFromObject(&list.Items[i]))
+		}
+	}
+	return keys
+}

@@ -11,7 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -26,14 +25,14 @@ func Equal(a, b corev1.PodTemplateSpec) bool {
 func normalised(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	c := t.DeepCopy()
 	delete(c.Labels, v1alpha1.DefaultRolloutUniqueLabelKey)
-	SetDefaults(c)
+	SetDefaults(&c.Spec)
 	return *c
 }
 
-// SetDefaults fills in what the API server would (Kubernetes API reference,
-// core/v1 PodSpec, the fields' documented defaults).
-func SetDefaults(t *corev1.PodTemplateSpec) {
-	s := &t.Spec
+// SetDefaults fills in what the API server would in every pod template, whoever
+// writes it (Kubernetes API reference, core/v1 PodSpec, the fields' documented
+// defaults).
+func SetDefaults(s *corev1.PodSpec) {
 	setDefault(&s.RestartPolicy, corev1.RestartPolicyAlways)
 	setDefault(&s.DNSPolicy, corev1.DNSClusterFirst)
 	setDefault(&s.SchedulerName, corev1.DefaultSchedulerName)
@@ -52,10 +51,6 @@ func SetDefaults(t *corev1.PodTemplateSpec) {
 	for i := range s.Volumes {
 		setVolumeDefaults(&s.Volumes[i].VolumeSource)
 	}
-	for i := range s.TopologySpreadConstraints {
-		setDefaultPtr(&s.TopologySpreadConstraints[i].NodeAffinityPolicy, corev1.NodeInclusionPolicyHonor)
-		setDefaultPtr(&s.TopologySpreadConstraints[i].NodeTaintsPolicy, corev1.NodeInclusionPolicyIgnore)
-	}
 }
 
 func setContainerDefaults(c *corev1.Container, hostNetwork bool) {
@@ -73,14 +68,6 @@ func setContainerDefaults(c *corev1.Container, hostNetwork bool) {
 			setDefault(&v.FieldRef.APIVersion, "v1")
 		}
 	}
-	for name, limit := range c.Resources.Limits {
-		if _, requested := c.Resources.Requests[name]; !requested {
-			if c.Resources.Requests == nil {
-				c.Resources.Requests = corev1.ResourceList{}
-			}
-			c.Resources.Requests[name] = limit
-		}
-	}
 	for _, p := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
 		setProbeDefaults(p)
 	}
@@ -93,11 +80,15 @@ func setContainerDefaults(c *corev1.Container, hostNetwork bool) {
 	}
 }
 
-// pullPolicy is Always for the tag latest and for no tag, else IfNotPresent.
+// pullPolicy is Always for an image without a tag or with the tag latest, and
+// IfNotPresent for one with another tag or a digest: "app:1.0" and
+// "host:5000/app@sha256:..." are pulled if not present, "host:5000/app" always.
 func pullPolicy(image string) corev1.PullPolicy {
+	if strings.Contains(image, "@") {
+		return corev1.PullIfNotPresent
+	}
 	name := image[strings.LastIndex(image, "/")+1:]
-	_, tag, tagged := strings.Cut(name, ":")
-	if strings.Contains(name, "@") || (tagged && tag != "latest") {
+	if _, tag, found := strings.Cut(name, ":"); found && tag != "latest" {
 		return corev1.PullIfNotPresent
 	}
 	return corev1.PullAlways
@@ -123,14 +114,13 @@ func setHTTPDefaults(g *corev1.HTTPGetAction) {
 	}
 	setDefault(&g.Path, "/")
 	setDefault(&g.Scheme, corev1.URISchemeHTTP)
-	if g.Port.Type == intstr.Int && g.Port.IntVal == 0 {
-		g.Port = intstr.FromInt32(80)
-	}
 }
 
 func setVolumeDefaults(v *corev1.VolumeSource) {
 	const mode int32 = 0o644
 	switch {
+	case *v == (corev1.VolumeSource{}):
+		v.EmptyDir = &corev1.EmptyDirVolumeSource{}
 	case v.Secret != nil:
 		setDefaultPtr(&v.Secret.DefaultMode, mode)
 	case v.ConfigMap != nil:

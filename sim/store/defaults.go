@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/internal/podtemplate"
 )
 
 // setDefaults fills in what the API server fills in, for every writer: only
@@ -17,14 +19,14 @@ func setDefaults(obj client.Object) {
 	case *corev1.Pod:
 		defaultPod(o)
 	case *corev1.PodTemplate:
-		defaultPodSpec(&o.Template.Spec)
+		podtemplate.SetDefaults(&o.Template.Spec)
 	case *corev1.Service:
 		defaultService(&o.Spec)
 	case *corev1.Secret:
 		defaultSecret(o)
 	case *appsv1.ReplicaSet:
 		orPointer(&o.Spec.Replicas, 1)
-		defaultPodSpec(&o.Spec.Template.Spec)
+		podtemplate.SetDefaults(&o.Spec.Template.Spec)
 	case *appsv1.Deployment:
 		defaultDeployment(&o.Spec)
 	case *appsv1.StatefulSet:
@@ -48,7 +50,7 @@ func defaultDeployment(spec *appsv1.DeploymentSpec) {
 		orPointer(&spec.Strategy.RollingUpdate.MaxUnavailable, intstr.FromString("25%"))
 		orPointer(&spec.Strategy.RollingUpdate.MaxSurge, intstr.FromString("25%"))
 	}
-	defaultPodSpec(&spec.Template.Spec)
+	podtemplate.SetDefaults(&spec.Template.Spec)
 }
 
 func defaultStatefulSet(spec *appsv1.StatefulSetSpec) {
@@ -63,7 +65,7 @@ func defaultStatefulSet(spec *appsv1.StatefulSetSpec) {
 	orPointer(&spec.PersistentVolumeClaimRetentionPolicy, appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{})
 	orDefault(&spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted, appsv1.RetainPersistentVolumeClaimRetentionPolicyType)
 	orDefault(&spec.PersistentVolumeClaimRetentionPolicy.WhenScaled, appsv1.RetainPersistentVolumeClaimRetentionPolicyType)
-	defaultPodSpec(&spec.Template.Spec)
+	podtemplate.SetDefaults(&spec.Template.Spec)
 }
 
 func defaultDaemonSet(spec *appsv1.DaemonSetSpec) {
@@ -74,7 +76,7 @@ func defaultDaemonSet(spec *appsv1.DaemonSetSpec) {
 		orPointer(&spec.UpdateStrategy.RollingUpdate.MaxUnavailable, intstr.FromInt32(1))
 		orPointer(&spec.UpdateStrategy.RollingUpdate.MaxSurge, intstr.FromInt32(0))
 	}
-	defaultPodSpec(&spec.Template.Spec)
+	podtemplate.SetDefaults(&spec.Template.Spec)
 }
 
 func defaultJob(spec *batchv1.JobSpec) {
@@ -91,7 +93,7 @@ func defaultJob(spec *batchv1.JobSpec) {
 		replacement = batchv1.Failed
 	}
 	orPointer(&spec.PodReplacementPolicy, replacement)
-	defaultPodSpec(&spec.Template.Spec)
+	podtemplate.SetDefaults(&spec.Template.Spec)
 }
 
 func defaultAutoscaler(spec *autoscalingv2.HorizontalPodAutoscalerSpec) {

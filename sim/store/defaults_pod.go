@@ -1,10 +1,10 @@
 package store
 
 import (
-	"strings"
-
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/aviary-rollouts/aviary/internal/podtemplate"
 )
 
 // orDefault sets *field to value if it is the zero value.
@@ -22,130 +22,9 @@ func orPointer[T any](field **T, value T) {
 	}
 }
 
-// defaultPodSpec sets what the API server sets in every pod template, whoever
-// writes it.
-func defaultPodSpec(spec *corev1.PodSpec) {
-	orDefault(&spec.DNSPolicy, corev1.DNSClusterFirst)
-	orDefault(&spec.RestartPolicy, corev1.RestartPolicyAlways)
-	orDefault(&spec.SchedulerName, corev1.DefaultSchedulerName)
-	orPointer(&spec.SecurityContext, corev1.PodSecurityContext{})
-	orPointer(&spec.TerminationGracePeriodSeconds, int64(corev1.DefaultTerminationGracePeriodSeconds))
-	// The deprecated field mirrors the present one.
-	if spec.ServiceAccountName == "" {
-		spec.ServiceAccountName = spec.DeprecatedServiceAccount
-	}
-	spec.DeprecatedServiceAccount = spec.ServiceAccountName
-	for i := range spec.Volumes {
-		defaultVolume(&spec.Volumes[i].VolumeSource)
-	}
-	for i := range spec.InitContainers {
-		defaultContainer(&spec.InitContainers[i], spec.HostNetwork)
-	}
-	for i := range spec.Containers {
-		defaultContainer(&spec.Containers[i], spec.HostNetwork)
-	}
-}
-
-func defaultContainer(c *corev1.Container, hostNetwork bool) {
-	orDefault(&c.TerminationMessagePath, corev1.TerminationMessagePathDefault)
-	orDefault(&c.TerminationMessagePolicy, corev1.TerminationMessageReadFile)
-	orDefault(&c.ImagePullPolicy, pullPolicy(c.Image))
-	for i := range c.Ports {
-		orDefault(&c.Ports[i].Protocol, corev1.ProtocolTCP)
-		if hostNetwork {
-			orDefault(&c.Ports[i].HostPort, c.Ports[i].ContainerPort)
-		}
-	}
-	for i := range c.Env {
-		if from := c.Env[i].ValueFrom; from != nil && from.FieldRef != nil {
-			orDefault(&from.FieldRef.APIVersion, "v1")
-		}
-	}
-	for _, probe := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
-		if probe != nil {
-			defaultProbe(probe)
-		}
-	}
-	if c.Lifecycle != nil {
-		for _, h := range []*corev1.LifecycleHandler{c.Lifecycle.PostStart, c.Lifecycle.PreStop} {
-			if h != nil && h.HTTPGet != nil {
-				defaultHTTPGet(h.HTTPGet)
-			}
-		}
-	}
-}
-
-// pullPolicy is Always for an image without a tag or with the tag latest, and
-// IfNotPresent for one with another tag or a digest: "app:1.0" and
-// "host:5000/app@sha256:..." are pulled if not present, "host:5000/app" always.
-func pullPolicy(image string) corev1.PullPolicy {
-	if strings.Contains(image, "@") {
-		return corev1.PullIfNotPresent
-	}
-	name := image[strings.LastIndex(image, "/")+1:]
-	if _, tag, found := strings.Cut(name, ":"); found && tag != "latest" {
-		return corev1.PullIfNotPresent
-	}
-	return corev1.PullAlways
-}
-
-func defaultProbe(p *corev1.Probe) {
-	orDefault(&p.TimeoutSeconds, 1)
-	orDefault(&p.PeriodSeconds, 10)
-	orDefault(&p.SuccessThreshold, 1)
-	orDefault(&p.FailureThreshold, 3)
-	if p.HTTPGet != nil {
-		defaultHTTPGet(p.HTTPGet)
-	}
-	if p.GRPC != nil {
-		orPointer(&p.GRPC.Service, "")
-	}
-}
-
-func defaultHTTPGet(get *corev1.HTTPGetAction) {
-	orDefault(&get.Path, "/")
-	orDefault(&get.Scheme, corev1.URISchemeHTTP)
-}
-
-func defaultVolume(v *corev1.VolumeSource) {
-	const mode = int32(0o644)
-	switch {
-	case *v == (corev1.VolumeSource{}):
-		v.EmptyDir = &corev1.EmptyDirVolumeSource{}
-	case v.ConfigMap != nil:
-		orPointer(&v.ConfigMap.DefaultMode, mode)
-	case v.Secret != nil:
-		orPointer(&v.Secret.DefaultMode, mode)
-	case v.DownwardAPI != nil:
-		orPointer(&v.DownwardAPI.DefaultMode, mode)
-		defaultDownwardItems(v.DownwardAPI.Items)
-	case v.Projected != nil:
-		orPointer(&v.Projected.DefaultMode, mode)
-		for i := range v.Projected.Sources {
-			source := &v.Projected.Sources[i]
-			if source.ServiceAccountToken != nil {
-				orPointer(&source.ServiceAccountToken.ExpirationSeconds, 3600)
-			}
-			if source.DownwardAPI != nil {
-				defaultDownwardItems(source.DownwardAPI.Items)
-			}
-		}
-	case v.HostPath != nil:
-		orPointer(&v.HostPath.Type, corev1.HostPathUnset)
-	}
-}
-
-func defaultDownwardItems(items []corev1.DownwardAPIVolumeFile) {
-	for i := range items {
-		if items[i].FieldRef != nil {
-			orDefault(&items[i].FieldRef.APIVersion, "v1")
-		}
-	}
-}
-
 // defaultPod sets what pods have beyond what their template has.
 func defaultPod(pod *corev1.Pod) {
-	defaultPodSpec(&pod.Spec)
+	podtemplate.SetDefaults(&pod.Spec)
 	orPointer(&pod.Spec.EnableServiceLinks, corev1.DefaultEnableServiceLinks)
 	for i := range pod.Spec.InitContainers {
 		defaultRequests(&pod.Spec.InitContainers[i].Resources)

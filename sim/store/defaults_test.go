@@ -179,17 +179,6 @@ type: ClusterIP
 	}
 }
 
-func TestPullPolicy(t *testing.T) {
-	for image, want := range map[string]corev1.PullPolicy{
-		"app": "Always", "app:latest": "Always", "app:1.0": "IfNotPresent", "host:5000/app": "Always",
-		"host:5000/app:2": "IfNotPresent", "app@sha256:00": "IfNotPresent", "app:latest@sha256:00": "IfNotPresent",
-	} {
-		if got := pullPolicy(image); got != want {
-			t.Errorf("pullPolicy(%q) = %s, want %s", image, got, want)
-		}
-	}
-}
-
 func TestPodDefaults(t *testing.T) {
 	limits := func(cpu, memory string) corev1.ResourceList {
 		return corev1.ResourceList{"cpu": quantity(cpu), "memory": quantity(memory)}

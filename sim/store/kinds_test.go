@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aviary-rollouts/aviary/sim/kernel"
+
+	"github.com/aviary-rollouts/aviary/internal/podtemplate"
 )
 
 func TestIsCustom(t *testing.T) {
@@ -113,7 +115,9 @@ func TestVolumeDefaults(t *testing.T) {
 			{DownwardAPI: &corev1.DownwardAPIProjection{Items: field()}}, {ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Path: "t"}}}}},
 			`{"projected":{"sources":[{"downwardAPI":{"items":[{"path":"p","fieldRef":{"apiVersion":"v1","fieldPath":"metadata.labels"}}]}},{"serviceAccountToken":{"expirationSeconds":3600,"path":"t"}}],"defaultMode":420}}`},
 	} {
-		defaultVolume(&tc.in)
+		spec := corev1.PodSpec{Volumes: []corev1.Volume{{VolumeSource: tc.in}}}
+		podtemplate.SetDefaults(&spec)
+		tc.in = spec.Volumes[0].VolumeSource
 		if d := cmp.Diff(tc.want, string(mustJSON(tc.in))); d != "" {
 			t.Error(d)
 		}

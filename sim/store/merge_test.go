@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/aviary-rollouts/aviary/internal/podtemplate"
 )
 
 // mergeTargets have pointers, maps, lists, inlined structs and types that
@@ -19,7 +21,7 @@ import (
 func mergeTargets() []client.Object {
 	rs := replicaSet("web", 2)
 	rs.Annotations = map[string]string{"a": "1", "b": "2"}
-	defaultPodSpec(&rs.Spec.Template.Spec)
+	podtemplate.SetDefaults(&rs.Spec.Template.Spec)
 	p := pod("web", "node")
 	p.Spec.Containers[0].LivenessProbe = &corev1.Probe{PeriodSeconds: 5}
 	p.Spec.Containers[0].Resources.Limits = corev1.ResourceList{"cpu": quantity("1")}

@@ -96,6 +96,9 @@ func TestValidate(t *testing.T) {
 		{"count with failureLimit off", func(m *v1alpha1.Metric) {
 			m.Count, m.FailureLimit, m.ConsecutiveSuccessLimit, m.Interval = num(2), num(-1), num(2), "1s"
 		}, ""},
+		{"count below the successes, failureLimit off", func(m *v1alpha1.Metric) {
+			m.Count, m.FailureLimit, m.ConsecutiveSuccessLimit, m.Interval = num(1), num(-1), num(2), "1s"
+		}, "metrics[0]: count must be >= failureLimit + consecutiveSuccessLimit"},
 		{"no count, high limits", func(m *v1alpha1.Metric) { m.FailureLimit, m.Interval = num(100), "1s" }, ""},
 		{"failureLimit off alone", func(m *v1alpha1.Metric) { m.FailureLimit = num(-1) }, "failureLimit must be >= 0, or -1 together with consecutiveSuccessLimit > 0"},
 		{"failureLimit -2", func(m *v1alpha1.Metric) { m.FailureLimit, m.ConsecutiveSuccessLimit = num(-2), num(1) }, "failureLimit must be >= 0"},

@@ -30,7 +30,7 @@ func stored(hash, tag string) *appsv1.ReplicaSet {
 			Name: "mock-server", Image: "ghcr.io/ssup2/mock-go-server:" + tag, Ports: []corev1.ContainerPort{{ContainerPort: 8080}},
 		}}},
 	}
-	podtemplate.SetDefaults(&rs.Spec.Template)
+	podtemplate.SetDefaults(&rs.Spec.Template.Spec)
 	return rs
 }
 

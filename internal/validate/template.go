@@ -21,7 +21,7 @@ import (
 // API's defaults have been set in a copy. path is the parent of both.
 func template(t *corev1.PodTemplateSpec, selector *metav1.LabelSelector, path *field.Path) field.ErrorList {
 	t = t.DeepCopy()
-	podtemplate.SetDefaults(t)
+	podtemplate.SetDefaults(&t.Spec)
 	templatePath := path.Child("template")
 	errs := selects(selector, t.Labels, path)
 	errs = append(errs, metavalidation.ValidateLabels(t.Labels, templatePath.Child("metadata", "labels"))...)

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -44,7 +45,12 @@ func (o Object) Place() string { return fmt.Sprintf("%s:%d", o.File, o.Line) }
 
 // String is `Rollout "web"`.
 func (o Object) String() string {
-	return fmt.Sprintf("%s %q", o.GetObjectKind().GroupVersionKind().Kind, o.GetName())
+	return fmt.Sprintf("%s %q", o.GetObjectKind().GroupVersionKind().Kind, cmp.Or(o.GetName(), o.GetGenerateName()))
+}
+
+// Problem makes an error about a field of the object, at its line.
+func (o Object) Problem(field, problem, remedy string) error {
+	return o.document.problem(field, problem, remedy)
 }
 
 // An Error says in one line what is wrong with a file.
@@ -72,38 +78,61 @@ func (e *Error) Error() string {
 
 // Read decodes all objects of all files, in order. Documents without content
 // are passed over, Lists are unfolded. The error is an [*Error] about the first
-// document that is wrong, or a file without any object.
+// document that is wrong, or a file without any object. Every object must have a
+// name: what is applied again must find what it made.
 func Read(files []File, scheme *runtime.Scheme) ([]Object, error) {
+	all, errs := ReadAll(files, scheme)
+	if len(errs) > 0 {
+		return nil, errs[0]
+	}
+	for _, o := range all {
+		if o.GetName() == "" {
+			return nil, o.Problem("metadata", fmt.Sprintf("this %s has no name", o.GetObjectKind().GroupVersionKind().Kind), "set metadata.name")
+		}
+	}
+	return all, nil
+}
+
+// ReadAll is Read for those who want to know everything that is wrong: the
+// objects that could be decoded and an [*Error] for each document that could
+// not. An object may leave its name to the API server by metadata.generateName.
+func ReadAll(files []File, scheme *runtime.Scheme) ([]Object, []error) {
 	var all []Object
+	var errs []error
 	for _, f := range files {
-		before := len(all)
+		before := len(all) + len(errs)
 		for _, d := range split(f) {
 			objects, err := d.decode(scheme)
 			if err != nil {
-				return nil, err
+				errs = append(errs, err)
 			}
 			all = append(all, objects...)
 		}
-		if len(all) == before {
-			return nil, &Error{File: f.Name, Problem: "there is no object in it", Remedy: "write a manifest, or leave the file out"}
+		if len(all)+len(errs) == before {
+			errs = append(errs, &Error{File: f.Name, Problem: "there is no object in it", Remedy: "write a manifest, or leave the file out"})
 		}
 	}
-	return all, unique(all)
+	return all, append(errs, repeated(all)...)
 }
 
-// unique refuses an object that is given twice: the second would silently win.
-func unique(all []Object) error {
+// repeated refuses objects that are given twice: the second would silently win.
+func repeated(all []Object) []error {
+	var errs []error
 	first := map[string]Object{}
 	for _, o := range all {
+		if o.GetName() == "" {
+			continue
+		}
 		gk := o.GetObjectKind().GroupVersionKind().GroupKind()
 		id := fmt.Sprint(gk, o.GetNamespace(), "/", o.GetName())
 		if other, taken := first[id]; taken {
-			return &Error{File: o.File, Line: o.Line, Problem: fmt.Sprintf("%s is given a second time", o),
-				Remedy: "remove it here or at " + other.Place()}
+			errs = append(errs, &Error{File: o.File, Line: o.Line, Problem: fmt.Sprintf("%s is given a second time", o),
+				Remedy: "remove it here or at " + other.Place()})
+			continue
 		}
 		first[id] = o
 	}
-	return nil
+	return errs
 }
 
 // document is one YAML document of a file.
@@ -151,7 +180,7 @@ func (d document) decode(scheme *runtime.Scheme) ([]Object, error) {
 	if raw.IsList() {
 		return d.decodeList(raw, scheme)
 	}
-	if raw.GetName() == "" {
+	if raw.GetName() == "" && raw.GetGenerateName() == "" {
 		return nil, d.problem("metadata", fmt.Sprintf("this %s has no name", gvk.Kind), "set metadata.name")
 	}
 	if !scheme.Recognizes(gvk) {

@@ -87,6 +87,7 @@ func TestErrors(t *testing.T) {
 		"no apiVersion":            {"kind: Rollout\n", `web.yaml:1: this document has no apiVersion; add one, for example apiVersion: argoproj.io/v1alpha1`},
 		"no kind":                  {"apiVersion: v1\n", `web.yaml:1: this document has no kind; add one, for example kind: Rollout`},
 		"no name":                  {"apiVersion: v1\nkind: Service\nmetadata: {}\n", `web.yaml:3: this Service has no name; set metadata.name`},
+		"a name to be made up":     {"apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {generateName: web-}\nspec: {metrics: []}\n", `web.yaml:3: this AnalysisRun has no name; set metadata.name`},
 		"an unknown kind":          {"apiVersion: argoproj.io/v1alpha1\nkind: Rolout\nmetadata: {name: web}\n", `web.yaml:2: there is no kind "Rolout" in apiVersion "argoproj.io/v1alpha1"; did you mean "Rollout"?`},
 		"an unknown version":       {"apiVersion: argoproj.io/v1\nkind: Rollout\nmetadata: {name: web}\n", `web.yaml:1: there is no Rollout in apiVersion "argoproj.io/v1"; write argoproj.io/v1alpha1`},
 		"a kind of another group":  {"apiVersion: apps/v1\nkind: Rollout\nmetadata: {name: web}\n", `web.yaml:1: there is no Rollout in apiVersion "apps/v1"; write argoproj.io/v1alpha1`},
@@ -106,6 +107,35 @@ func TestErrors(t *testing.T) {
 				t.Errorf("IsProblem(%v) = false", err)
 			}
 		})
+	}
+}
+
+// TestReadAll wants every problem, and the objects besides.
+func TestReadAll(t *testing.T) {
+	const text = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspce: {}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: b}\n---\n[\n---\n" +
+		"apiVersion: v1\nkind: Service\nmetadata: {name: b}\n---\n" +
+		"apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {generateName: run-}\nspec: {metrics: []}\n---\n" +
+		"apiVersion: argoproj.io/v1alpha1\nkind: AnalysisRun\nmetadata: {generateName: run-}\nspec: {metrics: []}\n"
+	objects, errs := ReadAll([]File{{"web.yaml", []byte(text)}, {"empty.yaml", nil}}, scheme(t))
+	var got []string
+	for _, o := range objects {
+		got = append(got, o.String()+" at "+o.Place())
+	}
+	for _, err := range errs {
+		got = append(got, err.Error())
+	}
+	want := []string{
+		`Service "b" at web.yaml:6`, `Service "b" at web.yaml:12`, `AnalysisRun "run-" at web.yaml:16`, `AnalysisRun "run-" at web.yaml:21`,
+		`web.yaml:4: unknown field "spce"; did you mean "spec"?`,
+		`web.yaml:10: broken YAML: did not find expected node content; check the indentation, the colons and the quotes around this line`,
+		`empty.yaml: there is no object in it; write a manifest, or leave the file out`,
+		`web.yaml:12: Service "b" is given a second time; remove it here or at web.yaml:6`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("objects and problems (-want +got):\n%s", diff)
+	}
+	if err := objects[0].Problem("metadata.name", "is short", "write more"); err.Error() != "web.yaml:8: is short; write more" {
+		t.Errorf("problem %q", err)
 	}
 }
 

@@ -2,8 +2,9 @@ package world
 
 import (
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/aviary-rollouts/aviary/sim/wildcard"
 )
 
 // ImageBehaviour says what the containers of an image do. The zero value is a
@@ -49,33 +50,9 @@ func (r *imageRules) set(pattern string, b ImageBehaviour) {
 
 func (r *imageRules) of(image string) ImageBehaviour {
 	for _, rule := range slices.Backward(r.rules) {
-		if matches(rule.pattern, image) {
+		if wildcard.Match(rule.pattern, image) {
 			return rule.behaviour
 		}
 	}
 	return ImageBehaviour{}
-}
-
-// matches reports whether text is pattern with each * replaced by some text.
-//
-//	"*:2.0.0" matches "ghcr.io/ssup2/mock-go-server:2.0.0".
-//	"mock-server" matches only itself.
-func matches(pattern, text string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == text
-	}
-	first, last := parts[0], parts[len(parts)-1]
-	if !strings.HasPrefix(text, first) {
-		return false
-	}
-	text = text[len(first):]
-	for _, part := range parts[1 : len(parts)-1] {
-		i := strings.Index(text, part)
-		if i < 0 {
-			return false
-		}
-		text = text[i+len(part):]
-	}
-	return strings.HasSuffix(text, last)
 }

@@ -19,14 +19,13 @@ type Scraper struct {
 	interval time.Duration
 	phase    func(target string) time.Duration
 	targets  []*Target // sorted by the next scrape, then by name
-	now      time.Time
 }
 
-// NewScraper returns a scraper that begins at start. An interval of 0 means
-// DefaultScrapeInterval. Each target has its own phase in the interval, as with
-// a real server; phase says which.
-func NewScraper(db *DB, start time.Time, interval time.Duration, phase func(target string) time.Duration) *Scraper {
-	return &Scraper{db: db, interval: cmp.Or(interval, DefaultScrapeInterval), phase: phase, now: start}
+// NewScraper returns a scraper. An interval of 0 means DefaultScrapeInterval.
+// Each target has its own phase in the interval, as with a real server; phase
+// says which.
+func NewScraper(db *DB, interval time.Duration, phase func(target string) time.Duration) *Scraper {
+	return &Scraper{db: db, interval: cmp.Or(interval, DefaultScrapeInterval), phase: phase}
 }
 
 // Target is one endpoint that is scraped.
@@ -43,23 +42,23 @@ type Target struct {
 	gone    bool
 }
 
-// Add begins to scrape a target: collect is called at each scrape, and calls
-// [Target.Set] for what the target shows. All its series carry labels. The
-// target also has the series "up", which is 1.
-func (s *Scraper) Add(name string, labels []Label, collect func(*Target)) *Target {
-	t := &Target{Name: name, scraper: s, labels: slices.Clip(labels), collect: collect, next: s.first(name)}
+// Add begins to scrape a target at its first phase at or after a time: collect is
+// called at each scrape, and calls [Target.Set] for what the target shows. All
+// its series carry labels. The target also has the series "up", which is 1.
+func (s *Scraper) Add(name string, from time.Time, labels []Label, collect func(*Target)) *Target {
+	t := &Target{Name: name, scraper: s, labels: slices.Clip(labels), collect: collect, next: s.first(name, from)}
 	t.up = t.Series("up")
 	s.targets = append(s.targets, t)
 	s.sort()
 	return t
 }
 
-// first returns the first time from now on that has the phase of a target: a
-// multiple of the interval since 1970, and the phase.
-func (s *Scraper) first(name string) time.Time {
+// first returns the first time at or after from that has the phase of a target: a
+// multiple of the interval, and the phase.
+func (s *Scraper) first(name string, from time.Time) time.Time {
 	phase := s.phase(name) % s.interval
-	at := s.now.Add(-phase).Truncate(s.interval).Add(phase)
-	if at.Before(s.now) {
+	at := from.Add(-phase).Truncate(s.interval).Add(phase)
+	if at.Before(from) {
 		at = at.Add(s.interval)
 	}
 	return at
@@ -97,7 +96,6 @@ func (s *Scraper) Next() (at time.Time, ok bool) {
 func (s *Scraper) Run(t time.Time) {
 	for len(s.targets) > 0 && !s.targets[0].next.After(t) {
 		target := s.targets[0]
-		s.now = target.next
 		target.scrape()
 		target.next = target.next.Add(s.interval)
 		if target.gone {
@@ -105,9 +103,6 @@ func (s *Scraper) Run(t time.Time) {
 		} else {
 			s.sort()
 		}
-	}
-	if t.After(s.now) {
-		s.now = t
 	}
 }
 

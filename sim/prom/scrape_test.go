@@ -12,12 +12,12 @@ import (
 func TestScrape(t *testing.T) {
 	db := NewDB(Options{})
 	phases := map[string]time.Duration{"a": 0, "b": 7 * time.Second}
-	s := NewScraper(db, at(time.Second), 0, func(name string) time.Duration { return phases[name] })
+	s := NewScraper(db, 0, func(name string) time.Duration { return phases[name] })
 	var log []string
 	counter := 0.0
 	add := func(name string) *Target {
 		var series *Series
-		return s.Add(name, []Label{{"pod", name}}, func(target *Target) {
+		return s.Add(name, at(time.Second), []Label{{"pod", name}}, func(target *Target) {
 			if series == nil {
 				series = target.Series("requests_total", Label{"code", "200"})
 			}
@@ -63,8 +63,8 @@ func TestScrape(t *testing.T) {
 // A target that ends before its first scrape leaves nothing behind.
 func TestShortLivedTarget(t *testing.T) {
 	db := NewDB(Options{})
-	s := NewScraper(db, start, time.Minute, func(string) time.Duration { return 30 * time.Second })
-	s.Add("pod", nil, func(*Target) { t.Error("scraped") }).Remove()
+	s := NewScraper(db, time.Minute, func(string) time.Duration { return 30 * time.Second })
+	s.Add("pod", start, nil, func(*Target) { t.Error("scraped") }).Remove()
 	s.Run(at(time.Hour))
 	if _, ok := s.Next(); ok {
 		t.Error("it still has a target")

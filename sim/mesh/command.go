@@ -1,0 +1,143 @@
+package mesh
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// ParseHey reads the arguments of hey, the load generator, as sent from a pod or,
+// with the zero name, from outside:
+//
+//	-z 10m -q 5 -c 2 http://mock-server:8080/     two workers, 5 requests a second each
+//
+// As with hey, there are 50 workers and 200 requests unless told otherwise, and
+// a duration makes the number of requests not count. Flags that change nothing
+// here (-t, -o, -cpus, -disable-...) are taken and ignored.
+func ParseHey(args []string, from types.NamespacedName) (Source, error) {
+	s := Source{Workers: 50, Requests: 200, Request: Request{Client: from, Header: http.Header{}}}
+	err := parseFlags("hey", args, &s.Request, map[string]flag{
+		"-n":    {value: func(v string) error { return number(v, &s.Requests) }},
+		"-c":    {value: func(v string) error { return integer(v, &s.Workers) }},
+		"-q":    {value: func(v string) error { return positive(v, &s.WorkerRate) }},
+		"-z":    {value: func(v string) error { return duration(v, &s.Duration) }},
+		"-m":    {value: func(v string) error { s.Request.Method = v; return nil }},
+		"-H":    {value: func(v string) error { return header(v, s.Request.Header) }},
+		"-host": {value: func(v string) error { s.Request.Header.Set("Host", v); return nil }},
+		"-d":    ignored, "-D": ignored, "-T": ignored, "-A": ignored, "-t": ignored, "-o": ignored, "-cpus": ignored, "-a": ignored,
+		"-h2": {}, "-disable-compression": {}, "-disable-keepalive": {}, "-disable-redirects": {},
+	})
+	if err != nil {
+		return Source{}, err
+	}
+	switch {
+	case s.Duration > 0:
+		s.Requests = 0
+	case s.Requests < int64(s.Workers):
+		return Source{}, fmt.Errorf("hey: -n %d cannot be less than -c %d", s.Requests, s.Workers)
+	}
+	return s, nil
+}
+
+// ParseCurl reads the arguments of curl, for one request. Flags about its output
+// are taken and ignored.
+func ParseCurl(args []string, from types.NamespacedName) (Request, error) {
+	r := Request{Client: from, Header: http.Header{}}
+	method := flag{value: func(v string) error { r.Method = v; return nil }}
+	head := flag{value: func(v string) error { return header(v, r.Header) }}
+	data := flag{value: func(string) error {
+		if r.Method == "" {
+			r.Method = http.MethodPost
+		}
+		return nil
+	}}
+	err := parseFlags("curl", args, &r, map[string]flag{
+		"-X": method, "--request": method, "-H": head, "--header": head, "-d": data, "--data": data,
+		"-m": ignored, "--max-time": ignored, "--connect-timeout": ignored, "--resolve": ignored, "-o": ignored, "--output": ignored,
+		"-w": ignored, "--write-out": ignored, "-A": ignored, "--user-agent": ignored, "--retry": ignored,
+		"-s": {}, "--silent": {}, "-S": {}, "--show-error": {}, "-k": {}, "--insecure": {}, "-i": {}, "--include": {}, "-v": {}, "-f": {}, "--fail": {}, "-sS": {}, "-L": {}, "--location": {},
+	})
+	return r, err
+}
+
+// flag is one flag of a command line; value is nil if it takes none.
+type flag struct{ value func(string) error }
+
+var ignored = flag{value: func(string) error { return nil }}
+
+// parseFlags reads flags, in any order with the URL. A value may also follow an
+// equals sign: -z=10s.
+func parseFlags(command string, args []string, r *Request, flags map[string]flag) error {
+	for i := 0; i < len(args); i++ {
+		name, value, joined := args[i], "", false
+		if strings.HasPrefix(name, "-") {
+			name, value, joined = strings.Cut(name, "=")
+		}
+		f, known := flags[name]
+		switch {
+		case !strings.HasPrefix(name, "-") && r.URL == "":
+			r.URL = name
+			continue
+		case !strings.HasPrefix(name, "-"):
+			return fmt.Errorf("%s: %q after the URL %q: one URL is enough", command, name, r.URL)
+		case !known:
+			return fmt.Errorf("%s: flag %s is not known here", command, name)
+		case f.value == nil:
+			continue
+		}
+		if !joined {
+			if i++; i == len(args) {
+				return fmt.Errorf("%s: flag %s needs a value", command, name)
+			}
+			value = args[i]
+		}
+		if err := f.value(value); err != nil {
+			return fmt.Errorf("%s: %s %s: %w", command, name, value, err)
+		}
+	}
+	if r.URL == "" {
+		return fmt.Errorf("%s: no URL", command)
+	}
+	return nil
+}
+
+func number(text string, to *int64) (err error) {
+	if *to, err = strconv.ParseInt(text, 10, 64); err == nil && *to < 1 {
+		err = fmt.Errorf("it must be at least 1")
+	}
+	return err
+}
+
+func integer(text string, to *int) error {
+	var n int64
+	err := number(text, &n)
+	*to = int(n)
+	return err
+}
+
+func positive(text string, to *float64) (err error) {
+	if *to, err = strconv.ParseFloat(text, 64); err == nil && !(*to > 0) {
+		err = fmt.Errorf("it must be above 0")
+	}
+	return err
+}
+
+func duration(text string, to *time.Duration) (err error) {
+	if *to, err = time.ParseDuration(text); err == nil && *to <= 0 {
+		err = fmt.Errorf("it must be above 0")
+	}
+	return err
+}
+
+func header(text string, to http.Header) error {
+	name, value, ok := strings.Cut(text, ":")
+	if !ok || strings.TrimSpace(name) == "" {
+		return fmt.Errorf("a header is written name: value")
+	}
+	to.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	return nil
+}

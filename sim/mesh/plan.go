@@ -1,0 +1,321 @@
+package mesh
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Reason says why a request reached no application, in Envoy's two letters and
+// in words.
+type Reason string
+
+// The reasons for which a request is lost.
+const (
+	NoRoute     Reason = "NR: no route matches"
+	NoWeight    Reason = "NR: no destination has a weight"
+	NoCluster   Reason = "NC: the destination does not exist"
+	NoEndpoint  Reason = "UH: the destination has no ready pod"
+	Unreachable Reason = "UF: no pod of the destination answers"
+)
+
+// flags returns the two letters.
+func (r Reason) flags() string {
+	if r == "" {
+		return "-"
+	}
+	return string(r[:2])
+}
+
+// plan is what a proxy does with one kind of request, as long as nothing
+// changes.
+type plan struct {
+	stamp  int64 // of the mesh, when it was made
+	split  *split
+	legs   []*leg
+	copies []*copyTo
+	direct int    // the status that the route tells the proxy to answer, if not 0
+	reason Reason // why no request can be served; empty if the legs know
+
+	parts []int64 // memory for split.take
+}
+
+// leg is one destination of a plan.
+type leg struct {
+	destination destination
+	reason      Reason // why no request can be served; empty if one can
+	split       *split
+	ends        []*end
+	stats       int           // index into Mesh.destinations
+	latency     time.Duration // the average
+
+	parts []int64
+}
+
+// end is one pod behind a destination.
+type end struct {
+	pod     *pod
+	image   string
+	version int // index into Mesh.versions
+	answer  answer
+	errors  *portion
+	sinks   []sink // where its answers are counted, by status code
+}
+
+// copyTo is a mirror.
+type copyTo struct {
+	leg     *leg
+	share   float64
+	portion *portion
+}
+
+// planFor decides where a request goes.
+func (m *Mesh) planFor(p *proxy, t *target) *plan {
+	pl := &plan{stamp: m.stamp}
+	to := []weighted{{p.own(t), 1}}
+	var taken *httpRoute
+	vs := m.routesFor(p, t)
+	switch {
+	case len(vs) == 0:
+	case t.protocol == HTTP:
+		r := findHTTP(vs, t, &p.origin)
+		if r == nil {
+			pl.reason = NoRoute
+			return pl
+		}
+		pl.direct, to, taken = r.status, r.destinations, r
+	default:
+		if r := findL4(vs, t, &p.origin); r != nil {
+			to = r.destinations
+		}
+	}
+	m.fillPlan(p, t, pl, to)
+	if taken != nil {
+		pl.copies = m.copies(p, t, taken)
+	}
+	return pl
+}
+
+// own is where a request goes that no route takes: to the Service that it names.
+func (p *proxy) own(t *target) destination {
+	key, ok := p.view.resolve(t.asked(), p.namespace)
+	if !ok {
+		return destination{host: t.asked()}
+	}
+	return destination{host: hostOf(key)}
+}
+
+func (m *Mesh) fillPlan(p *proxy, t *target, pl *plan, to []weighted) {
+	var weights []int64
+	id := t.asked()
+	for _, w := range to {
+		weights = append(weights, w.weight)
+		id += fmt.Sprintf(" %s/%s=%d", w.destination.host, w.destination.subset, w.weight)
+		pl.legs = append(pl.legs, m.legFor(p, t, w.destination))
+	}
+	pl.split = p.splitOf(id, weights)
+	pl.parts = make([]int64, len(weights))
+	if pl.direct == 0 && pl.split.total == 0 {
+		pl.reason = NoWeight
+	}
+}
+
+// splitOf returns the split of a route: the one that was used the last time, if
+// the weights are the same, since it remembers what it owes to whom.
+func (p *proxy) splitOf(id string, weights []int64) *split {
+	s := p.splits[id]
+	if s == nil {
+		s = newSplit(weights)
+		p.splits[id] = s
+	}
+	return s
+}
+
+// resolve finds the Service of a name as a client in a namespace writes it:
+// reviews, reviews.istio, reviews.istio.svc or reviews.istio.svc.cluster.local.
+func (t *tables) resolve(host, namespace string) (types.NamespacedName, bool) {
+	key, full := serviceOf(host)
+	if !full {
+		var dotted bool
+		key.Name, key.Namespace, dotted = strings.Cut(strings.TrimSuffix(host, ".svc"), ".")
+		if !dotted {
+			key.Namespace = namespace
+		}
+	}
+	return key, t.service(key) != nil
+}
+
+// routesFor returns the VirtualServices for a request, the one that counts most
+// first. A sidecar follows one; a gateway merges those of one host.
+func (m *Mesh) routesFor(p *proxy, t *target) (found []*virtualService) {
+	names := []string{t.asked()}
+	if key, ok := p.view.resolve(t.asked(), p.namespace); ok && !p.gateway {
+		names = append(names, hostOf(key))
+	}
+	exact := false
+	for _, v := range p.view[routes] {
+		vs := v.(*virtualService)
+		if !bound(vs.gateways, &p.origin, false) {
+			continue
+		}
+		for _, h := range vs.hosts {
+			if slices.ContainsFunc(names, func(name string) bool { return hostMatches(h, name) }) {
+				found = append(found, vs)
+				exact = exact || !strings.HasPrefix(h, "*")
+				break
+			}
+		}
+	}
+	if exact {
+		found = slices.DeleteFunc(found, func(vs *virtualService) bool {
+			return !slices.ContainsFunc(vs.hosts, func(h string) bool { return slices.Contains(names, h) })
+		})
+	}
+	slices.SortFunc(found, func(a, b *virtualService) int {
+		if older(a.created, a.key, b.created, b.key) {
+			return -1
+		}
+		return 1
+	})
+	if !p.gateway && len(found) > 1 {
+		found = found[:1]
+	}
+	return found
+}
+
+// findHTTP returns the first route that takes a request, or nil.
+func findHTTP(vs []*virtualService, t *target, c *origin) *httpRoute {
+	for _, v := range vs {
+		for i := range v.http {
+			if v.http[i].takes(t, c) {
+				return &v.http[i]
+			}
+		}
+	}
+	return nil
+}
+
+// findL4 returns the first route that takes a connection, or nil.
+func findL4(vs []*virtualService, t *target, c *origin) *l4Route {
+	for _, v := range vs {
+		list := v.tcp
+		if t.protocol == TLS {
+			list = v.tls
+		}
+		for i := range list {
+			if list[i].takes(t, c) {
+				return &list[i]
+			}
+		}
+	}
+	return nil
+}
+
+func (m *Mesh) copies(p *proxy, t *target, r *httpRoute) (found []*copyTo) {
+	for _, mirror := range r.mirrors {
+		id := fmt.Sprintf("copies %s %s %s", p.key, t.asked(), mirror.destination.text())
+		found = append(found, &copyTo{m.legFor(p, t, mirror.destination), mirror.share, m.portionOf(id)})
+	}
+	return found
+}
+
+// legFor looks a destination up.
+func (m *Mesh) legFor(p *proxy, t *target, d destination) *leg {
+	l := &leg{destination: d, stats: m.destinationOf(d)}
+	key, ok := serviceOf(d.host)
+	svc := p.view.service(key)
+	if !ok || svc == nil {
+		l.reason = NoCluster
+		return l
+	}
+	port := portOf(svc, cmp.Or(d.port, t.port))
+	if port == nil {
+		l.reason = NoCluster
+		return l
+	}
+	var want map[string]string
+	if d.subset != "" {
+		if want, ok = p.view.subset(d.host, d.subset); !ok {
+			l.reason = NoCluster
+			return l
+		}
+	}
+	m.findEnds(p, t, l, key, port.Name, want)
+	return l
+}
+
+// portOf returns a port of a Service by its number; a Service with one port
+// needs no number.
+func portOf(svc *corev1.Service, number int32) *corev1.ServicePort {
+	for i := range svc.Spec.Ports {
+		if svc.Spec.Ports[i].Port == number {
+			return &svc.Spec.Ports[i]
+		}
+	}
+	if len(svc.Spec.Ports) == 1 {
+		return &svc.Spec.Ports[0]
+	}
+	return nil
+}
+
+// findEnds lists the pods of a destination that the proxy believes to be ready.
+// Those that no longer answer are left out: it tries another one, twice.
+func (m *Mesh) findEnds(p *proxy, t *target, l *leg, key types.NamespacedName, port string, want map[string]string) {
+	believed := false
+	id := l.destination.host + "/" + l.destination.subset
+	for _, slice := range p.view.slices(key) {
+		number := portNumber(slice, port)
+		for i := range slice.Endpoints {
+			e := &slice.Endpoints[i]
+			if e.Conditions.Ready != nil && !*e.Conditions.Ready || e.TargetRef == nil {
+				continue
+			}
+			pod := m.pods[e.TargetRef.UID]
+			if pod == nil || !hasLabels(pod.object.Labels, want) {
+				continue
+			}
+			believed = true
+			if pod.serves(number) {
+				l.ends = append(l.ends, m.endFor(t, pod, number))
+				id += " " + pod.object.Name
+			}
+		}
+	}
+	switch {
+	case !believed:
+		l.reason = NoEndpoint
+	case len(l.ends) == 0:
+		l.reason = Unreachable
+	default:
+		l.split = p.splitOf(id, slices.Repeat([]int64{1}, len(l.ends)))
+		l.parts = make([]int64, len(l.ends))
+		for _, e := range l.ends {
+			l.latency += e.answer.latency.Mean() / time.Duration(len(l.ends))
+		}
+	}
+}
+
+// portNumber returns the number that a slice has for a port of its Service.
+func portNumber(slice *discoveryv1.EndpointSlice, name string) int32 {
+	for _, p := range slice.Ports {
+		if p.Port != nil && p.Name != nil && *p.Name == name {
+			return *p.Port
+		}
+	}
+	return 0
+}
+
+func (m *Mesh) endFor(t *target, p *pod, port int32) *end {
+	image := p.image(port)
+	b := m.images.of(image, m.flowed, t.query)
+	return &end{
+		pod: p, image: image, version: m.versionOf(p, image),
+		answer: b.answer(t.path), errors: m.portionOf("errors " + image + "?" + b.Query),
+	}
+}

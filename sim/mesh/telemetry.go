@@ -1,0 +1,241 @@
+package mesh
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aviary-rollouts/aviary/sim/prom"
+)
+
+// reporter is the telemetry of one proxy: counters that a Prometheus scrapes.
+// It lives and ends with its pod.
+type reporter struct {
+	target *prom.Target
+	groups []*group // in the order of their first request
+	byKey  map[groupKey]*group
+}
+
+// newReporter starts to scrape a proxy.
+func (m *Mesh) newReporter(key types.NamespacedName, ip string, labels map[string]string) *reporter {
+	r := &reporter{byKey: map[groupKey]*group{}}
+	r.target = m.scraper.Add(key.String(), m.sending, scrapeLabels(key, ip, labels), r.collect)
+	return r
+}
+
+// reporterOf returns the reporter of a pod's proxy.
+func (m *Mesh) reporterOf(p *pod) *reporter {
+	if p.report == nil {
+		key := types.NamespacedName{Namespace: p.object.Namespace, Name: p.object.Name}
+		p.report = m.newReporter(key, p.object.Status.PodIP, p.object.Labels)
+	}
+	return p.report
+}
+
+func (r *reporter) collect(t *prom.Target) {
+	for _, g := range r.groups {
+		g.collect(t)
+	}
+}
+
+// groupKey is what tells the requests of a proxy apart in its telemetry.
+type groupKey struct {
+	source      bool // reported by the client's proxy
+	from, to    identity
+	destination string // the full name of the Service
+	protocol    Protocol
+	code        int
+	flags       string
+}
+
+// group is a set of requests with equal labels.
+type group struct {
+	key    groupKey
+	shapes []shapeCount // how many requests had which latency
+	series *groupSeries // nil before the first scrape
+}
+
+type shapeCount struct {
+	shape *shape
+	n     int64
+}
+
+type groupSeries struct {
+	total      *prom.Series // requests, or connections opened
+	closed     *prom.Series // of connections
+	count, sum *prom.Series
+	buckets    []*prom.Series
+}
+
+// group returns the group of a key.
+func (r *reporter) group(key groupKey) *group {
+	g := r.byKey[key]
+	if g == nil {
+		g = &group{key: key}
+		r.byKey[key] = g
+		r.groups = append(r.groups, g)
+	}
+	return g
+}
+
+func (g *group) add(n int64, s *shape) {
+	for i := range g.shapes {
+		if g.shapes[i].shape == s {
+			g.shapes[i].n += n
+			return
+		}
+	}
+	g.shapes = append(g.shapes, shapeCount{s, n})
+}
+
+func (g *group) collect(t *prom.Target) {
+	if g.series == nil {
+		g.series = g.makeSeries(t)
+	}
+	var n int64
+	for _, c := range g.shapes {
+		n += c.n
+	}
+	t.Set(g.series.total, float64(n))
+	if g.key.protocol != HTTP {
+		t.Set(g.series.closed, float64(n))
+		return
+	}
+	sum := 0.0
+	for _, c := range g.shapes {
+		sum += float64(c.n) * c.shape.mean
+	}
+	t.Set(g.series.sum, sum)
+	t.Set(g.series.count, float64(n))
+	for i, s := range g.series.buckets {
+		t.Set(s, float64(g.below(i)))
+	}
+}
+
+// below counts the requests in the buckets up to the i-th: of each latency the
+// share that its distribution says, so that the histogram has its exact shape
+// whatever the number of requests.
+func (g *group) below(i int) (n int64) {
+	for _, c := range g.shapes {
+		n += int64(math.Floor(float64(c.n)*c.shape.below[i] + rounding))
+	}
+	return n
+}
+
+func (g *group) makeSeries(t *prom.Target) *groupSeries {
+	labels := g.key.labels()
+	if g.key.protocol != HTTP {
+		return &groupSeries{
+			total:  t.Series("istio_tcp_connections_opened_total", labels...),
+			closed: t.Series("istio_tcp_connections_closed_total", labels...),
+		}
+	}
+	const duration = "istio_request_duration_milliseconds"
+	s := &groupSeries{
+		total: t.Series("istio_requests_total", labels...),
+		count: t.Series(duration+"_count", labels...),
+		sum:   t.Series(duration+"_sum", labels...),
+	}
+	for _, b := range bucketBounds {
+		le := append(labels[:len(labels):len(labels)], prom.Label{Name: "le", Value: b.le})
+		s.buckets = append(s.buckets, t.Series(duration+"_bucket", le...))
+	}
+	return s
+}
+
+// labels are those of Istio's standard metrics.
+func (k *groupKey) labels() []prom.Label {
+	reporter, security := "destination", "mutual_tls"
+	if k.source {
+		reporter, security = "source", "unknown"
+	}
+	name, namespace := "unknown", "unknown"
+	if key, ok := serviceOf(k.destination); ok {
+		name, namespace = key.Name, key.Namespace
+	}
+	labels := []prom.Label{
+		{Name: "reporter", Value: reporter},
+		{Name: "destination_service", Value: k.destination},
+		{Name: "destination_service_name", Value: name},
+		{Name: "destination_service_namespace", Value: namespace},
+		{Name: "request_protocol", Value: string(k.protocol)},
+		{Name: "response_flags", Value: cmp.Or(k.flags, "-")},
+		{Name: "connection_security_policy", Value: security},
+		{Name: "source_cluster", Value: "Kubernetes"},
+		{Name: "destination_cluster", Value: "Kubernetes"},
+	}
+	if k.protocol == HTTP {
+		labels = append(labels, prom.Label{Name: "response_code", Value: strconv.Itoa(k.code)})
+	}
+	labels = append(labels, k.from.labels("source_")...)
+	return append(labels, k.to.labels("destination_")...)
+}
+
+// labels names one end of a request; what is not known is "unknown".
+func (id *identity) labels(prefix string) []prom.Label {
+	var labels []prom.Label
+	for _, l := range []prom.Label{
+		{Name: "workload", Value: id.workload}, {Name: "workload_namespace", Value: id.namespace},
+		{Name: "app", Value: id.app}, {Name: "version", Value: id.version},
+		{Name: "canonical_service", Value: id.service}, {Name: "canonical_revision", Value: id.revision},
+		{Name: "principal", Value: id.principal},
+	} {
+		labels = append(labels, prom.Label{Name: prefix + l.Name, Value: cmp.Or(l.Value, "unknown")})
+	}
+	return labels
+}
+
+// sink is where the answers of one pod with one status are counted.
+type sink struct {
+	code   int
+	shape  *shape
+	groups [2]*group // of the client's and of the server's proxy; the first is nil for copies
+}
+
+// sink returns the sink of a status code.
+func (e *end) sink(s *sender, l *leg, code int, copied bool) *sink {
+	for i := range e.sinks {
+		if k := &e.sinks[i]; k.code == code && (k.groups[0] == nil) == copied {
+			return k
+		}
+	}
+	m := s.mesh
+	key := groupKey{from: s.proxy.identity, to: e.pod.identity, destination: l.destination.host, protocol: s.target.protocol, code: code}
+	k := sink{code: code, shape: m.shapeOf(e.answer.latency)}
+	k.groups[1] = m.reporterOf(e.pod).group(key)
+	if !copied {
+		key.source = true
+		k.groups[0] = s.proxy.report.group(key)
+	}
+	e.sinks = append(e.sinks, k)
+	return &e.sinks[len(e.sinks)-1]
+}
+
+func (k *sink) add(n int64) {
+	for _, g := range k.groups {
+		if g != nil {
+			g.add(n, k.shape)
+		}
+	}
+}
+
+// reportRefusal notes requests that the client's proxy answered itself.
+func (s *sender) reportRefusal(host string, code int, flags string, n int64) {
+	key := groupKey{source: true, from: s.proxy.identity, destination: host, protocol: s.target.protocol, code: code, flags: flags}
+	s.proxy.report.group(key).add(n, s.mesh.shapeOf(refusal))
+}
+
+func (m *Mesh) shapeOf(l Latency) *shape {
+	s := m.shapes[l]
+	if s == nil {
+		s = newShape(l)
+		m.shapes[l] = s
+	}
+	return s
+}
+
+// shortHost drops the part of a host that all Services of the cluster share.
+func shortHost(host string) string { return strings.TrimSuffix(host, clusterDomain) }

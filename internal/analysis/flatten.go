@@ -114,7 +114,8 @@ func joinArgs(args, more []v1alpha1.Argument) ([]v1alpha1.Argument, error) {
 		case !hasValue(args[i]):
 			args[i] = arg
 		case argText(args[i]) != argText(arg):
-			return nil, fmt.Errorf("Argument `%s` specified multiple times with different values: '%s', '%s'", arg.Name, argText(args[i]), argText(arg)) //nolint:staticcheck // the original's words
+			//lint:ignore ST1005 the words of the original
+			return nil, fmt.Errorf("Argument `%s` specified multiple times with different values: '%s', '%s'", arg.Name, argText(args[i]), argText(arg))
 		}
 	}
 	return args, nil

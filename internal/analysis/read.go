@@ -132,7 +132,8 @@ func (a *Analysis) each(rule string, apply func(*metric)) error {
 		}
 	}
 	if !matched {
-		return errors.New("Rule didn't match any metric name(s)") //nolint:staticcheck // the original's words
+		//lint:ignore ST1005 the words of the original
+		return errors.New("Rule didn't match any metric name(s)")
 	}
 	return nil
 }

@@ -1,18 +1,76 @@
 package transcript
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
-// podSuffix matches the name of a pod, or of anything else that ends in five
-// characters of the alphabet in which Kubernetes writes random suffixes. The
-// alphabet has no vowels, so that words are not taken for suffixes.
-var podSuffix = regexp.MustCompile(`\b([a-z0-9][a-z0-9.-]*)-[bcdfghjklmnpqrstvwxz2456789]{5}\b`)
+const (
+	// suffixLetters is the alphabet in which Kubernetes writes random
+	// suffixes. It has no vowels, so that words are not taken for suffixes.
+	suffixLetters = "bcdfghjklmnpqrstvwxz2456789"
+	// anySuffix stands for a random suffix, with the dash before it.
+	anySuffix = "-xxxxx"
+)
 
 // age matches a column that holds nothing but an age: "15s", "2m52s", "3d4h".
 var age = regexp.MustCompile(`( )(?:[0-9]+[ydhms]){1,2}( +|$)`)
 
-// NormalizeNames replaces random suffixes: mock-server-6579c6cc98-76zf2 becomes
-// mock-server-6579c6cc98-xxxxx.
-func NormalizeNames(line string) string { return podSuffix.ReplaceAllString(line, "$1-xxxxx") }
+// NormalizeNames replaces random suffixes, those of pods and of anything else
+// whose name ends in five letters of the alphabet of suffixes:
+// mock-server-6579c6cc98-76zf2 becomes mock-server-6579c6cc98-xxxxx.
+//
+// It does what the regular expression \b([a-z0-9][a-z0-9.-]*)-[LETTERS]{5}\b
+// does, which is too slow for thousands of lines.
+func NormalizeNames(line string) string {
+	var b strings.Builder
+	copied := 0
+	for i := 0; i < len(line); i++ {
+		if !inName(line[i]) {
+			continue
+		}
+		start := i
+		for i < len(line) && inName(line[i]) {
+			i++
+		}
+		if dash := suffixOf(line, start, i); dash >= 0 {
+			b.WriteString(line[copied:dash] + anySuffix)
+			copied = dash + len(anySuffix)
+		}
+	}
+	if copied == 0 {
+		return line
+	}
+	return b.String() + line[copied:]
+}
+
+// suffixOf returns where the last suffix of the run line[start:end] of letters
+// of names begins, with its dash; -1 if the run has none.
+func suffixOf(line string, start, end int) int {
+	for dash := end - len(anySuffix); dash > start; dash-- {
+		after := dash + len(anySuffix)
+		if line[dash] != '-' || strings.Trim(line[dash+1:after], suffixLetters) != "" || after < len(line) && inWord(line[after]) {
+			continue
+		}
+		for i := start; i < dash; i++ { // a name begins where a word does
+			if inWord(line[i]) && (i == 0 || !inWord(line[i-1])) {
+				return dash
+			}
+		}
+		return -1
+	}
+	return -1
+}
+
+// inName reports whether names have such a letter.
+func inName(c byte) bool {
+	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '.'
+}
+
+// inWord reports whether words have such a letter, in the sense of \b.
+func inWord(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
+}
 
 // NormalizeAges replaces ages, with the blanks that fill their column, as is
 // necessary where time cannot be commanded.

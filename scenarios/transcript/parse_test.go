@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -122,23 +121,4 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q (-first +second):\n%s", text, d)
 		}
 	})
-}
-
-func TestNormalize(t *testing.T) {
-	for _, test := range []struct{ in, want string }{
-		{"□ mock-server-6579c6cc98-76zf2  Pod  ✔ Running", "□ mock-server-6579c6cc98-xxxxx  Pod  ✔ Running"},
-		{"⧉ mock-server-6579c6cc98  ReplicaSet", "⧉ mock-server-6579c6cc98  ReplicaSet"},
-		{"mock-server-789cf554d9-2-0-stable-zr7zd", "mock-server-789cf554d9-2-0-stable-xxxxx"},
-		{"rollout-canary mock-green", "rollout-canary mock-green"},
-		{"Created pod: a-76zf2", "Created pod: a-xxxxx"},
-	} {
-		if got := NormalizeNames(test.in); got != test.want {
-			t.Errorf("%q became %q, want %q", test.in, got, test.want)
-		}
-	}
-	a := NormalizeAges("⟳ mock-server  Rollout  ॥ Paused   72s    ")
-	b := NormalizeAges("⟳ mock-server  Rollout  ॥ Paused   6m15s  ")
-	if a != b || !strings.Contains(a, "<age>") {
-		t.Errorf("ages: %q, %q", a, b)
-	}
 }

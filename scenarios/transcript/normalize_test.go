@@ -1,0 +1,47 @@
+package transcript
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestNormalize(t *testing.T) {
+	for _, test := range []struct{ in, want string }{
+		{"□ mock-server-6579c6cc98-76zf2  Pod  ✔ Running", "□ mock-server-6579c6cc98-xxxxx  Pod  ✔ Running"},
+		{"⧉ mock-server-6579c6cc98  ReplicaSet", "⧉ mock-server-6579c6cc98  ReplicaSet"},
+		{"mock-server-789cf554d9-2-0-stable-zr7zd", "mock-server-789cf554d9-2-0-stable-xxxxx"},
+		{"rollout-canary mock-green", "rollout-canary mock-green"},
+		{"Created pod: a-76zf2", "Created pod: a-xxxxx"},
+	} {
+		if got := NormalizeNames(test.in); got != test.want {
+			t.Errorf("%q became %q, want %q", test.in, got, test.want)
+		}
+	}
+	a := NormalizeAges("⟳ mock-server  Rollout  ॥ Paused   72s    ")
+	b := NormalizeAges("⟳ mock-server  Rollout  ॥ Paused   6m15s  ")
+	if a != b || !strings.Contains(a, "<age>") {
+		t.Errorf("ages: %q, %q", a, b)
+	}
+}
+
+// TestNormalizeNames holds the scanner against the regular expression that it
+// stands for, on lines that are made of what suffixes and their neighbours are
+// made of.
+func TestNormalizeNames(t *testing.T) {
+	pattern := regexp.MustCompile(`\b([a-z0-9][a-z0-9.-]*)-[` + suffixLetters + `]{5}\b`)
+	piece := rapid.OneOf(
+		rapid.StringMatching(`[-. _/aB7e│]`),
+		rapid.StringMatching(`-?[bc29x]{5}-?`),
+		rapid.StringMatching(`[-a-z0-9.]{0,9}`),
+	)
+	rapid.Check(t, func(t *rapid.T) {
+		line := strings.Join(rapid.SliceOfN(piece, 0, 8).Draw(t, "line"), "")
+		want := pattern.ReplaceAllString(line, "$1"+anySuffix)
+		if got := NormalizeNames(line); got != want {
+			t.Fatalf("%q became %q, want %q", line, got, want)
+		}
+	})
+}

@@ -16,44 +16,65 @@ import (
 // line, the table. color adds ANSI colours to states and roles; it changes
 // neither the text nor the columns. The error is that of w.
 func Render(w io.Writer, info RolloutInfo, color bool) error {
-	var b bytes.Buffer
-	p := painter(color)
-	header(&b, info, p)
-	b.WriteByte('\n')
-	table(&b, rows(info), p)
-	_, err := w.Write(b.Bytes())
-	return err
+	h := header{painter: painter(color)}
+	h.object(info.Namespace, info.Name, string(info.Phase), info.Message)
+	h.line("Strategy:", info.Strategy)
+	if info.Strategy == Canary {
+		h.line("  Step:", info.Step)
+		h.line("  SetWeight:", info.SetWeight)
+		h.line("  ActualWeight:", info.ActualWeight)
+	}
+	h.images(info.Images)
+	h.WriteString("Replicas:\n")
+	h.line("  Desired:", info.Desired)
+	h.line("  Current:", info.Current)
+	h.line("  Updated:", info.Updated)
+	h.line("  Ready:", info.Ready)
+	h.line("  Available:", info.Available)
+	return h.finish(w, rolloutNode(info))
 }
 
-// header writes the summary, labels padded to 17 columns.
-func header(b *bytes.Buffer, info RolloutInfo, p painter) {
-	line := func(label string, value any) { fmt.Fprintf(b, "%-17s%v\n", label, value) }
-	line("Name:", info.Name)
-	line("Namespace:", info.Namespace)
-	icon := statusIcon(string(info.Phase))
-	line("Status:", p.status(icon, icon+" "+string(info.Phase)))
-	if info.Message != "" {
-		line("Message:", info.Message)
+// RenderExperiment is [Render] for `get experiment`.
+func RenderExperiment(w io.Writer, info ExperimentInfo, color bool) error {
+	h := header{painter: painter(color)}
+	h.object(info.Namespace, info.Name, info.Status, info.Message)
+	h.images(info.Images)
+	return h.finish(w, experimentNode(info.Experiment))
+}
+
+// header is the summary above a tree, labels padded to 17 columns.
+type header struct {
+	bytes.Buffer
+	painter
+}
+
+func (h *header) line(label string, value any) { fmt.Fprintf(h, "%-17s%v\n", label, value) }
+
+// object writes what every header begins with.
+func (h *header) object(namespace, name, status, message string) {
+	h.line("Name:", name)
+	h.line("Namespace:", namespace)
+	icon := statusIcon(status)
+	h.line("Status:", h.status(icon, icon+" "+status))
+	if message != "" {
+		h.line("Message:", message)
 	}
-	line("Strategy:", info.Strategy)
-	if info.Strategy == Canary {
-		line("  Step:", info.Step)
-		line("  SetWeight:", info.SetWeight)
-		line("  ActualWeight:", info.ActualWeight)
+}
+
+func (h *header) images(images []Image) {
+	label := "Images:"
+	for _, image := range images {
+		h.line(label, h.image(image))
+		label = ""
 	}
-	for i, image := range info.Images {
-		label := ""
-		if i == 0 {
-			label = "Images:"
-		}
-		line(label, p.image(image))
-	}
-	b.WriteString("Replicas:\n")
-	line("  Desired:", info.Desired)
-	line("  Current:", info.Current)
-	line("  Updated:", info.Updated)
-	line("  Ready:", info.Ready)
-	line("  Available:", info.Available)
+}
+
+// finish adds the tree and writes all of it.
+func (h *header) finish(w io.Writer, root node) error {
+	h.WriteByte('\n')
+	table(&h.Buffer, rows(root), h.painter)
+	_, err := w.Write(h.Bytes())
+	return err
 }
 
 // row is one line of the table.
@@ -69,12 +90,8 @@ type node struct {
 	children []node
 }
 
-// rows flattens the tree, drawing its branches into the names.
-func rows(info RolloutInfo) []row {
-	root := node{row: line(iconRollout, info.Name, "Rollout", string(info.Phase), info.Age)}
-	for _, r := range info.Revisions {
-		root.children = append(root.children, revisionNode(r))
-	}
+// rows flattens a tree, drawing its branches into the names.
+func rows(root node) []row {
 	all := []row{root.row}
 	var walk func(children []node, indent string)
 	walk = func(children []node, indent string) {
@@ -90,6 +107,14 @@ func rows(info RolloutInfo) []row {
 	}
 	walk(root.children, "")
 	return all
+}
+
+func rolloutNode(info RolloutInfo) node {
+	n := node{row: line(iconRollout, info.Name, "Rollout", string(info.Phase), info.Age)}
+	for _, r := range info.Revisions {
+		n.children = append(n.children, revisionNode(r))
+	}
+	return n
 }
 
 func revisionNode(r Revision) node {
@@ -155,11 +180,12 @@ func analysisRunNode(run AnalysisRun) node {
 // line is the row of an object.
 func line(icon, name, kind, status string, age time.Duration) row {
 	mark := statusIcon(status)
-	return row{name: icon + " " + name, kind: kind, status: mark + " " + status, age: formatAge(age), icon: mark}
+	return row{name: icon + " " + name, kind: kind, status: mark + " " + status, age: FormatAge(age), icon: mark}
 }
 
-// formatAge writes ages the way kubectl does: 15s, 2m8s, 106s, 19m.
-func formatAge(age time.Duration) string {
+// FormatAge writes a time the way kubectl does: 15s, 2m8s, 106s, 19m. One that is
+// unknown is negative.
+func FormatAge(age time.Duration) string {
 	if age < 0 {
 		return "<unknown>"
 	}

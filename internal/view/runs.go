@@ -13,7 +13,7 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
 
-// Experiment is one Experiment of a Rollout.
+// Experiment is one Experiment, of a Rollout or of its own.
 type Experiment struct {
 	Name string
 	// Status is the phase of the Experiment.

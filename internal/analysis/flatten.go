@@ -115,6 +115,7 @@ func joinArgs(args, more []v1alpha1.Argument) ([]v1alpha1.Argument, error) {
 			args[i] = arg
 		case argText(args[i]) != argText(arg):
 			//lint:ignore ST1005 the words of the original
+			//lint:ignore ST1005 the original's words
 			return nil, fmt.Errorf("Argument `%s` specified multiple times with different values: '%s', '%s'", arg.Name, argText(args[i]), argText(arg))
 		}
 	}

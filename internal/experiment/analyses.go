@@ -46,7 +46,8 @@ func (d *decision) announceRuns() error {
 			continue
 		}
 		if why := d.Refused[Object{"AnalysisRun", entry.AnalysisRun}]; why != "" {
-			return fmt.Errorf("Failed to create AnalysisRun %s for analysis '%s': %s", entry.AnalysisRun, ref.Name, why) //nolint:staticcheck // like the others
+			//lint:ignore ST1005 like the others, for people
+			return fmt.Errorf("Failed to create AnalysisRun %s for analysis '%s': %s", entry.AnalysisRun, ref.Name, why)
 		}
 		run.Name = entry.AnalysisRun
 		d.toStart = append(d.toStart, run)

@@ -22,7 +22,7 @@ func TestCreateStamps(t *testing.T) {
 	f := newFixture(t, Options{})
 	f.must(f.kernel.RunUntil(epoch.Add(90*time.Second + 700*time.Millisecond)))
 	rs := replicaSet("web", 2)
-	rs.UID, rs.Generation, rs.SelfLink = "mine", 7, "/x"
+	rs.UID, rs.Generation = "mine", 7
 	rs.CreationTimestamp = metav1.NewTime(epoch.Add(-time.Hour))
 	rs.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
 	rs.Status.Replicas = 5
@@ -37,7 +37,7 @@ func TestCreateStamps(t *testing.T) {
 	if rs.Generation != 1 || rs.ResourceVersion != "1" || f.store.Revision() != 1 {
 		t.Errorf("generation %d, resourceVersion %s, revision %d", rs.Generation, rs.ResourceVersion, f.store.Revision())
 	}
-	if rs.ManagedFields != nil || rs.SelfLink != "" || rs.Status.Replicas != 0 {
+	if rs.ManagedFields != nil || rs.Status.Replicas != 0 {
 		t.Errorf("kept what a creator may not set: %+v %+v", rs.ObjectMeta, rs.Status)
 	}
 	if d := cmp.Diff(get(f, rs), rs, cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".TypeMeta" }, cmp.Ignore())); d != "" {

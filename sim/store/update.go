@@ -96,6 +96,7 @@ func (s *Store) commitUpdate(req request, next client.Object) client.Object {
 func checkVersion(req request, cur, next client.Object) error {
 	t := req.table
 	if uid := next.GetUID(); uid != "" && uid != cur.GetUID() {
+		//lint:ignore ST1005 the words of the API server
 		return apierrors.NewConflict(t.resource, req.key.Name, fmt.Errorf(
 			"Precondition failed: UID in precondition: %v, UID in object meta: %v", uid, cur.GetUID()))
 	}
@@ -105,6 +106,7 @@ func checkVersion(req request, cur, next client.Object) error {
 			field.NewPath("metadata", "resourceVersion"), 0, "must be specified for an update")})
 	}
 	if rv != "" && rv != cur.GetResourceVersion() {
+		//lint:ignore ST1005 the words of the API server
 		return apierrors.NewConflict(t.resource, req.key.Name, fmt.Errorf(
 			"the object has been modified; please apply your changes to the latest version and try again"))
 	}

@@ -40,11 +40,11 @@ func TestDuration(t *testing.T) {
 	if got := d.replicaSet("exp-old").Annotations[v1alpha1.ScaleDownDeadlineAnnotation]; got == "" {
 		t.Error("the deadline is gone: people would not see that it has passed")
 	}
-	d.told("NewReplicaSetCreated: Created ReplicaSet exp-old with 1 pods",
+	d.told("NewReplicaSetCreated: Created ReplicaSet exp-old for template 'old'",
 		"TemplateRunning: Template 'new' transitioned from Progressing -> Running",
 		"ExperimentRunning: Experiment transitioned from Pending -> Running",
-		"ExperimentSuccessful: Experiment transitioned from Running -> Successful",
 		"TemplateSuccessful: Template 'old' transitioned from Running -> Successful",
+		"ExperimentSuccessful: Experiment transitioned from Running -> Successful",
 		"ScalingReplicaSet: Scaled down ReplicaSet exp-old from 1 to 0")
 }
 

@@ -131,12 +131,12 @@ func (d *decision) endWell(message string) {
 
 // end is the end. Versions that were running until now have done their part.
 func (d *decision) end(phase v1alpha1.AnalysisPhase, message string) {
-	d.enter(phase, message)
 	for _, v := range d.versions {
 		if !v.status.Status.Completed() {
 			d.setVersion(v, v1alpha1.TemplateStatusSuccessful, "")
 		}
 	}
+	d.enter(phase, message)
 }
 
 // enter writes the phase.

@@ -67,7 +67,7 @@ func (d *decision) runReplicaSet(v *version) {
 	case v.rs == nil:
 		rs := d.newReplicaSet(v)
 		d.do(CreateReplicaSet{ReplicaSet: rs})
-		d.event("NewReplicaSetCreated", "Created ReplicaSet %s with %d pods", rs.Name, v.replicas())
+		d.event("NewReplicaSetCreated", "Created ReplicaSet %s for template '%s'", rs.Name, v.spec.Name)
 	case v.rs.DeletionTimestamp != nil:
 	case !v.matches():
 		d.do(DeleteReplicaSet{ReplicaSet: v.rs})

@@ -106,7 +106,6 @@ func checkVersion(req request, cur, next client.Object) error {
 			field.NewPath("metadata", "resourceVersion"), 0, "must be specified for an update")})
 	}
 	if rv != "" && rv != cur.GetResourceVersion() {
-		//lint:ignore ST1005 the words of the API server
 		return apierrors.NewConflict(t.resource, req.key.Name, fmt.Errorf(
 			"the object has been modified; please apply your changes to the latest version and try again"))
 	}

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"regexp"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -70,7 +68,7 @@ The exit code is 1 if a scenario failed, 2 if the call or a path is wrong.`,
 var errScenariosFailed = errors.New("not every scenario passed")
 
 func (f *replayFlags) replay(ctx context.Context, out io.Writer, paths []string) error {
-	reports, err := f.reports()
+	reports, err := parseReports(f.outputs)
 	if err != nil {
 		return err
 	}
@@ -79,7 +77,7 @@ func (f *replayFlags) replay(ctx context.Context, out io.Writer, paths []string)
 		return err
 	}
 	lines := out
-	if reports.json != nil && *reports.json == "" {
+	if reports.insteadOfLines() {
 		lines = io.Discard
 	}
 	outcomes, err := f.play(ctx, lines, found)
@@ -87,7 +85,10 @@ func (f *replayFlags) replay(ctx context.Context, out io.Writer, paths []string)
 		return err
 	}
 	fmt.Fprintln(lines, replay.Summary(outcomes))
-	if err := reports.write(out, f.seed, outcomes); err != nil {
+	err = reports.write(out,
+		func(w io.Writer) error { return replay.WriteJSON(w, f.seed, outcomes) },
+		func(w io.Writer) error { return replay.WriteJUnit(w, outcomes) })
+	if err != nil {
 		return err
 	}
 	for i := range outcomes {
@@ -186,54 +187,6 @@ func (p *progress) next(name string) {
 }
 
 func (p *progress) clear() { fmt.Fprint(p.out, eraseLine) }
-
-// reports are the forms of output asked for by -o: nil for none, an empty name
-// for standard output.
-type reports struct{ json, junit *string }
-
-func (f *replayFlags) reports() (reports, error) {
-	var r reports
-	for _, o := range f.outputs {
-		form, file, named := strings.Cut(o, "=")
-		switch {
-		case form == "json" && (!named || file != ""):
-			r.json = &file
-		case form == "junit" && file != "":
-			r.junit = &file
-		default:
-			return r, usagef("-o %s: give json, json=FILE or junit=FILE", o)
-		}
-	}
-	return r, nil
-}
-
-func (r reports) write(out io.Writer, seed uint64, outcomes []replay.Outcome) error {
-	if r.json != nil {
-		err := writeReport(out, *r.json, func(w io.Writer) error { return replay.WriteJSON(w, seed, outcomes) })
-		if err != nil {
-			return err
-		}
-	}
-	if r.junit != nil {
-		return writeReport(out, *r.junit, func(w io.Writer) error { return replay.WriteJUnit(w, outcomes) })
-	}
-	return nil
-}
-
-// writeReport writes a report to a file, or to out if no file is named.
-func writeReport(out io.Writer, file string, write func(io.Writer) error) error {
-	if file == "" {
-		return write(out)
-	}
-	var b bytes.Buffer
-	if err := write(&b); err != nil {
-		return err
-	}
-	if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-		return usagef("write the report: %w", err)
-	}
-	return nil
-}
 
 // writeLanguage prints the README of the scenarios, or writes it to the file
 // that -o names.

@@ -2,11 +2,12 @@ package replay
 
 import (
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"path"
 	"strings"
+
+	"github.com/aviary-rollouts/aviary/internal/junit"
 )
 
 // report is the JSON form of a replay.
@@ -70,82 +71,40 @@ func WriteJSON(w io.Writer, seed uint64, outcomes []Outcome) error {
 	return encoder.Encode(r)
 }
 
-// The JUnit form: a test suite for each folder, a test case for each file.
-type (
-	junitSuites struct {
-		XMLName xml.Name     `xml:"testsuites"`
-		Suites  []junitSuite `xml:"testsuite"`
-	}
-	junitSuite struct {
-		Name     string      `xml:"name,attr"`
-		Tests    int         `xml:"tests,attr"`
-		Failures int         `xml:"failures,attr"`
-		Skipped  int         `xml:"skipped,attr"`
-		Time     string      `xml:"time,attr"`
-		Cases    []junitCase `xml:"testcase"`
-		seconds  float64
-	}
-	junitCase struct {
-		Name      string        `xml:"name,attr"`
-		ClassName string        `xml:"classname,attr"`
-		Time      string        `xml:"time,attr"`
-		Failure   *junitFailure `xml:"failure,omitempty"`
-		Skipped   *struct{}     `xml:"skipped,omitempty"`
-	}
-	junitFailure struct {
-		Message string `xml:"message,attr"`
-		Text    string `xml:",cdata"`
-	}
-)
-
-// WriteJUnit writes the outcomes as JUnit XML. Times are wall time in seconds.
+// WriteJUnit writes the outcomes as JUnit XML: a test suite for each folder, a
+// test case for each file. Times are wall time in seconds.
 func WriteJUnit(w io.Writer, outcomes []Outcome) error {
-	var all junitSuites
+	var suites []junit.Suite
 	for i := range outcomes {
 		o := &outcomes[i]
 		folder := path.Dir(o.Scenario.Name)
-		n := len(all.Suites)
-		if n == 0 || all.Suites[n-1].Name != folder {
-			all.Suites = append(all.Suites, junitSuite{Name: folder})
+		n := len(suites)
+		if n == 0 || suites[n-1].Name != folder {
+			suites = append(suites, junit.Suite{Name: folder})
 			n++
 		}
-		all.Suites[n-1].add(o)
+		suites[n-1].Cases = append(suites[n-1].Cases, o.junitCase())
 	}
-	data, err := xml.MarshalIndent(all, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write JUnit: %w", err)
-	}
-	_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, data)
-	return err
+	return junit.Write(w, suites)
 }
 
-func (s *junitSuite) add(o *Outcome) {
-	c := junitCase{Name: path.Base(o.Scenario.Name), ClassName: s.Name, Time: seconds(o.Wall.Seconds())}
-	switch o.Verdict() {
-	case Failed:
-		s.Failures++
+func (o *Outcome) junitCase() junit.Case {
+	c := junit.Case{Name: path.Base(o.Scenario.Name), Took: o.Wall, Skipped: o.Verdict() == Skipped}
+	if o.Verdict() == Failed {
 		c.Failure = o.junitFailure()
-	case Skipped:
-		s.Skipped++
-		c.Skipped = &struct{}{}
 	}
-	s.Tests++
-	s.seconds += o.Wall.Seconds()
-	s.Time = seconds(s.seconds)
-	s.Cases = append(s.Cases, c)
+	return c
 }
 
-func seconds(s float64) string { return fmt.Sprintf("%.3f", s) }
-
-func (o *Outcome) junitFailure() *junitFailure {
+func (o *Outcome) junitFailure() *junit.Failure {
 	if o.Err != nil {
 		first, _, _ := strings.Cut(o.Err.Error(), "\n")
-		return &junitFailure{Message: first, Text: o.Err.Error()}
+		return &junit.Failure{Message: first, Text: o.Err.Error()}
 	}
 	var b strings.Builder
 	for i := range o.Result.Failures {
 		b.WriteString(o.Result.Failures[i].String())
 	}
 	first := o.Result.Failures[0]
-	return &junitFailure{Message: fmt.Sprintf("%s:%d: %s", first.File, first.Line, first.Text), Text: b.String()}
+	return &junit.Failure{Message: fmt.Sprintf("%s:%d: %s", first.File, first.Line, first.Text), Text: b.String()}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/apply"
 	"github.com/aviary-rollouts/aviary/internal/experiment"
+	"github.com/aviary-rollouts/aviary/internal/library"
 	"github.com/aviary-rollouts/aviary/internal/validate"
 )
 
@@ -127,7 +128,7 @@ func (r *experimentReconciler) readRuns(ctx context.Context, o *experiment.Obser
 		*read = append(*read, &list.Items[i])
 	}
 	var err error
-	o.Templates, err = readTemplates(ctx, r.Client, o.Experiment.Namespace, experiment.References(&o.Experiment.Spec))
+	o.Templates, err = library.Read(ctx, r.Client, o.Experiment.Namespace, experiment.References(&o.Experiment.Spec))
 	return err
 }
 

@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
-	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/internal/library"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
 	"github.com/aviary-rollouts/aviary/internal/validate"
 )
@@ -43,52 +42,8 @@ func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, r
 		refs = append(refs, a.Spec.Templates...)
 	}
 	var err error
-	o.Templates, err = readTemplates(ctx, r.Client, o.Rollout.Namespace, refs)
+	o.Templates, err = library.Read(ctx, r.Client, o.Rollout.Namespace, refs)
 	return err
-}
-
-// readTemplates reads templates and those that they refer to. What does not exist
-// is left out, which flattening reports.
-func readTemplates(ctx context.Context, c client.Reader, namespace string, refs []v1alpha1.AnalysisTemplateRef) (analysis.Library, error) {
-	library, absent := analysis.Library{}, map[v1alpha1.AnalysisTemplateRef]bool{}
-	for more := true; more; {
-		more = false
-		for _, ref := range library.Missing(refs) {
-			if absent[ref] {
-				continue
-			}
-			spec, err := readTemplate(ctx, c, namespace, ref)
-			if err != nil {
-				return nil, err
-			}
-			if absent[ref] = spec == nil; spec != nil {
-				library[ref], more = spec, true
-			}
-		}
-	}
-	return library, nil
-}
-
-// readTemplate reads one template; nil if there is none.
-func readTemplate(ctx context.Context, c client.Reader, namespace string, ref v1alpha1.AnalysisTemplateRef) (*v1alpha1.AnalysisTemplateSpec, error) {
-	var err error
-	var spec *v1alpha1.AnalysisTemplateSpec
-	if ref.ClusterScope {
-		t := &v1alpha1.ClusterAnalysisTemplate{}
-		err = c.Get(ctx, types.NamespacedName{Name: ref.TemplateName}, t)
-		spec = &t.Spec
-	} else {
-		t := &v1alpha1.AnalysisTemplate{}
-		err = c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.TemplateName}, t)
-		spec = &t.Spec
-	}
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading analysis template %s: %w", ref.TemplateName, err)
-	}
-	return spec, nil
 }
 
 // usersOfTemplate finds the Rollouts whose analyses name a template, directly or

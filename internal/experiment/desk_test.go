@@ -23,7 +23,7 @@ import (
 // serve at once, so that a test reads as a sequence of decisions. AnalysisRuns
 // do nothing by themselves, except that they end when they are asked to.
 type desk struct {
-	t   *testing.T
+	t   testing.TB
 	now time.Time
 	o   Observed
 	// broken images never serve.
@@ -35,7 +35,7 @@ type desk struct {
 }
 
 // newDesk has an Experiment with one template per name, of the image web:<name>.
-func newDesk(t *testing.T, templates ...string) *desk {
+func newDesk(t testing.TB, templates ...string) *desk {
 	e := &v1alpha1.Experiment{ObjectMeta: metav1.ObjectMeta{Name: "exp", Namespace: "shop", UID: "u"}}
 	for _, name := range templates {
 		labels := map[string]string{"app": "web"}

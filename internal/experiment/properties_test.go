@@ -197,3 +197,14 @@ func TestWakes(t *testing.T) {
 		}
 	})
 }
+
+func BenchmarkDecide(b *testing.B) {
+	d := newDesk(nil, "baseline", "canary").spec(duration("2m")).analyse("compare", false)
+	for range 3 {
+		d.carryOut(Decide(d.o, d.now))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		Decide(d.o, d.now)
+	}
+}

@@ -24,7 +24,8 @@ func (d *decision) findReplicaSet(v *version, taken map[string]bool) {
 		}
 		names[rs.Name] = true
 	}
-	if v.rs != nil && (d.over() || v.matches()) {
+	v.current = v.rs != nil && v.matches()
+	if v.current || (v.rs != nil && d.over()) {
 		v.name, v.status.PodTemplateHash = v.rs.Name, hashOf(v.rs)
 		taken[v.status.PodTemplateHash] = true
 		return
@@ -69,7 +70,7 @@ func (d *decision) runReplicaSet(v *version) {
 		d.do(CreateReplicaSet{ReplicaSet: rs})
 		d.event("NewReplicaSetCreated", "Created ReplicaSet %s for template '%s'", rs.Name, v.spec.Name)
 	case v.rs.DeletionTimestamp != nil:
-	case !v.matches():
+	case !v.current:
 		d.do(DeleteReplicaSet{ReplicaSet: v.rs})
 		d.event("ReplicaSetDeleted", "Deleted ReplicaSet %s: the pods of template %q have changed", v.rs.Name, v.spec.Name)
 	default:

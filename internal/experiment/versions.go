@@ -20,9 +20,11 @@ type version struct {
 	spec *v1alpha1.TemplateSpec
 	// status is its entry in the next status.
 	status *v1alpha1.TemplateStatus
-	// rs is its ReplicaSet, name what that is or will be called.
-	rs   *appsv1.ReplicaSet
-	name string
+	// rs is its ReplicaSet, name what that is or will be called; current is
+	// true if it makes the pods that the spec asks for.
+	rs      *appsv1.ReplicaSet
+	name    string
+	current bool
 	// service is its Service, serviceName what that is or will be called; empty
 	// if it wants none. obstacle is an object of that name that is not ours.
 	service     *corev1.Service
@@ -128,7 +130,7 @@ func (d *decision) impossible(v *version) string {
 // front of them.
 func (v *version) serves() bool {
 	want := v.replicas()
-	return v.rs != nil && v.rs.DeletionTimestamp == nil && v.matches() &&
+	return v.current && v.rs.DeletionTimestamp == nil &&
 		specReplicas(v.rs) == want && v.rs.Status.AvailableReplicas >= want &&
 		v.rs.Status.ObservedGeneration >= v.rs.Generation && v.missing() == ""
 }

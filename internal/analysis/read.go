@@ -66,6 +66,10 @@ func Read(run *v1alpha1.AnalysisRun) *Analysis {
 	return a
 }
 
+// Problem is why the run cannot be carried out, in the words of its message when
+// it ends in Error for that; empty if it can.
+func (a *Analysis) Problem() string { return a.problem }
+
 func (a *Analysis) read(specs []v1alpha1.Metric) (err error) {
 	if a.metrics, err = readMetrics(specs); err != nil {
 		return err

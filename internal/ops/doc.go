@@ -1,5 +1,6 @@
 // Package ops is what a person does to a Rollout: promote, abort, retry, undo,
-// pause, resume, restart, scale, set an image.
+// pause, resume, restart, scale, set an image; to an Experiment: retry and
+// terminate; to an AnalysisRun: terminate, and create one from a template.
 //
 // Each operation is a plain function that reads what it must and writes the
 // fields that mean it, through the right subresource, as a small patch; the

@@ -32,7 +32,7 @@ func Promote(ctx context.Context, c client.Client, key types.NamespacedName, ful
 		// A patch that is made for what was read: if the controller takes a
 		// step in between, the old index plus one would lead back.
 		patch := mergePatch(fields{"metadata": fields{"resourceVersion": ro.ResourceVersion}, "status": f})
-		return explain(ctx, c, key, "promote", c.Status().Patch(ctx, named(key), patch))
+		return Rollouts.explain(ctx, c, key, "promote", c.Status().Patch(ctx, Rollouts.named(key), patch))
 	})
 	if err != nil || !unpause {
 		return err

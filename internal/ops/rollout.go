@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -49,28 +47,25 @@ func Scale(ctx context.Context, c client.Client, key types.NamespacedName, repli
 	return patchSpec(ctx, c, key, "scale", fields{"replicas": replicas})
 }
 
-// fields are part of a spec or status, as JSON names.
+// fields are part of an object, as JSON names.
 type fields map[string]any
 
 func patchSpec(ctx context.Context, c client.Client, key types.NamespacedName, verb string, f fields) error {
-	ro := named(key)
-	err := c.Patch(ctx, ro, mergePatch(fields{"spec": f}))
-	return explain(ctx, c, key, verb, err)
+	return Rollouts.patch(ctx, c, key, verb, fields{"spec": f})
 }
 
 func patchStatus(ctx context.Context, c client.Client, key types.NamespacedName, verb string, f fields) error {
-	ro := named(key)
-	err := c.Status().Patch(ctx, ro, mergePatch(fields{"status": f}))
-	return explain(ctx, c, key, verb, err)
+	err := c.Status().Patch(ctx, Rollouts.named(key), mergePatch(fields{"status": f}))
+	return Rollouts.explain(ctx, c, key, verb, err)
 }
 
-func named(key types.NamespacedName) *v1alpha1.Rollout {
-	ro := &v1alpha1.Rollout{}
-	ro.Namespace, ro.Name = key.Namespace, key.Name
-	return ro
+// patch changes fields of the object itself: for Experiments and AnalysisRuns,
+// whose status is no subresource, those of the status, too.
+func (k Kind) patch(ctx context.Context, c client.Client, key types.NamespacedName, verb string, f fields) error {
+	return k.explain(ctx, c, key, verb, c.Patch(ctx, k.named(key), mergePatch(f)))
 }
 
-// mergePatch cannot fail: the fields are strings, numbers, booleans and maps.
+// mergePatch cannot fail: the fields are strings, numbers, booleans, maps and nil.
 func mergePatch(f fields) client.Patch {
 	data, err := json.Marshal(f)
 	if err != nil {
@@ -82,45 +77,10 @@ func mergePatch(f fields) client.Patch {
 // Get reads a Rollout. A wrong name is explained by the names that exist.
 func Get(ctx context.Context, c client.Client, key types.NamespacedName) (*v1alpha1.Rollout, error) {
 	ro := &v1alpha1.Rollout{}
-	if err := c.Get(ctx, key, ro); err != nil {
-		return nil, explain(ctx, c, key, "get", err)
+	if err := Rollouts.get(ctx, c, key, ro); err != nil {
+		return nil, err
 	}
 	return ro, nil
-}
-
-// explain adds to the API server's "not found" what there is, and to its other
-// errors what was being done. A nil error stays nil.
-func explain(ctx context.Context, c client.Client, key types.NamespacedName, verb string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if meta.IsNoMatchError(err) {
-		return fmt.Errorf("the cluster does not know Rollouts: install the CRDs of argoproj.io first (%w)", err)
-	}
-	if !apierrors.IsNotFound(err) {
-		return fmt.Errorf("%s rollout %q in namespace %q: %w", verb, key.Name, key.Namespace, err)
-	}
-	var list v1alpha1.RolloutList
-	if listErr := c.List(ctx, &list, client.InNamespace(key.Namespace)); listErr != nil {
-		return err
-	}
-	if len(list.Items) == 0 {
-		return fmt.Errorf("%w: namespace %q has no rollouts; choose another one with -n", err, key.Namespace)
-	}
-	names := make([]string, 0, len(list.Items))
-	for i := range list.Items {
-		names = append(names, list.Items[i].Name)
-	}
-	return fmt.Errorf("%w: namespace %q has %s", err, key.Namespace, enumerate(names))
-}
-
-// enumerate joins names; of many it gives the first ten.
-func enumerate(names []string) string {
-	const most = 10
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-	}
-	return strings.Join(names, ", ")
 }
 
 // again runs a read and a write that depends on it until nobody wrote in

@@ -11,18 +11,28 @@ func (s *Store) hasSchema(req request) bool {
 	return s.opts.Schemas != nil && req.actor.admitted && req.table.facts.custom
 }
 
+// schemaFor returns what the custom resource in a request is to be checked with;
+// nil if with nothing.
+func (s *Store) schemaFor(req request) (*customSchema, error) {
+	if !s.hasSchema(req) {
+		return nil, nil
+	}
+	custom, err := s.opts.Schemas.lookup(req.table.gvk)
+	if err != nil {
+		return nil, apierrors.NewInternalError(err)
+	}
+	return custom, nil
+}
+
 // decodeWrite makes the private copy of an object that is to be stored. What a
 // user writes is pruned, defaulted and validated while it is still JSON, since
 // a value of the wrong type has to be reported by the schema and would not fit
 // into the Go type. cur is the object that it replaces, nil if it is new.
 func (s *Store) decodeWrite(req request, cur, in client.Object) (client.Object, error) {
 	t := req.table
-	if !s.hasSchema(req) {
-		return decode(t, in, req.strict)
-	}
-	custom, err := s.opts.Schemas.lookup(t.gvk)
+	custom, err := s.schemaFor(req)
 	if err != nil {
-		return nil, apierrors.NewInternalError(err)
+		return nil, err
 	}
 	if custom == nil {
 		return decode(t, in, req.strict)
@@ -37,10 +47,16 @@ func (s *Store) decodeWrite(req request, cur, in client.Object) (client.Object, 
 			return nil, badObject(t, err)
 		}
 	}
-	if err := custom.admit(req, content, old); err != nil {
+	return custom.decode(req, content, old)
+}
+
+// decode admits content and decodes it into the form in which the table stores
+// it. Content may share memory with old.
+func (c *customSchema) decode(req request, content, old map[string]any) (client.Object, error) {
+	if err := c.admit(req, content, old); err != nil {
 		return nil, err
 	}
-	return decodeContent(t, content, false)
+	return decodeContent(req.table, content, false)
 }
 
 // admit prunes, defaults and validates content, of which only the part counts

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"reflect"
 	"strings"
 	"sync"
@@ -18,16 +19,20 @@ import (
 // have to think about; the object is then half patched and must be thrown
 // away. TestMergeTyped and FuzzMergeTyped hold it to the general way.
 func mergeTyped(obj client.Object, data []byte) bool {
-	var patch map[string]any
+	patch, ok := decodePatch(data)
+	return ok && mergeStruct(reflect.ValueOf(obj).Elem(), patch)
+}
+
+// decodePatch decodes a merge patch that is an object. A number is passed on as
+// it is written.
+func decodePatch(data []byte) (patch map[string]any, ok bool) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber() // a number is passed on as it is written
+	decoder.UseNumber()
 	if err := decoder.Decode(&patch); err != nil || patch == nil {
-		return false
+		return nil, false
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return false
-	}
-	return mergeStruct(reflect.ValueOf(obj).Elem(), patch)
+	_, err := decoder.Token()
+	return patch, err == io.EOF
 }
 
 func mergeStruct(dst reflect.Value, patch map[string]any) bool {
@@ -129,6 +134,46 @@ func plain(value any) bool {
 		}
 	}
 	return true
+}
+
+// mergeContent applies a merge patch to JSON content. What the patch leaves alone
+// is shared between the content and the result. It reports false for the few
+// patches that it would have to think about. TestMergeContent and
+// FuzzMergeContent hold it to the general way.
+func mergeContent(content map[string]any, data []byte) (map[string]any, bool) {
+	var patch map[string]any
+	if err := utiljson.Unmarshal(data, &patch); err != nil || patch == nil {
+		return nil, false
+	}
+	clean, err := cleanJSON(patch)
+	if err != nil {
+		return nil, false
+	}
+	return mergeObjects(content, clean.(map[string]any))
+}
+
+func mergeObjects(old, patch map[string]any) (map[string]any, bool) {
+	out := make(map[string]any, len(old))
+	maps.Copy(out, old)
+	for key, value := range patch {
+		object, isObject := value.(map[string]any)
+		before, wasObject := old[key].(map[string]any)
+		switch {
+		case value == nil:
+			delete(out, key)
+		case isObject && wasObject:
+			merged, ok := mergeObjects(before, object)
+			if !ok {
+				return nil, false
+			}
+			out[key] = merged
+		case plain(value):
+			out[key] = value
+		default:
+			return nil, false
+		}
+	}
+	return out, true
 }
 
 var fieldCache sync.Map // of reflect.Type to map[string][]int

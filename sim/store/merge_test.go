@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/podtemplate"
 )
 
@@ -110,4 +111,89 @@ func FuzzMergeTyped(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) { checkMerge(t, data) })
+}
+
+// checkMergeContent compares the short way with that over JSON, on a Rollout; it
+// returns whether the short one applied.
+func checkMergeContent(t *testing.T, data []byte) (applied bool) {
+	t.Helper()
+	ro := canaryRollout()
+	content, err := contentOf(ro)
+	if err != nil {
+		t.Fatal(err)
+	}
+	untouched := string(mustJSON(content))
+	short, ok := mergeContent(content, data)
+	if got := string(mustJSON(content)); got != untouched {
+		t.Errorf("%s changed what it was applied to: %s", data, cmp.Diff(untouched, got))
+	}
+	if !ok {
+		return false
+	}
+	after, err := patchJSON(&table{}, mustJSON(ro), merge, data)
+	if err != nil {
+		t.Errorf("the short way took %s, the general way says %v", data, err)
+		return true
+	}
+	general := map[string]any{}
+	if err := utiljson.Unmarshal(after, &general); err != nil {
+		t.Fatal(err)
+	}
+	want, err := cleanJSON(general)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, any(short)); d != "" {
+		t.Errorf("%s (-general +short):\n%s", data, d)
+	}
+	return true
+}
+
+// canaryRollout has a value of every JSON type.
+func canaryRollout() *v1alpha1.Rollout {
+	ro := &v1alpha1.Rollout{Spec: v1alpha1.RolloutSpec{
+		Template: replicaSet("web", 2).Spec.Template,
+		Paused:   true,
+		Strategy: v1alpha1.RolloutStrategy{Canary: &v1alpha1.CanaryStrategy{
+			Steps: []v1alpha1.CanaryStep{{SetWeight: ptr(int32(20))}, {Pause: &v1alpha1.RolloutPause{}}},
+		}},
+	}}
+	ro.Name, ro.Namespace = "web", "default"
+	ro.Annotations = map[string]string{"a": "1", "b": "2"}
+	ro.Status.PauseConditions = []v1alpha1.PauseCondition{{Reason: "CanaryPauseStep"}}
+	return ro
+}
+
+func TestMergeContent(t *testing.T) {
+	for _, tc := range []struct {
+		patch   string
+		applies bool
+	}{
+		{`{}`, true},
+		{`{"spec":{"replicas":5,"paused":null}}`, true},
+		{`{"spec":{"replicas":5.0,"minReadySeconds":1e2,"progressDeadlineSeconds":0.5}}`, true},
+		{`{"spec":null}`, true},
+		{`{"spec":7}`, true},
+		{`{"metadata":{"annotations":{"a":null,"c":"3"},"resourceVersion":"7"}}`, true},
+		{`{"status":{"pauseConditions":null,"controllerPause":false,"currentStepIndex":1}}`, true},
+		{`{"spec":{"template":{"spec":{"containers":[{"name":"x","image":"y"}]}}}}`, true},
+		{`{"spec":{"strategy":{"canary":null,"blueGreen":{"activeService":"a"}}}}`, true},
+		{`{"spec":{"strategy":{"blueGreen":{"activeService":null}}}}`, false},
+		{`{"spec":{"template":{"spec":{"containers":[null]}}}}`, false},
+		{`[]`, false}, {`null`, false}, {`{`, false}, {``, false}, {`{} {}`, false},
+	} {
+		if got := checkMergeContent(t, []byte(tc.patch)); got != tc.applies {
+			t.Errorf("%s: the short way applies is %v, want %v", tc.patch, got, tc.applies)
+		}
+	}
+}
+
+func FuzzMergeContent(f *testing.F) {
+	for _, seed := range []string{
+		`{"spec":{"replicas":5}}`, `{"metadata":{"labels":{"a":null}}}`, `{"spec":{"a":1,"a":{"b":2}}}`, `{"status":{"phase":"\ud800"}}`,
+		`{"spec":{"strategy":{"canary":{"steps":[{"setWeight":1e1},{}]}}}}`, `{"spec":{"template":{"spec":[]}}}`, `{"":{"":null}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { checkMergeContent(t, data) })
 }

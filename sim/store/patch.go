@@ -74,11 +74,9 @@ func (s *Store) applyPatch(req request, cur client.Object, kind types.PatchType,
 
 func (s *Store) patched(req request, cur client.Object, kind types.PatchType, data []byte) (client.Object, error) {
 	t := req.table
-	if kind == types.MergePatchType && s.trustsFields(req) {
-		next := cur.DeepCopyObject().(client.Object)
-		if mergeTyped(next, data) {
-			next.GetObjectKind().SetGroupVersionKind(t.gvk)
-			return next, nil
+	if kind == types.MergePatchType {
+		if next, done, err := s.merged(req, cur, data); done {
+			return next, err
 		}
 	}
 	before, err := json.Marshal(cur)
@@ -90,6 +88,34 @@ func (s *Store) patched(req request, cur client.Object, kind types.PatchType, da
 		return nil, err
 	}
 	return s.decodePatched(req, cur, after)
+}
+
+// merged applies a merge patch in the short ways, for Go types and for custom
+// resources with a schema. It reports done == false if neither applies.
+func (s *Store) merged(req request, cur client.Object, data []byte) (next client.Object, done bool, err error) {
+	t := req.table
+	if s.trustsFields(req) {
+		next := cur.DeepCopyObject().(client.Object)
+		if !mergeTyped(next, data) {
+			return nil, false, nil
+		}
+		next.GetObjectKind().SetGroupVersionKind(t.gvk)
+		return next, true, nil
+	}
+	custom, err := s.schemaFor(req)
+	if err != nil || custom == nil {
+		return nil, err != nil, err
+	}
+	old, err := contentOf(cur)
+	if err != nil {
+		return nil, true, badObject(t, err)
+	}
+	content, ok := mergeContent(old, data)
+	if !ok {
+		return nil, false, nil
+	}
+	next, err = custom.decode(req, content, old)
+	return next, true, err
 }
 
 // trustsFields reports whether nobody has to look at the fields of what is

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
+	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
 // Schemas are custom resource definitions, compiled when a kind is first
@@ -69,7 +70,7 @@ func (s *Schemas) lookup(gvk schema.GroupVersionKind) (*customSchema, error) {
 // customSchema is what an API server derives from one version of a definition.
 type customSchema struct {
 	structural *structuralschema.Structural
-	validator  crdvalidation.SchemaValidator
+	openAPI    *spec.Schema
 	rules      *cel.Validator // nil: no x-kubernetes-validations
 	status     bool           // status is a subresource
 }
@@ -91,17 +92,16 @@ func compileSchema(crd *apiextensionsv1.CustomResourceDefinition, version string
 		if err != nil {
 			return nil, err
 		}
-		structural = structural.DeepCopy()
 		if err := defaulting.PruneDefaults(structural); err != nil {
 			return nil, err
 		}
-		validator, _, err := crdvalidation.NewSchemaValidator(internal.OpenAPIV3Schema)
+		_, openAPI, err := crdvalidation.NewSchemaValidator(internal.OpenAPIV3Schema)
 		if err != nil {
 			return nil, err
 		}
 		return &customSchema{
 			structural: structural,
-			validator:  validator,
+			openAPI:    openAPI,
 			rules:      cel.NewValidator(structural, true, celconfig.PerCallLimit),
 			status:     v.Subresources != nil && v.Subresources.Status != nil,
 		}, nil
@@ -132,10 +132,8 @@ func (c *customSchema) normalize(content map[string]any, strict bool) error {
 // replaces, nil for a new object; rules that compare the two need it.
 func (c *customSchema) validate(content, old map[string]any) field.ErrorList {
 	var errs field.ErrorList
-	if old == nil {
-		errs = crdvalidation.ValidateCustomResource(nil, content, c.validator)
-	} else {
-		errs = crdvalidation.ValidateCustomResourceUpdate(nil, content, old, c.validator)
+	if old == nil || !changesFit(c.openAPI, content, old) {
+		errs = crdvalidation.ValidateCustomResource(nil, content, crdvalidation.NewSchemaValidatorFromOpenAPI(c.openAPI))
 	}
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, c.structural, content)...)
 	if c.rules == nil {

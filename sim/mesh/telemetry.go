@@ -22,7 +22,7 @@ type reporter struct {
 // newReporter starts to scrape a proxy.
 func (m *Mesh) newReporter(key types.NamespacedName, ip string, labels map[string]string) *reporter {
 	r := &reporter{byKey: map[groupKey]*group{}}
-	r.target = m.scraper.Add(key.String(), m.sending, scrapeLabels(key, ip, labels), r.collect)
+	r.target = m.scraper.Add(key.String(), m.sending, prom.NewLabels(scrapeLabels(key, ip, labels)...), r.collect)
 	return r
 }
 
@@ -126,22 +126,21 @@ func (g *group) below(i int) (n int64) {
 }
 
 func (g *group) makeSeries(t *prom.Target) *groupSeries {
-	labels := g.key.labels()
+	labels := t.Labels(g.key.labels()...)
 	if g.key.protocol != HTTP {
 		return &groupSeries{
-			total:  t.Series("istio_tcp_connections_opened_total", labels...),
-			closed: t.Series("istio_tcp_connections_closed_total", labels...),
+			total:  t.Series("istio_tcp_connections_opened_total", labels),
+			closed: t.Series("istio_tcp_connections_closed_total", labels),
 		}
 	}
 	const duration = "istio_request_duration_milliseconds"
 	s := &groupSeries{
-		total: t.Series("istio_requests_total", labels...),
-		count: t.Series(duration+"_count", labels...),
-		sum:   t.Series(duration+"_sum", labels...),
+		total: t.Series("istio_requests_total", labels),
+		count: t.Series(duration+"_count", labels),
+		sum:   t.Series(duration+"_sum", labels),
 	}
 	for _, b := range bucketBounds {
-		le := append(labels[:len(labels):len(labels)], prom.Label{Name: "le", Value: b.le})
-		s.buckets = append(s.buckets, t.Series(duration+"_bucket", le...))
+		s.buckets = append(s.buckets, t.Series(duration+"_bucket", labels, prom.Label{Name: "le", Value: b.le}))
 	}
 	return s
 }

@@ -28,6 +28,7 @@ type DB struct {
 	series    []*Series
 	byHash    map[uint64][]*Series
 	postings  map[Label][]*Series // in the order of creation
+	indexed   []string            // the labels that have postings: those that were asked for
 	sweepAt   int                 // number of series at which old ones are looked for
 }
 
@@ -58,16 +59,26 @@ type Series struct {
 	gone   bool // forgotten by the database, for want of samples
 }
 
-// Series returns the series of a name and labels, which begins to exist with
-// its first sample. Labels with an empty value do not count; of two labels with
-// one name the later counts.
-func (db *DB) Series(name string, ls ...Label) *Series {
-	b := labels.NewBuilder(labels.EmptyLabels())
-	b.Set(labels.MetricName, name)
-	for _, l := range ls {
-		b.Set(l.Name, l.Value)
+// Labels is a set of labels from which series are made.
+type Labels struct{ set labels.Labels }
+
+// NewLabels returns a set. Labels with an empty value do not count; of two labels
+// with one name the later counts.
+func NewLabels(ls ...Label) Labels { return Labels{}.With(ls...) }
+
+// With returns the set with more labels.
+func (l Labels) With(ls ...Label) Labels {
+	b := labels.NewBuilder(l.set)
+	for _, x := range ls {
+		b.Set(x.Name, x.Value)
 	}
-	return db.seriesOf(b.Labels())
+	return Labels{b.Labels()}
+}
+
+// Series returns the series of a name and labels, which begins to exist with
+// its first sample.
+func (db *DB) Series(name string, ls ...Label) *Series {
+	return db.seriesOf(NewLabels(ls...).With(Label{labels.MetricName, name}).set)
 }
 
 func (db *DB) seriesOf(ls labels.Labels) *Series {
@@ -97,10 +108,28 @@ func (db *DB) add(s *Series) {
 	db.series = append(db.series, s)
 	hash := s.labels.Hash()
 	db.byHash[hash] = append(db.byHash[hash], s)
-	s.labels.Range(func(l labels.Label) {
-		key := Label(l)
+	for _, name := range db.indexed {
+		db.post(s, name)
+	}
+}
+
+// post enters a series into the index of a label.
+func (db *DB) post(s *Series, name string) {
+	if key := (Label{name, s.labels.Get(name)}); key.Value != "" {
 		db.postings[key] = append(db.postings[key], s)
-	})
+	}
+}
+
+// with returns the series that have a label, in the order of creation. The first
+// question about a label makes its index, since few labels are ever asked for.
+func (db *DB) with(l Label) []*Series {
+	if !slices.Contains(db.indexed, l.Name) {
+		db.indexed = append(db.indexed, l.Name)
+		for _, s := range db.series {
+			db.post(s, l.Name)
+		}
+	}
+	return db.postings[l]
 }
 
 // sweep forgets the series whose samples are all too old, and looks again when

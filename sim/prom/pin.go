@@ -41,3 +41,23 @@ func (db *DB) Pin(start time.Time, step time.Duration, series, values string) er
 	}
 	return nil
 }
+
+// Sample is one step of values in promtool's notation.
+type Sample struct {
+	Value float64
+	// Omitted is true for "_": there is no value.
+	Omitted bool
+}
+
+// ParseValues reads values as Pin does, without a series to put them into.
+func ParseValues(values string) ([]Sample, error) {
+	_, sequence, err := parser.NewParser(parser.Options{}).ParseSeriesDesc("x " + values)
+	if err != nil {
+		return nil, fmt.Errorf("values %q: %w", values, err)
+	}
+	var samples []Sample
+	for _, v := range sequence {
+		samples = append(samples, Sample{v.Value, v.Omitted || v.Histogram != nil})
+	}
+	return samples, nil
+}

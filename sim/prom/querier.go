@@ -53,7 +53,7 @@ func (db *DB) candidates(matchers []*labels.Matcher) []*Series {
 		if m.Type != labels.MatchEqual || m.Value == "" {
 			continue
 		}
-		if with := db.postings[Label{m.Name, m.Value}]; len(with) < len(best) {
+		if with := db.with(Label{m.Name, m.Value}); len(with) < len(best) {
 			best = with
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 )
 
@@ -34,7 +35,7 @@ type Target struct {
 	Name string
 
 	scraper *Scraper
-	labels  []Label
+	labels  Labels
 	collect func(*Target)
 	series  []*Series
 	up      *Series
@@ -45,9 +46,9 @@ type Target struct {
 // Add begins to scrape a target at its first phase at or after a time: collect is
 // called at each scrape, and calls [Target.Set] for what the target shows. All
 // its series carry labels. The target also has the series "up", which is 1.
-func (s *Scraper) Add(name string, from time.Time, labels []Label, collect func(*Target)) *Target {
-	t := &Target{Name: name, scraper: s, labels: slices.Clip(labels), collect: collect, next: s.first(name, from)}
-	t.up = t.Series("up")
+func (s *Scraper) Add(name string, from time.Time, labels Labels, collect func(*Target)) *Target {
+	t := &Target{Name: name, scraper: s, labels: labels, collect: collect, next: s.first(name, from)}
+	t.up = t.Series("up", t.Labels())
 	s.targets = append(s.targets, t)
 	s.sort()
 	return t
@@ -70,9 +71,14 @@ func (s *Scraper) sort() {
 	})
 }
 
-// Series returns a series of a target, to be used with Set.
-func (t *Target) Series(name string, ls ...Label) *Series {
-	series := t.scraper.db.Series(name, append(t.labels, ls...)...)
+// Labels returns the labels of the target with more of them.
+func (t *Target) Labels(ls ...Label) Labels { return t.labels.With(ls...) }
+
+// Series returns a series with labels from [Target.Labels] and more, to be used
+// with Set.
+func (t *Target) Series(name string, base Labels, ls ...Label) *Series {
+	set := base.With(append(slices.Clip(ls), Label{labels.MetricName, name})...).set
+	series := t.scraper.db.seriesOf(set)
 	t.series = append(t.series, series)
 	return series
 }

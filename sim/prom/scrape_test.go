@@ -17,9 +17,9 @@ func TestScrape(t *testing.T) {
 	counter := 0.0
 	add := func(name string) *Target {
 		var series *Series
-		return s.Add(name, at(time.Second), []Label{{"pod", name}}, func(target *Target) {
+		return s.Add(name, at(time.Second), NewLabels(Label{"pod", name}), func(target *Target) {
 			if series == nil {
-				series = target.Series("requests_total", Label{"code", "200"})
+				series = target.Series("requests_total", target.Labels(), Label{"code", "200"})
 			}
 			target.Set(series, counter)
 			log = append(log, fmt.Sprint(name, " ", target.next.Sub(start)))
@@ -64,7 +64,7 @@ func TestScrape(t *testing.T) {
 func TestShortLivedTarget(t *testing.T) {
 	db := NewDB(Options{})
 	s := NewScraper(db, time.Minute, func(string) time.Duration { return 30 * time.Second })
-	s.Add("pod", start, nil, func(*Target) { t.Error("scraped") }).Remove()
+	s.Add("pod", start, Labels{}, func(*Target) { t.Error("scraped") }).Remove()
 	s.Run(at(time.Hour))
 	if _, ok := s.Next(); ok {
 		t.Error("it still has a target")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/prometheus/promql"
 
@@ -14,7 +15,7 @@ import (
 )
 
 // Server answers /api/v1/query and /api/v1/query_range as a Prometheus server
-// does, by GET and by POST. It is an http.Handler for those who listen on a
+// does, by GET and by POST, behind any path. It is an http.Handler for those who listen on a
 // port and an http.RoundTripper for those who do without a network; both may be
 // called from one goroutine at a time.
 type Server struct {
@@ -61,7 +62,8 @@ const (
 )
 
 func (s *Server) answer(r *http.Request) (status int, contentType string, body []byte) {
-	if r.URL.Path != "/api/v1/query" && r.URL.Path != "/api/v1/query_range" {
+	instant, steps := strings.HasSuffix(r.URL.Path, "/api/v1/query"), strings.HasSuffix(r.URL.Path, "/api/v1/query_range")
+	if !instant && !steps {
 		return http.StatusNotFound, textType, []byte("404 page not found\n")
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != "" {
@@ -75,7 +77,7 @@ func (s *Server) answer(r *http.Request) (status int, contentType string, body [
 		limit int
 		err   error
 	)
-	if r.URL.Path == "/api/v1/query" {
+	if instant {
 		q, limit, err = readInstant(r, s.clock.Now())
 	} else {
 		q, limit, err = readRange(r)

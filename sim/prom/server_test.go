@@ -100,6 +100,8 @@ func TestServer(t *testing.T) {
 
 		{"missing quote", instant, []string{"query", "sum(x{a=\"1})"}, 400,
 			`{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:9: parse error: unterminated quoted string"}`},
+		{"behind a path", "/prom/api/v1/query", []string{"query", "1", "time", "1"}, 200,
+			`{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}`},
 		{"no query", instant, nil, 400,
 			`{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": unknown position: parse error: no expression found in input"}`},
 		{"bad time", instant, []string{"query", "1", "time", "noon"}, 400,

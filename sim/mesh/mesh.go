@@ -21,9 +21,11 @@ type Options struct {
 	// Propagation is the time from a write to the proxies following it; 0
 	// means 100 ms, a negative time none.
 	Propagation time.Duration
-	// Skew adds up to this time, a different one for each proxy and for each of
-	// Services, endpoints, routes and rules, drawn from the seed. With it a
-	// proxy can hear of a route before it hears of the pods behind it.
+	// Skew makes Services, routes and rules take up to this time longer than
+	// endpoints, a different time for each proxy, drawn from the seed: a control
+	// plane gathers changes of configuration before it sends them, and tells at
+	// once of pods that come and go. So a proxy may learn that pods have gone
+	// before it hears that nothing goes there any more.
 	Skew time.Duration
 	// Random lets chance decide where each request goes and which one fails,
 	// instead of dividing them exactly. It draws from the stream "mesh".

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/sim/kernel"
 )
@@ -176,19 +177,23 @@ func TestPropagationDelay(t *testing.T) {
 	}
 }
 
-func TestSkewDelaysClassesApart(t *testing.T) {
-	f := canary(t, Options{Propagation: -1, Skew: time.Second})
+// With skew a proxy hears of pods at once, of the rest later, and of no route
+// before the pods that were there before it.
+func TestSkew(t *testing.T) {
+	f := canary(t, Options{Propagation: 10 * time.Millisecond, Skew: time.Second})
 	f.load("mock-server-stable:8080", 1)
-	p := f.mesh.proxies[0]
-	distinct := map[time.Duration]bool{}
-	for _, d := range p.delay {
-		distinct[d] = true
-		if d < 0 || d >= time.Second {
-			t.Errorf("delay %v", d)
+	_, err := f.mesh.Do(Request{Client: types.NamespacedName{Namespace: "default", Name: "another"}, URL: "mock-server-stable:8080"})
+	f.must(err)
+	delays := map[time.Duration]bool{}
+	for _, p := range f.mesh.proxies {
+		d := p.delay[routes]
+		if p.delay[endpoints] != 10*time.Millisecond || p.delay[rules] != d || p.delay[services] != d || d < 10*time.Millisecond || d >= 1010*time.Millisecond {
+			t.Errorf("delays of %s: %v", p.key, p.delay)
 		}
+		delays[d] = true
 	}
-	if len(distinct) != int(classes) {
-		t.Errorf("delays: %v", p.delay)
+	if len(delays) != 2 {
+		t.Errorf("two proxies have the same delay: %v", delays)
 	}
 }
 

@@ -68,8 +68,8 @@ func (m *Mesh) introduce(p *proxy, gateway bool) {
 // for a whole run, so that changes of a class arrive in order.
 func (m *Mesh) delay(p *proxy, c class) time.Duration {
 	d := max(m.opts.Propagation, 0)
-	if m.opts.Skew > 0 {
-		_, bits := m.kernel.Hash("mesh/delay " + p.key.String() + " " + watched[c].Kind)
+	if c != endpoints && m.opts.Skew > 0 {
+		_, bits := m.kernel.Hash("mesh/delay " + p.key.String())
 		d += time.Duration(bits % uint64(m.opts.Skew))
 	}
 	return d

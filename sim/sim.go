@@ -18,6 +18,8 @@ import (
 	"github.com/aviary-rollouts/aviary/sim/check"
 	"github.com/aviary-rollouts/aviary/sim/fault"
 	"github.com/aviary-rollouts/aviary/sim/kernel"
+	"github.com/aviary-rollouts/aviary/sim/mesh"
+	"github.com/aviary-rollouts/aviary/sim/prom"
 	"github.com/aviary-rollouts/aviary/sim/store"
 	"github.com/aviary-rollouts/aviary/sim/world"
 )
@@ -45,6 +47,9 @@ type Options struct {
 	// definitions of our kinds, so that what users write is pruned, defaulted
 	// and validated, and Describe is [Describe].
 	Store store.Options
+	// Mesh describes what carries requests, and the monitoring of it. Without
+	// load it costs nothing.
+	Mesh mesh.Options
 	// Objects exist from the start, as if applied by a user.
 	Objects []client.Object
 	// Resync makes the controllers look at every object at this interval; zero
@@ -75,6 +80,9 @@ type Sim struct {
 	monitor  *check.Monitor
 	view     *view
 	events   *recorder
+	mesh     *mesh.Mesh
+	metrics  *prom.Server
+	network  Network
 
 	around *mount // the controllers of the world
 	under  *mount // the controllers under test; nil while they are down
@@ -109,10 +117,19 @@ func New(o Options) (*Sim, error) {
 	s.injector = fault.NewInjector(s.kernel, o.Faults...)
 	s.view = newView(s.kernel, s.store, s.injector.Lag)
 	s.events = newRecorder(s)
+	s.connect()
 	if err := s.build(); err != nil {
 		return nil, err
 	}
 	return s, s.Settle()
+}
+
+// connect puts the mesh in place, and the Prometheus that scrapes it.
+func (s *Sim) connect() {
+	s.mesh = mesh.New(s.kernel, s.store, s.opts.Mesh)
+	s.metrics = prom.NewServer(s.mesh.Series(), s.Clock())
+	s.metrics.BeforeQuery(s.mesh.CatchUp)
+	s.network.Handle("*prometheus*", s.metrics)
 }
 
 // schemas and the scheme are compiled once in a process: they never change.
@@ -176,6 +193,17 @@ func (s *Sim) Trace() *kernel.Trace { return s.kernel.Trace() }
 
 // World returns the cluster, to make its images, pods and nodes misbehave.
 func (s *Sim) World() *world.World { return s.world }
+
+// Mesh returns what carries requests, to send some and to read what became of
+// them.
+func (s *Sim) Mesh() *mesh.Mesh { return s.mesh }
+
+// Prometheus returns the server that scrapes the mesh. It answers for every host
+// whose name contains "prometheus"; [Sim.Network] gives it other names.
+func (s *Sim) Prometheus() *prom.Server { return s.metrics }
+
+// Network returns what the controllers under test reach by HTTP.
+func (s *Sim) Network() *Network { return &s.network }
 
 // Store returns the API server.
 func (s *Sim) Store() *store.Store { return s.store }
@@ -258,7 +286,7 @@ func (s *Sim) start() {
 		Before: func(op store.Op) error { return s.meet(m, op, s.injector.Before) },
 		After:  func(op store.Op) error { return s.meet(m, op, s.injector.After) },
 	})
-	deps := control.Deps{Client: c, Clock: s.Clock(), Events: sink{s.events, m}}
+	deps := control.Deps{Client: c, Clock: s.Clock(), Events: sink{s.events, m}, HTTP: &s.network}
 	s.under = m
 	m.add(s.opts.Controllers(deps))
 }

@@ -21,6 +21,12 @@
 //	services.go   which ReplicaSet each Service selects
 //	bluegreen.go  the blue/green strategy
 //	delay.go      old ReplicaSets that stay up for a while
+//	routing.go    which split of the traffic is safe now
+//	routedsizes.go  how many pods a canary with traffic routing gets
+//	analyses.go   which AnalysisRuns an update needs, and their verdicts
+//	experiments.go  the Experiment of a step
+//	metadata.go   labels and annotations that depend on a ReplicaSet's role
+//	supported.go  what this version has no engine for
 //	promotion.go  when the new ReplicaSet becomes the stable one
 //	restart.go    pods to be evicted because of spec.restartAt
 //	workload.go   the Deployment that a Rollout refers to

@@ -19,7 +19,9 @@
 // error that names the seed.
 //
 // It is not a fake client for unit tests (decisions are tested as pure
-// functions in internal/rollout), and there is no network in it.
+// functions in internal/rollout). Requests to the pods are a flow that package
+// mesh carries, and the controllers' own HTTP requests, such as those for metrics,
+// end in memory ([Network]); no packet leaves the process.
 //
 // Read example_test.go first; then sim.go, mount.go (who wakes whom and when)
 // and view.go (how a cache lags).

@@ -284,7 +284,9 @@ func TestRunSecret(t *testing.T) {
 
 // TestRunInvalid has the web metric of the Chinese guide, whose token is not declared.
 func TestRunInvalid(t *testing.T) {
-	b := newBench(t, promRun(func(run *v1alpha1.AnalysisRun) { run.Spec.Metrics[0].Provider.Prometheus.Query = "{{ args.api-token }}" }))
+	b := newBench(t, promRun(func(run *v1alpha1.AnalysisRun) {
+		run.Spec.Metrics[0].Provider.Prometheus.Query = "{{ args.api-token }}"
+	}))
 	b.must(0)
 	s := b.run().Status
 	if s.Phase != v1alpha1.AnalysisPhaseError || s.Message != "Unable to resolve metric arguments: failed to resolve {{args.api-token}}" {

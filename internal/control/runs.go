@@ -25,6 +25,8 @@ func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, r
 		if run := &list.Items[i]; metav1.IsControlledBy(run, o.Rollout) {
 			o.Runs = append(o.Runs, run)
 			*read = append(*read, run)
+		} else {
+			o.OtherRuns = append(o.OtherRuns, run)
 		}
 	}
 	experiments := &v1alpha1.ExperimentList{}
@@ -35,6 +37,8 @@ func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, r
 		if e := &experiments.Items[i]; metav1.IsControlledBy(e, o.Rollout) {
 			o.Experiments = append(o.Experiments, e)
 			*read = append(*read, e)
+		} else {
+			o.OtherExperiments = append(o.OtherExperiments, e)
 		}
 	}
 	var refs []v1alpha1.AnalysisTemplateRef

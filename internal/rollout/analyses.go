@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"slices"
+
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -73,12 +75,18 @@ func (d *decision) slots() []slot {
 // follow brings one slot to where it should be.
 func (d *decision) follow(s slot) {
 	wanted := s.spec != nil && s.wanted
-	if *s.status == nil && (!wanted || !d.startRun(s)) {
+	if *s.status == nil {
+		if wanted {
+			d.nameRun(s)
+		}
 		return
 	}
 	run := d.run((*s.status).Name)
+	if run == nil && wanted && !(*s.status).Status.Completed() {
+		d.createRun(s)
+	}
 	if run == nil || run.Status.Phase == "" {
-		return // just created
+		return
 	}
 	(*s.status).Status, (*s.status).Message = run.Status.Phase, run.Status.Message
 	if !wanted {
@@ -96,23 +104,37 @@ func (d *decision) follow(s slot) {
 	}
 }
 
-// startRun makes the run of a slot, or takes over one that was made before. It
-// reports false if it cannot, which gives the update up.
-func (d *decision) startRun(s slot) bool {
-	run, adopted, err := analysis.NewRun(analysis.Order{
+// nameRun puts the name of the run of a slot on record. The run is created in the
+// next pass, under that name: a crash between the two cannot lead to a second one.
+func (d *decision) nameRun(s slot) {
+	if run := d.newRun(s); run != nil {
+		*s.status = &v1alpha1.RolloutAnalysisRunStatus{Name: run.Name, Status: v1alpha1.AnalysisPhasePending}
+		d.wakeAfter(0)
+	}
+}
+
+func (d *decision) createRun(s slot) {
+	run := d.newRun(s)
+	if run == nil || d.run(run.Name) != nil {
+		return
+	}
+	run.Name = (*s.status).Name
+	d.do(CreateRun{Run: run})
+	d.event("AnalysisRunCreated", "Created AnalysisRun '%s'", run.Name)
+}
+
+// newRun makes the run of a slot, or finds the one that was made before. It is
+// nil if it cannot be made, which gives the update up.
+func (d *decision) newRun(s slot) *v1alpha1.AnalysisRun {
+	run, _, err := analysis.NewRun(analysis.Order{
 		Rollout: d.Rollout, Role: s.role, Step: d.stepIndex(), Hash: d.hash, StableHash: d.status.StableRS,
 		Revision: d.revisionText(), Analysis: *s.spec, InstanceID: d.Rollout.Labels[v1alpha1.LabelKeyControllerInstanceID],
-	}, d.Templates, d.Runs)
+	}, d.Templates, append(slices.Clone(d.Runs), d.OtherRuns...))
 	if err != nil {
 		d.giveUp(err.Error())
-		return false
+		return nil
 	}
-	if !adopted {
-		d.do(CreateRun{Run: run})
-		d.event("AnalysisRunCreated", "Created AnalysisRun '%s'", run.Name)
-	}
-	*s.status = &v1alpha1.RolloutAnalysisRunStatus{Name: run.Name, Status: v1alpha1.AnalysisPhaseRunning}
-	return true
+	return run
 }
 
 func (d *decision) run(name string) *v1alpha1.AnalysisRun {

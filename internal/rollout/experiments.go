@@ -62,7 +62,7 @@ func (d *decision) followExperiment() {
 	if *current == "" {
 		if !d.held() {
 			// The name goes on record first: a crash cannot lead to a second one.
-			*current = order.Name(d.Experiments)
+			*current = order.Name(append(slices.Clone(d.Experiments), d.OtherExperiments...))
 			d.wakeAfter(0)
 		}
 		return

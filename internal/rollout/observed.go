@@ -34,6 +34,10 @@ type Observed struct {
 	Templates analysis.Library
 	// Experiments are those that the Rollout controls.
 	Experiments []*v1alpha1.Experiment
+	// OtherRuns and OtherExperiments are those of the namespace that the Rollout
+	// does not control: their names are taken.
+	OtherRuns        []*v1alpha1.AnalysisRun
+	OtherExperiments []*v1alpha1.Experiment
 	// Services are the Services that the strategy names, by name.
 	Services map[string]*corev1.Service
 }

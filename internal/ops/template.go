@@ -3,8 +3,11 @@ package ops
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,28 +39,60 @@ func changeTemplate(ctx context.Context, c client.Client, key types.NamespacedNa
 		if err != nil {
 			return fmt.Errorf("%s rollout %q: %w", verb, key.Name, err)
 		}
-		before := h.object.DeepCopy()
-		template, _, err := unstructured.NestedMap(h.object.Object, h.path...)
+		before, _, err := unstructured.NestedMap(h.object.Object, h.path...)
 		if err != nil {
 			return fmt.Errorf("%s rollout %q: template of %s: %w", verb, key.Name, h.name(), err)
 		}
-		template, err = change(ro, template, h.name())
+		after, err := change(ro, runtime.DeepCopyJSON(before), h.name())
 		if err != nil {
 			return err
 		}
-		if err := unstructured.SetNestedMap(h.object.Object, template, h.path...); err != nil {
-			return fmt.Errorf("%s rollout %q: template of %s: %w", verb, key.Name, h.name(), err)
+		edit := difference(before, after)
+		if len(edit) == 0 {
+			return nil
 		}
-		patch := client.MergeFrom(before)
-		if data, err := patch.Data(h.object); err != nil || string(data) == "{}" {
-			return err
-		}
-		patch = client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-		if err := c.Patch(ctx, h.object, patch); err != nil {
+		if err := c.Patch(ctx, h.object, h.patch(edit)); err != nil {
 			return fmt.Errorf("%s rollout %q: patch %s: %w", verb, key.Name, h.name(), err)
 		}
 		return nil
 	})
+}
+
+// patch writes an edit of the template, provided that the holder is still as it
+// was read.
+func (h holder) patch(edit map[string]any) client.Patch {
+	content := any(edit)
+	for _, name := range slices.Backward(h.path) {
+		content = map[string]any{name: content}
+	}
+	f := fields(content.(map[string]any))
+	f["metadata"] = fields{"resourceVersion": h.object.GetResourceVersion()}
+	return mergePatch(f)
+}
+
+// difference returns the merge patch that makes before into after; it is empty
+// if they are equal. A null in after is lost, as merge patches cannot say it.
+func difference(before, after map[string]any) map[string]any {
+	patch := map[string]any{}
+	for key, value := range after {
+		old, had := before[key]
+		from, wasObject := old.(map[string]any)
+		to, isObject := value.(map[string]any)
+		switch {
+		case had && wasObject && isObject:
+			if inner := difference(from, to); len(inner) > 0 {
+				patch[key] = inner
+			}
+		case !had || !reflect.DeepEqual(old, value):
+			patch[key] = value
+		}
+	}
+	for key := range before {
+		if _, kept := after[key]; !kept {
+			patch[key] = nil
+		}
+	}
+	return patch
 }
 
 func (h holder) name() string {

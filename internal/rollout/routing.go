@@ -199,12 +199,19 @@ func (d *decision) routeAsWanted(want traffic.Routing) bool {
 	if !now.Synced || now.Weights.Canary != want.CanaryWeight || len(now.Managed) != len(want.Headers)+len(want.Mirrors) {
 		return false
 	}
-	if want.MoveSubsets && now.CanaryHash != "" && (now.StableHash != want.StableHash || now.CanaryHash != want.CanaryHash) {
+	if want.MoveSubsets && d.hasSubsets() && (now.StableHash != want.StableHash || now.CanaryHash != want.CanaryHash) {
 		return false
 	}
 	return slices.EqualFunc(now.Weights.Additional, want.Split(0).Additional, func(a, b traffic.Destination) bool {
 		return a.Host == b.Host && a.Weight == b.Weight
 	})
+}
+
+// hasSubsets is true when labels of a DestinationRule tell the revisions apart.
+// Until they are written once the router has no hashes to show.
+func (d *decision) hasSubsets() bool {
+	istio := d.spec.Strategy.Canary.TrafficRouting.Istio
+	return istio != nil && istio.DestinationRule != nil
 }
 
 // recordWeights writes the split in force into the status, for people and for

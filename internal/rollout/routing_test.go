@@ -41,6 +41,24 @@ func TestRoutedCanary(t *testing.T) {
 	d.pass(time.Second).want("Healthy step 5 v1:0 v2:5")
 }
 
+// The subsets are labelled with the first version, not only with the first
+// update: case 2.2.7 shows both with its hash.
+func TestSubsetsOfTheFirstVersion(t *testing.T) {
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) {
+		c.TrafficRouting.Istio.DestinationRule = &v1alpha1.IstioDestinationRule{Name: "web", StableSubsetName: "stable", CanarySubsetName: "canary"}
+	}, weight(20), pauseFor(nil))
+	check := func(stable, canary string) {
+		t.Helper()
+		if got := d.o.Routing; got.StableHash != stable || got.CanaryHash != canary {
+			t.Errorf("the subsets select %q and %q, want %q and %q", got.StableHash, got.CanaryHash, stable, canary)
+		}
+	}
+	first := d.status().StableRS
+	check(first, first)
+	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:5 v2:1")
+	check(first, d.status().CurrentPodHash)
+}
+
 func TestRoutedAbort(t *testing.T) {
 	d := routedDesk(t, nil, weight(40), pauseFor(nil)).image("v2").settle()
 	d.status().Abort = true

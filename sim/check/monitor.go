@@ -44,7 +44,7 @@ type Check interface {
 
 // All returns a new value of every check.
 func All() []Check {
-	return []Check{NewSurge(), NewAvailability(), NewStable(), NewPause(), NewOwnership()}
+	return []Check{NewSurge(), NewAvailability(), NewStable(), NewPause(), NewOwnership(), NewRouting()}
 }
 
 // Monitor shows a run to its checks.

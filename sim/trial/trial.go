@@ -159,7 +159,7 @@ var Scheme = sync.OnceValues(func() (*runtime.Scheme, error) {
 
 // prepare checks that there are answers and builds the world of the run.
 func (t Trial) prepare(ctx context.Context) (*trial, error) {
-	if err := t.missing(); err != nil {
+	if err := t.Check(); err != nil {
 		return nil, err
 	}
 	scheme, err := Scheme()
@@ -179,8 +179,9 @@ func (t Trial) prepare(ctx context.Context) (*trial, error) {
 	return r, r.create()
 }
 
-// missing says which metric has no answer to come.
-func (t Trial) missing() error {
+// Check says whether every metric that needs answers has some; the error is a
+// [*MissingError].
+func (t Trial) Check() error {
 	for _, m := range t.Spec.Metrics {
 		kind, err := analysis.ProviderKind(m.Provider)
 		if err != nil {

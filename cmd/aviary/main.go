@@ -1,5 +1,6 @@
 // Command aviary rehearses rollouts: it replays scenarios in a simulator, says
-// what a manifest would do, and shows the arithmetic of weights.
+// what a manifest would do, runs unit tests of AnalysisTemplates, and shows the
+// arithmetic of weights.
 package main
 
 import (
@@ -17,7 +18,7 @@ func main() {
 	defer stop()
 	cmd := newRootCommand()
 	err := cmd.ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, errScenariosFailed) {
+	if err != nil && !errors.Is(err, errScenariosFailed) && !errors.Is(err, errTestsFailed) {
 		fmt.Fprintln(os.Stderr, "aviary:", err)
 	}
 	os.Exit(exitCode(err))
@@ -38,7 +39,7 @@ and goes the same way every time.`,
 		SilenceUsage:  true,
 	}
 	flagsAreUsage(root)
-	root.AddCommand(newReplayCommand(), newSimulateCommand(), newMathCommand())
+	root.AddCommand(newReplayCommand(), newSimulateCommand(), newTestCommand(), newMathCommand())
 	return root
 }
 

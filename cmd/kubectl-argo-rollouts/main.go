@@ -16,6 +16,8 @@ import (
 
 	"github.com/aviary-rollouts/aviary/internal/cli"
 	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/internal/manifest/files"
 )
 
 func main() {
@@ -25,6 +27,7 @@ func main() {
 		Connect:  newKubeconfig(),
 		Clock:    clock.Real{},
 		Wait:     wait,
+		Files:    func(names []string) ([]manifest.File, error) { return files.Read(names, os.Stdin) },
 		In:       os.Stdin,
 		Out:      os.Stdout,
 		ErrOut:   os.Stderr,

@@ -2,13 +2,14 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/ops"
 )
 
 // needs checks the number of arguments, at least least and at most most (-1: no
@@ -39,28 +40,43 @@ func flagError(c *cobra.Command, err error) error {
 	return fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())
 }
 
-// rolloutName reads NAME or rollout/NAME.
-func rolloutName(arg string) (string, error) {
-	kind, name, qualified := strings.Cut(arg, "/")
+// noun is a kind of objects as people name it.
+type noun struct {
+	ops.Kind
+	// phrase is the name with its article, for sentences.
+	phrase string
+	// words are the names that may stand before a slash: rollout/web.
+	words []string
+}
+
+var (
+	rollout     = noun{ops.Rollouts, "a rollout", []string{"rollout", "ro", "rollouts"}}
+	experiment  = noun{ops.Experiments, "an experiment", []string{"experiment", "exp", "experiments"}}
+	analysisRun = noun{ops.AnalysisRuns, "an analysisrun", []string{"analysisrun", "ar", "analysisruns"}}
+)
+
+// one and some are what a command needs, for needs.
+func (n noun) one() string  { return "the name of " + n.phrase }
+func (n noun) some() string { return "the names of one or more " + n.Name + "s" }
+
+// aliases are the words that may stand for the first one in a command.
+func (n noun) aliases() []string { return n.words[1:] }
+
+// key reads NAME or KIND/NAME in a namespace.
+func (n noun) key(namespace, arg string) (types.NamespacedName, error) {
+	word, name, qualified := strings.Cut(arg, "/")
 	if !qualified {
-		return arg, nil
+		return types.NamespacedName{Namespace: namespace, Name: arg}, nil
 	}
-	switch kind {
-	case "rollout", "rollouts", "ro", "rollout.argoproj.io", "rollouts.argoproj.io":
-		return name, nil
+	if !slices.Contains(n.words, strings.TrimSuffix(word, "."+v1alpha1.GroupName)) {
+		return types.NamespacedName{}, fmt.Errorf("%q is not %s: give its name alone or as %s/NAME", arg, n.phrase, n.Name)
 	}
-	return "", fmt.Errorf("%q is not a rollout: give its name alone or as rollout/NAME", arg)
+	return types.NamespacedName{Namespace: namespace, Name: name}, nil
 }
 
-// rolloutKey reads NAME or rollout/NAME in a namespace.
-func rolloutKey(namespace, arg string) (types.NamespacedName, error) {
-	name, err := rolloutName(arg)
-	return types.NamespacedName{Namespace: namespace, Name: name}, err
-}
-
-// completeRollouts offers the names of rollouts to the shell; only for the
-// first argument if single is true.
-func (p *plugin) completeRollouts(single bool) cobra.CompletionFunc {
+// complete offers the names of objects to the shell; only for the first
+// argument if single is true.
+func (p *plugin) complete(n noun, single bool) cobra.CompletionFunc {
 	return func(c *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		if single && len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -69,16 +85,10 @@ func (p *plugin) completeRollouts(single bool) cobra.CompletionFunc {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
-		var list v1alpha1.RolloutList
-		if err := cluster.List(c.Context(), &list, client.InNamespace(namespace)); err != nil {
+		names, err := n.Names(c.Context(), cluster, namespace)
+		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
-		var names []string
-		for i := range list.Items {
-			if strings.HasPrefix(list.Items[i].Name, prefix) {
-				names = append(names, list.Items[i].Name)
-			}
-		}
-		return names, cobra.ShellCompDirectiveNoFileComp
+		return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, prefix) }), cobra.ShellCompDirectiveNoFileComp
 	}
 }

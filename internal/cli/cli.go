@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
 )
 
 // Options is what the commands need of the world.
@@ -25,6 +26,8 @@ type Options struct {
 	// Wait lets time pass between two looks at the cluster and returns early,
 	// with an error, when ctx is done. Without it nothing can be watched.
 	Wait func(ctx context.Context, d time.Duration) error
+	// Files opens what -f names: files, folders, "-" for standard input.
+	Files func(names []string) ([]manifest.File, error)
 	// In, Out and ErrOut are the standard streams of the commands.
 	In          io.Reader
 	Out, ErrOut io.Writer
@@ -68,15 +71,10 @@ func New(o Options) *cobra.Command {
 	root.SetErr(o.ErrOut)
 	root.SetFlagErrorFunc(flagError)
 	o.Connect.AddFlags(root.PersistentFlags())
-	get := group("get rollout ROLLOUT_NAME", "Get details about rollouts", getExample)
-	get.AddCommand(p.getRollout())
-	list := group("list rollouts", "List rollouts", listExample)
-	list.AddCommand(p.listRollouts())
-	retry := group("retry rollout ROLLOUT_NAME", "Retry a rollout", retryExample)
-	retry.AddCommand(p.retryRollout())
 	set := group("set COMMAND", "Update various values on resources", setImageExample)
 	set.AddCommand(p.setImage())
-	root.AddCommand(p.abort(), get, list, p.pause(), p.promote(), p.restart(), retry, set, p.status(), p.undo(), p.version())
+	root.AddCommand(p.abort(), p.create(), p.get(), p.list(), p.pause(), p.promote(), p.restart(), p.retry(), set,
+		p.status(), p.terminate(), p.undo(), p.version())
 	return root
 }
 

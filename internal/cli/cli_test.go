@@ -207,7 +207,7 @@ func TestBadInput(t *testing.T) {
 		{"get rollout web other", `get rollout takes the name of a rollout and nothing else, but got "other", too`},
 		{"set image web", `set image needs the name of a rollout and one or more CONTAINER=IMAGE`},
 		{"promte web", `unknown command "promte" for "kubectl-argo-rollouts"; did you mean promote?`},
-		{"get experiment web", `unknown command "experiment" for "kubectl-argo-rollouts get"; see 'kubectl-argo-rollouts get --help'`},
+		{"get experimnt web", `unknown command "experimnt" for "kubectl-argo-rollouts get"; did you mean experiment?`},
 		{"abort web --force", `unknown flag: --force; see 'kubectl-argo-rollouts abort --help'`},
 	} {
 		t.Run(c.args, func(t *testing.T) {

@@ -18,17 +18,25 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/view"
 )
 
-// fetch reads a Rollout and everything in its namespace that its tree may
+// fetchRollout reads a Rollout and everything in its namespace that its tree may
 // show.
-func fetch(ctx context.Context, c client.Client, key types.NamespacedName) (view.Objects, error) {
+func fetchRollout(ctx context.Context, c client.Client, key types.NamespacedName) (view.Objects, error) {
 	ro, err := ops.Get(ctx, c, key)
 	if err != nil {
 		return view.Objects{}, err
 	}
-	o := view.Objects{Rollout: ro}
-	if o.Workload, err = workload(ctx, c, ro); err != nil {
+	o, err := children(ctx, c, rollout, key)
+	if err != nil {
 		return o, err
 	}
+	o.Rollout = ro
+	o.Workload, err = workload(ctx, c, ro)
+	return o, err
+}
+
+// children reads everything in the namespace of an object that its tree may
+// show.
+func children(ctx context.Context, c client.Client, parent noun, key types.NamespacedName) (view.Objects, error) {
 	var (
 		replicaSets appsv1.ReplicaSetList
 		pods        corev1.PodList
@@ -51,12 +59,13 @@ func fetch(ctx context.Context, c client.Client, key types.NamespacedName) (view
 	} {
 		err := c.List(ctx, read.list, inNamespace, read.only)
 		if err != nil && !meta.IsNoMatchError(err) { // a cluster without Experiments has none
-			return o, fmt.Errorf("get rollout %q: %w", key.Name, err)
+			return view.Objects{}, fmt.Errorf("get %s %q: %w", parent.Name, key.Name, err)
 		}
 	}
-	o.ReplicaSets, o.Pods = replicaSets.Items, pods.Items
-	o.Experiments, o.AnalysisRuns, o.Jobs = experiments.Items, runs.Items, jobs.Items
-	return o, nil
+	return view.Objects{
+		ReplicaSets: replicaSets.Items, Pods: pods.Items,
+		Experiments: experiments.Items, AnalysisRuns: runs.Items, Jobs: jobs.Items,
+	}, nil
 }
 
 // workload reads what spec.workloadRef names; nil if it names nothing or what

@@ -4,22 +4,39 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/aviary-rollouts/aviary/internal/ops"
 	"github.com/aviary-rollouts/aviary/internal/view"
 )
 
-const getExample = `  # Get a rollout
+const (
+	getExample = `  # Get a rollout
+  kubectl argo rollouts get rollout guestbook
+
+  # Watch a rollouts progress
+  kubectl argo rollouts get rollout guestbook -w
+
+  # Get an experiment
+  kubectl argo rollouts get experiment my-experiment`
+	getRolloutExample = `  # Get a rollout
   kubectl argo rollouts get rollout guestbook
 
   # Watch progress of a rollout
   kubectl argo rollouts get rollout guestbook -w`
+	getExperimentExample = `  # Get an experiment
+  kubectl argo rollouts get experiment my-experiment
 
-const getRolloutLong = `Get details about and visual representation of a rollout. It returns a bunch of metadata on a resource and a tree view of the child resources created by the parent.
+  # Watch experiment progress
+  kubectl argo rollouts get experiment my-experiment -w`
+)
+
+const treeLong = `Get details about and visual representation of %s. It returns a bunch of metadata on a resource and a tree view of the child resources created by the parent.
 
 Tree view icons
 
@@ -33,67 +50,104 @@ Tree view icons
 | □ | Pod |
 | ⊞ | Job |`
 
+func (p *plugin) get() *cobra.Command {
+	c := group("get <rollout|experiment> RESOURCE_NAME", "Get details about rollouts and experiments", getExample)
+	c.Long = "This command consists of multiple subcommands which can be used to get extended information about a rollout or experiment."
+	c.AddCommand(p.getRollout(), p.getExperiment())
+	return c
+}
+
 func (p *plugin) getRollout() *cobra.Command {
-	var (
-		watch, noColor bool
-		timeout        int
-	)
+	var timeout int
+	c := p.showing(rollout, rolloutTree, &timeout)
+	c.Use, c.Short, c.Example = "rollout ROLLOUT_NAME", "Get details about a rollout", getRolloutExample
+	c.Flags().IntVar(&timeout, "timeout-seconds", 0, "Timeout after specified seconds")
+	return c
+}
+
+func (p *plugin) getExperiment() *cobra.Command {
+	c := p.showing(experiment, experimentTree, new(int))
+	c.Use, c.Short, c.Example = "experiment EXPERIMENT_NAME", "Get details about an Experiment", getExperimentExample
+	return c
+}
+
+// showing is a command that shows the tree of one object. timeout is in seconds.
+func (p *plugin) showing(n noun, look looking, timeout *int) *cobra.Command {
+	var watch, noColor bool
 	c := &cobra.Command{
-		Use:               "rollout ROLLOUT_NAME",
-		Aliases:           []string{"ro", "rollouts"},
-		Short:             "Get details about a rollout",
-		Long:              getRolloutLong,
-		Example:           getExample,
-		Args:              needs(1, 1, aRollout),
-		ValidArgsFunction: p.completeRollouts(true),
+		Aliases:           n.aliases(),
+		Long:              fmt.Sprintf(treeLong, n.phrase),
+		Args:              needs(1, 1, n.one()),
+		ValidArgsFunction: p.complete(n, true),
 		RunE: func(c *cobra.Command, args []string) error {
 			cluster, namespace, err := p.cluster()
 			if err != nil {
 				return err
 			}
-			key, err := rolloutKey(namespace, args[0])
+			key, err := n.key(namespace, args[0])
 			if err != nil {
 				return err
 			}
-			color := p.Terminal && !noColor
+			draw := func() (drawing, error) { return look(c.Context(), cluster, key, p.Terminal && !noColor) }
 			if watch {
-				return p.watchTree(c.Context(), cluster, key, color, time.Duration(timeout)*time.Second)
+				return p.watchTree(c.Context(), draw, time.Duration(*timeout)*time.Second)
 			}
-			o, err := fetch(c.Context(), cluster, key)
+			t, err := draw()
 			if err != nil {
 				return err
 			}
-			return view.Render(p.Out, view.Rollout(o, p.Clock.Now()), color)
+			return t(p.Out, p.Clock.Now())
 		},
 	}
 	c.Flags().BoolVarP(&watch, "watch", "w", false, "Watch live updates to the rollout")
 	c.Flags().BoolVar(&noColor, "no-color", false, "Do not colorize output")
-	c.Flags().IntVar(&timeout, "timeout-seconds", 0, "Timeout after specified seconds")
 	return c
+}
+
+// drawing writes what was seen, with ages counted to a time.
+type drawing func(w io.Writer, at time.Time) error
+
+// looking looks at an object and what belongs to it.
+type looking func(ctx context.Context, c client.Client, key types.NamespacedName, color bool) (drawing, error)
+
+func rolloutTree(ctx context.Context, c client.Client, key types.NamespacedName, color bool) (drawing, error) {
+	o, err := fetchRollout(ctx, c, key)
+	return func(w io.Writer, at time.Time) error { return view.Render(w, view.Rollout(o, at), color) }, err
+}
+
+func experimentTree(ctx context.Context, c client.Client, key types.NamespacedName, color bool) (drawing, error) {
+	e, err := ops.GetExperiment(ctx, c, key)
+	if err != nil {
+		return nil, err
+	}
+	o, err := children(ctx, c, experiment, key)
+	return func(w io.Writer, at time.Time) error {
+		return view.RenderExperiment(w, view.OneExperiment(e, o, at), color)
+	}, err
 }
 
 // clearScreen moves to the upper left corner and erases what is there.
 const clearScreen = "\x1b[H\x1b[2J"
 
-// watchTree paints the tree once a second on a terminal. Elsewhere it writes
-// the tree anew whenever more than the ages changed.
-func (p *plugin) watchTree(ctx context.Context, c client.Client, key types.NamespacedName, color bool, timeout time.Duration) error {
+// watchTree paints a tree once a second on a terminal. Elsewhere it writes the
+// tree anew whenever more than the ages changed. A timeout of 0 is none.
+func (p *plugin) watchTree(ctx context.Context, draw func() (drawing, error), timeout time.Duration) error {
 	began := p.Clock.Now()
 	var last string
 	return endless(p.watch(ctx, timeout, func() (bool, error) {
-		o, err := fetch(ctx, c, key)
+		t, err := draw()
 		if err != nil {
 			return false, err
 		}
 		var now, timeless bytes.Buffer
-		if err := view.Render(&now, view.Rollout(o, p.Clock.Now()), color); err != nil {
+		if err := t(&now, p.Clock.Now()); err != nil {
 			return false, err
 		}
 		if p.Terminal {
 			_, err := fmt.Fprint(p.Out, clearScreen, now.String())
 			return false, err
 		}
-		if err := view.Render(&timeless, view.Rollout(o, began), color); err != nil {
+		if err := t(&timeless, began); err != nil {
 			return false, err
 		}
 		if timeless.String() == last {

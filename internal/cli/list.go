@@ -3,144 +3,110 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/aviary-rollouts/aviary/api/v1alpha1"
-	"github.com/aviary-rollouts/aviary/internal/view"
 )
 
 const listExample = `  # List rollouts
   kubectl argo rollouts list rollouts
 
-  # List rollouts from all namespaces
-  kubectl argo rollouts list rollouts --all-namespaces
+  # List experiments
+  kubectl argo rollouts list experiments`
 
-  # List rollouts and watch for changes
-  kubectl argo rollouts list rollouts --watch`
-
-// lister lists rollouts and remembers what it printed.
-type lister struct {
-	*plugin
-	client     client.Client
-	namespace  string // empty: all
-	name       string // empty: all
-	timestamps bool
-
-	widths  []int
-	printed map[string]string // by namespace and name
+func (p *plugin) list() *cobra.Command {
+	c := group("list <rollout|experiment>", "List rollouts or experiments", listExample)
+	c.Long = `This command consists of multiple subcommands which can be used to lists all of the
+rollouts or experiments for a specified namespace (uses current namespace context if namespace not specified).`
+	c.AddCommand(p.listRollouts(), p.listExperiments())
+	return c
 }
 
-func (p *plugin) listRollouts() *cobra.Command {
-	var all, watch, timestamps bool
-	var name string
-	c := &cobra.Command{
-		Use:     "rollouts",
-		Aliases: []string{"ro", "rollout"},
-		Short:   "List rollouts",
-		Long:    "This command lists all of the rollouts for a specified namespace (uses current namespace context if namespace not specified).",
-		Example: listExample,
-		Args:    needs(0, 0, "flags"),
-		RunE: func(c *cobra.Command, _ []string) error {
-			cluster, namespace, err := p.cluster()
-			if err != nil {
-				return err
-			}
-			if all {
-				namespace = ""
-			}
-			l := &lister{plugin: p, client: cluster, namespace: namespace, name: name, timestamps: timestamps, printed: map[string]string{}}
-			if watch {
-				return endless(p.watch(c.Context(), 0, func() (bool, error) { return false, l.print(c.Context()) }))
-			}
-			if err := l.print(c.Context()); err != nil || len(l.printed) > 0 {
-				return err
-			}
-			where := "."
-			if !all {
-				where = " in " + namespace + " namespace."
-			}
-			fmt.Fprintln(p.ErrOut, "No resources found"+where)
-			return nil
-		},
-	}
-	c.Flags().BoolVarP(&all, "all-namespaces", "A", false, "Include all namespaces")
-	c.Flags().StringVar(&name, "name", "", "Only show rollout with specified name")
-	c.Flags().BoolVar(&timestamps, "timestamps", false, "Print timestamps on updates")
-	c.Flags().BoolVarP(&watch, "watch", "w", false, "Watch for changes")
+// lister lists objects and remembers what it printed.
+type lister struct {
+	*plugin
+	// columns are the names of the columns, without those of namespace and time.
+	columns []string
+	// read reads the objects of a namespace, or of all if it is empty.
+	read func(ctx context.Context, c client.Client, namespace string) ([]entry, error)
+
+	all, watch, timestamps bool
+
+	widths  []int
+	printed map[string]string // what an entry is about, by namespace and name
+}
+
+// entry is an object in a list.
+type entry struct {
+	namespace, name string
+	// cells are what the columns say.
+	cells []string
+	// state is what must change for the entry to be printed again.
+	state string
+}
+
+// command completes a command that lists.
+func (l *lister) command(c *cobra.Command) *cobra.Command {
+	c.Args = needs(0, 0, "flags")
+	c.RunE = func(c *cobra.Command, _ []string) error { return l.run(c.Context()) }
+	c.Flags().BoolVarP(&l.all, "all-namespaces", "A", false, "Include all namespaces")
+	c.Flags().BoolVarP(&l.watch, "watch", "w", false, "Watch for changes")
 	return c
+}
+
+func (l *lister) run(ctx context.Context) error {
+	cluster, namespace, err := l.cluster()
+	if err != nil {
+		return err
+	}
+	where := " in " + namespace + " namespace."
+	if l.all {
+		namespace, where = "", "."
+	}
+	l.printed, l.widths = map[string]string{}, nil
+	if l.watch {
+		return endless(l.plugin.watch(ctx, 0, func() (bool, error) { return false, l.print(ctx, cluster, namespace) }))
+	}
+	if err := l.print(ctx, cluster, namespace); err != nil || len(l.printed) > 0 {
+		return err
+	}
+	fmt.Fprintln(l.ErrOut, "No resources found"+where)
+	return nil
 }
 
 // print writes the rows that are new or changed since the last call, under a
 // header at first.
-func (l *lister) print(ctx context.Context) error {
-	var list v1alpha1.RolloutList
-	if err := l.client.List(ctx, &list, client.InNamespace(l.namespace)); err != nil {
-		if meta.IsNoMatchError(err) {
-			return fmt.Errorf("the cluster does not know Rollouts: install the CRDs of argoproj.io first (%w)", err)
-		}
-		return fmt.Errorf("list rollouts: %w", err)
+func (l *lister) print(ctx context.Context, c client.Client, namespace string) error {
+	entries, err := l.read(ctx, c, namespace)
+	if err != nil {
+		return err
 	}
+	now := l.Clock.Now().UTC().Format(time.RFC3339)
 	var rows [][]string
-	for i := range list.Items {
-		ro := &list.Items[i]
-		if l.name != "" && ro.Name != l.name {
+	for _, e := range entries {
+		id := e.namespace + "/" + e.name
+		if old, known := l.printed[id]; known && old == e.state {
 			continue
 		}
-		w, err := workload(ctx, l.client, ro)
-		if err != nil {
-			return err
-		}
-		row := l.row(view.Summarize(ro, w))
-		id, text := ro.Namespace+"/"+ro.Name, strings.Join(row, " ")
-		if l.printed[id] != text {
-			l.printed[id] = text
-			rows = append(rows, l.stamp(l.Clock.Now().UTC().Format(time.RFC3339), row))
-		}
+		l.printed[id] = e.state
+		rows = append(rows, l.row(now, e.namespace, append([]string{e.name}, e.cells...)))
 	}
 	return l.write(rows)
 }
 
-// row is a line of the table: STEP and SET-WEIGHT mean nothing to blue/green.
-func (l *lister) row(s view.Summary) []string {
-	number := func(n int32) string { return strconv.Itoa(int(n)) }
-	step, weight := "-", "-"
-	if s.Strategy == view.Canary {
-		weight = number(s.SetWeight)
-		if s.Step.Count > 0 {
-			step = s.Step.String()
-		}
+// row puts the time and the namespace before what every row has, if they are
+// asked for.
+func (l *lister) row(time, namespace string, cells []string) []string {
+	if l.all {
+		cells = append([]string{namespace}, cells...)
 	}
-	row := []string{
-		s.Name, s.Strategy, string(s.Phase), step, weight, fmt.Sprintf("%d/%d", s.Ready, s.Current),
-		number(s.Desired), number(s.Updated), number(s.Available),
+	if l.timestamps {
+		cells = append([]string{time}, cells...)
 	}
-	if l.namespace == "" {
-		row = append([]string{s.Namespace}, row...)
-	}
-	return row
-}
-
-func (l *lister) header() []string {
-	header := []string{"NAME", "STRATEGY", "STATUS", "STEP", "SET-WEIGHT", "READY", "DESIRED", "UP-TO-DATE", "AVAILABLE"}
-	if l.namespace == "" {
-		header = append([]string{"NAMESPACE"}, header...)
-	}
-	return l.stamp("TIMESTAMP", header)
-}
-
-// stamp puts a time before a row if times are asked for.
-func (l *lister) stamp(time string, row []string) []string {
-	if !l.timestamps {
-		return row
-	}
-	return append([]string{time}, row...)
+	return cells
 }
 
 // write writes rows in columns two blanks apart, which never get narrower.
@@ -149,8 +115,9 @@ func (l *lister) write(rows [][]string) error {
 		return nil
 	}
 	if l.widths == nil {
-		rows = append([][]string{l.header()}, rows...)
-		l.widths = make([]int, len(rows[0]))
+		header := l.row("TIMESTAMP", "NAMESPACE", append([]string{"NAME"}, l.columns...))
+		rows = append([][]string{header}, rows...)
+		l.widths = make([]int, len(header))
 	}
 	for _, row := range rows {
 		for i, cell := range row {

@@ -13,25 +13,21 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/ops"
 )
 
-const (
-	aRollout  = "the name of a rollout"
-	rollouts  = "the names of one or more rollouts"
-	unlimited = -1
-)
+const unlimited = -1
 
-// operation does something to one rollout.
+// operation does something to one object.
 type operation func(ctx context.Context, c client.Client, key types.NamespacedName) error
 
-// onEach runs an operation on every rollout that is named and says so in a
+// onEach runs an operation on every object that is named and says so in a
 // sentence with the name in it. A failure does not keep it from the others.
-func (p *plugin) onEach(c *cobra.Command, args []string, done string, do operation) error {
+func (p *plugin) onEach(c *cobra.Command, n noun, args []string, done string, do operation) error {
 	cluster, namespace, err := p.cluster()
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, arg := range args {
-		key, err := rolloutKey(namespace, arg)
+		key, err := n.key(namespace, arg)
 		if err == nil {
 			err = do(c.Context(), cluster, key)
 		}
@@ -39,7 +35,7 @@ func (p *plugin) onEach(c *cobra.Command, args []string, done string, do operati
 			failed = append(failed, err)
 			continue
 		}
-		fmt.Fprintf(p.Out, "rollout '%s' %s\n", key.Name, done)
+		fmt.Fprintf(p.Out, "%s '%s' %s\n", n.Name, key.Name, done)
 	}
 	return errors.Join(failed...)
 }
@@ -55,10 +51,10 @@ template is the stable one again ('undo') or the update is tried again
 ('retry rollout').`,
 		Example: `  # Abort a rollout
   kubectl argo rollouts abort guestbook`,
-		Args:              needs(1, unlimited, rollouts),
-		ValidArgsFunction: p.completeRollouts(false),
+		Args:              needs(1, unlimited, rollout.some()),
+		ValidArgsFunction: p.complete(rollout, false),
 		RunE: func(c *cobra.Command, args []string) error {
-			return p.onEach(c, args, "aborted", ops.Abort)
+			return p.onEach(c, rollout, args, "aborted", ops.Abort)
 		},
 	}
 }
@@ -70,10 +66,10 @@ func (p *plugin) pause() *cobra.Command {
 		Long:  "This command sets spec.paused: the rollout stays where it is until it is promoted.",
 		Example: `  # Pause a rollout
   kubectl argo rollouts pause guestbook`,
-		Args:              needs(1, unlimited, rollouts),
-		ValidArgsFunction: p.completeRollouts(false),
+		Args:              needs(1, unlimited, rollout.some()),
+		ValidArgsFunction: p.complete(rollout, false),
 		RunE: func(c *cobra.Command, args []string) error {
-			return p.onEach(c, args, "paused", ops.Pause)
+			return p.onEach(c, rollout, args, "paused", ops.Pause)
 		},
 	}
 }
@@ -90,14 +86,14 @@ step that it is at.`,
 
   # Fully promote a rollout to desired version, skipping analysis, pauses, and steps
   kubectl argo rollouts promote guestbook --full`,
-		Args:              needs(1, unlimited, rollouts),
-		ValidArgsFunction: p.completeRollouts(false),
+		Args:              needs(1, unlimited, rollout.some()),
+		ValidArgsFunction: p.complete(rollout, false),
 		RunE: func(c *cobra.Command, args []string) error {
 			done := "promoted"
 			if full {
 				done = "fully promoted"
 			}
-			return p.onEach(c, args, done, func(ctx context.Context, c client.Client, key types.NamespacedName) error {
+			return p.onEach(c, rollout, args, done, func(ctx context.Context, c client.Client, key types.NamespacedName) error {
 				return ops.Promote(ctx, c, key, full)
 			})
 		},
@@ -116,8 +112,8 @@ func (p *plugin) restart() *cobra.Command {
 
   # Restart the pods of a rollout in ten seconds
   kubectl argo rollouts restart ROLLOUT_NAME --in 10s`,
-		Args:              needs(1, unlimited, rollouts),
-		ValidArgsFunction: p.completeRollouts(false),
+		Args:              needs(1, unlimited, rollout.some()),
+		ValidArgsFunction: p.complete(rollout, false),
 		RunE: func(c *cobra.Command, args []string) error {
 			if in == "" {
 				in = "0s"
@@ -127,31 +123,13 @@ func (p *plugin) restart() *cobra.Command {
 				return fmt.Errorf("--in %q: give an amount of time such as 30s, 5m or 1h", in)
 			}
 			at := p.Clock.Now().Add(after)
-			return p.onEach(c, args, "restarts in "+in, func(ctx context.Context, c client.Client, key types.NamespacedName) error {
+			return p.onEach(c, rollout, args, "restarts in "+in, func(ctx context.Context, c client.Client, key types.NamespacedName) error {
 				return ops.Restart(ctx, c, key, at)
 			})
 		},
 	}
 	c.Flags().StringVarP(&in, "in", "i", "", "Amount of time before a restart. (e.g. 30s, 5m, 1h)")
 	return c
-}
-
-const retryExample = `  # Retry an aborted rollout
-  kubectl argo rollouts retry rollout guestbook`
-
-func (p *plugin) retryRollout() *cobra.Command {
-	return &cobra.Command{
-		Use:               "rollout ROLLOUT_NAME",
-		Aliases:           []string{"ro", "rollouts"},
-		Short:             "Retry an aborted rollout",
-		Long:              "This command starts an aborted update again, from its first step.",
-		Example:           retryExample,
-		Args:              needs(1, unlimited, rollouts),
-		ValidArgsFunction: p.completeRollouts(false),
-		RunE: func(c *cobra.Command, args []string) error {
-			return p.onEach(c, args, "retried", ops.Retry)
-		},
-	}
 }
 
 func (p *plugin) undo() *cobra.Command {
@@ -165,13 +143,13 @@ func (p *plugin) undo() *cobra.Command {
 
   # Undo a rollout revision 3
   kubectl argo rollouts undo guestbook --to-revision=3`,
-		Args:              needs(1, 1, aRollout),
-		ValidArgsFunction: p.completeRollouts(true),
+		Args:              needs(1, 1, rollout.one()),
+		ValidArgsFunction: p.complete(rollout, true),
 		RunE: func(c *cobra.Command, args []string) error {
 			if revision < 0 {
 				return fmt.Errorf("--to-revision %d: revisions count from 1; 0 is the one before the newest", revision)
 			}
-			return p.onEach(c, args, "undo", func(ctx context.Context, c client.Client, key types.NamespacedName) error {
+			return p.onEach(c, rollout, args, "undo", func(ctx context.Context, c client.Client, key types.NamespacedName) error {
 				return ops.Undo(ctx, c, key, revision)
 			})
 		},

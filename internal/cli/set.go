@@ -16,8 +16,8 @@ func (p *plugin) setImage() *cobra.Command {
 		Use:               "image ROLLOUT_NAME CONTAINER=IMAGE",
 		Short:             "Update the image of a rollout",
 		Example:           setImageExample,
-		Args:              needs(2, unlimited, aRollout+" and one or more CONTAINER=IMAGE"),
-		ValidArgsFunction: p.completeRollouts(true),
+		Args:              needs(2, unlimited, rollout.one()+" and one or more CONTAINER=IMAGE"),
+		ValidArgsFunction: p.complete(rollout, true),
 		RunE: func(c *cobra.Command, args []string) error {
 			var images []ops.ContainerImage
 			for _, arg := range args[1:] {
@@ -31,7 +31,7 @@ func (p *plugin) setImage() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			key, err := rolloutKey(namespace, args[0])
+			key, err := rollout.key(namespace, args[0])
 			if err != nil {
 				return err
 			}

@@ -31,8 +31,8 @@ rollout is Healthy. It fails when the rollout is Degraded.`,
 
   # Watch the rollout until it succeeds, fail if it takes more than 60 seconds
   kubectl argo rollouts status --timeout 60s guestbook`,
-		Args:              needs(1, 1, aRollout),
-		ValidArgsFunction: p.completeRollouts(true),
+		Args:              needs(1, 1, rollout.one()),
+		ValidArgsFunction: p.complete(rollout, true),
 		RunE: func(c *cobra.Command, args []string) error {
 			look, err := p.statusLook(c, args[0])
 			if err != nil {
@@ -62,7 +62,7 @@ func (p *plugin) statusLook(c *cobra.Command, arg string) (func() (bool, error),
 	if err != nil {
 		return nil, err
 	}
-	key, err := rolloutKey(namespace, arg)
+	key, err := rollout.key(namespace, arg)
 	if err != nil {
 		return nil, err
 	}

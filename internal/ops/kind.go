@@ -54,12 +54,25 @@ var (
 	}
 )
 
-// Names lists the objects of a kind, in the order of their names. The namespace
-// is empty for all, and for kinds that have none.
+// List reads the objects of a kind into a list of that kind. The namespace is
+// empty for all, and for kinds that have none.
+func (k Kind) List(ctx context.Context, c client.Reader, namespace string, list client.ObjectList) error {
+	err := c.List(ctx, list, client.InNamespace(namespace))
+	switch {
+	case meta.IsNoMatchError(err):
+		return k.unknown(err)
+	case err != nil:
+		return fmt.Errorf("list %ss: %w", k.Name, err)
+	}
+	return nil
+}
+
+// Names lists the names of the objects of a kind, in their order. The namespace is
+// as for List.
 func (k Kind) Names(ctx context.Context, c client.Reader, namespace string) ([]string, error) {
 	list := k.list()
-	if err := c.List(ctx, list, client.InNamespace(namespace)); err != nil {
-		return nil, fmt.Errorf("list %ss: %w", k.Name, err)
+	if err := k.List(ctx, c, namespace, list); err != nil {
+		return nil, err
 	}
 	var names []string
 	err := meta.EachListItem(list, func(item runtime.Object) error {
@@ -97,7 +110,7 @@ func (k Kind) explain(ctx context.Context, c client.Reader, key types.Namespaced
 	case err == nil:
 		return nil
 	case meta.IsNoMatchError(err):
-		return fmt.Errorf("the cluster does not know %ss: install the CRDs of argoproj.io first (%w)", k.kind, err)
+		return k.unknown(err)
 	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("%s %s %q in %s: %w", verb, k.Name, key.Name, where, err)
 	}
@@ -109,6 +122,11 @@ func (k Kind) explain(ctx context.Context, c client.Reader, key types.Namespaced
 		return fmt.Errorf("%w: %s has no %ss%s", err, where, k.Name, remedy)
 	}
 	return fmt.Errorf("%w: %s has %s", err, where, enumerate(names))
+}
+
+// unknown explains that the cluster does not serve the kind.
+func (k Kind) unknown(err error) error {
+	return fmt.Errorf("the cluster does not know %ss: install the CRDs of argoproj.io first (%w)", k.kind, err)
 }
 
 // enumerate joins names; of many it gives the first ten.

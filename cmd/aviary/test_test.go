@@ -65,3 +65,25 @@ func TestTestCurrentFolder(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestTestDocument holds the documentation against the example that it prints, and
+// the output that it shows against what the command prints.
+func TestTestDocument(t *testing.T) {
+	const file = "examples/analysis/success-rate_test.yaml"
+	t.Chdir("../..")
+	document, err := os.ReadFile("docs/testing-analysis.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(document, []byte("```yaml\n"+string(example)+"```\n")) {
+		t.Errorf("docs/testing-analysis.md does not print %s as it is", file)
+	}
+	shown := "```\n$ aviary test " + file + "\n" + output(newTestCommand(), []string{file}) + "```\n"
+	if !bytes.Contains(document, []byte(shown)) {
+		t.Errorf("docs/testing-analysis.md does not show\n%s", shown)
+	}
+}

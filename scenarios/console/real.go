@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -21,13 +20,6 @@ func verb(v kubectl.Verb) func(ctx context.Context, c *call) error {
 			Client: b.Client(), Clock: b.Clock(), Files: c.console.Files, Out: c.out,
 			Namespace: cmp.Or(c.namespace, corev1.NamespaceDefault), EnforceNamespace: c.namespace != "",
 		}, c.args)
-	}
-}
-
-func describe(kind string) func(ctx context.Context, c *call) error {
-	return func(ctx context.Context, c *call) error {
-		c.args = slices.Insert(slices.Clone(c.args), 0, kind)
-		return verb(kubectl.Describe)(ctx, c)
 	}
 }
 

@@ -5,16 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Describe prints an object at length. It knows services.
+// Describe prints objects at length. It knows services and custom resources.
 func Describe(ctx context.Context, k *Kubectl, args []string) error {
 	f := flags("describe")
 	selector := f.StringP("selector", "l", "", "")
@@ -30,14 +28,21 @@ func Describe(ctx context.Context, k *Kubectl, args []string) error {
 		if i > 0 {
 			k.printf("\n\n")
 		}
-		if t.resource.gvk.Kind != "Service" {
-			return fmt.Errorf("error: the kubectl of scenarios describes services only; use kubectl get %s %s -o yaml", t.resource.plural, t.object.GetName())
-		}
-		if err := k.describeService(ctx, t.object); err != nil {
+		if err := k.describe(ctx, t); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (k *Kubectl) describe(ctx context.Context, t target) error {
+	switch {
+	case t.resource.gvk.Kind == "Service":
+		return k.describeService(ctx, t.object)
+	case t.resource.custom():
+		return k.describeCustom(ctx, t.object)
+	}
+	return fmt.Errorf("error: the kubectl of scenarios describes services and custom resources only; use kubectl get %s %s -o yaml", t.resource.plural, t.object.GetName())
 }
 
 // labelWidth is the width of the first column of a service, which has
@@ -199,26 +204,13 @@ func withPorts(ip string, ports []any) []string {
 
 // describeEvents prints what happened to the object.
 func (k *Kubectl) describeEvents(ctx context.Context, obj *unstructured.Unstructured) error {
-	events, err := resourceNamed("events")
+	events, err := k.eventsOf(ctx, obj)
 	if err != nil {
 		return err
 	}
-	of := client.MatchingFields{"involvedObject.kind": obj.GetKind(), "involvedObject.name": obj.GetName()}
-	list, err := k.list(ctx, events, "", false, of)
-	if err != nil {
-		return err
-	}
-	w := tabwriter.NewWriter(k.Out, 0, 8, 2, ' ', 0)
-	if len(list) == 0 {
+	if len(events) == 0 {
 		k.field("Events", "<none>")
 		return nil
 	}
-	k.printf("Events:\n")
-	fmt.Fprint(w, "  Type\tReason\tAge\tFrom\tMessage\n  ----\t------\t----\t----\t-------\n")
-	for i := range list {
-		v := view{&list[i], k.Clock.Now()}
-		row := eventRow(v)
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", row[1], row[2], row[0], v.get("source", "component"), row[4])
-	}
-	return w.Flush()
+	return k.printEvents(events)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
 
 // resource is a kind that can be named on the command line.
@@ -23,6 +25,11 @@ func (r resource) prefix() string {
 		return kind
 	}
 	return kind + "." + r.gvk.Group
+}
+
+// custom reports whether a CustomResourceDefinition defines the resource.
+func (r resource) custom() bool {
+	return r.gvk.Group == v1alpha1.GroupVersion.Group || strings.HasSuffix(r.gvk.Group, ".istio.io")
 }
 
 // called reports whether the word names the resource: plural, singular or

@@ -26,4 +26,4 @@ func WriteLanguage(w io.Writer) error {
 	return nil
 }
 
-var kindNames = map[Kind]string{Reads: "Reads", Writes: "Writes", Waits: "Waits", Harness: "Harness"}
+var kindNames = map[Kind]string{Reads: "Reads", Writes: "Writes", Waits: "Waits", Sends: "Sends", Harness: "Harness"}

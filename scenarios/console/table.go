@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
 	"github.com/aviary-rollouts/aviary/scenarios/kubectl"
 	"github.com/aviary-rollouts/aviary/scenarios/transcript"
+	"github.com/aviary-rollouts/aviary/sim/mesh"
 )
 
 // Kind says how a command touches the world.
@@ -23,6 +25,8 @@ const (
 	Writes
 	// Waits: the command lets time pass.
 	Waits
+	// Sends: the command sends requests to the applications.
+	Sends
 	// Harness: the command exists in the simulator only.
 	Harness
 )
@@ -53,7 +57,7 @@ type call struct {
 
 // Table is every command that a scenario can use.
 func Table() []Command {
-	return slices.Concat(kubectlCommands(), pluginCommands(), timeCommands(), harnessCommands())
+	return slices.Concat(kubectlCommands(), pluginCommands(), timeCommands(), trafficCommands(), harnessCommands(), trafficWords())
 }
 
 func kubectlCommands() []Command {
@@ -75,10 +79,8 @@ func kubectlCommands() []Command {
 			Help: "Changes the images of a Deployment, a ReplicaSet or a Pod; for a Rollout the plugin has a command of that name."},
 		{Name: "kubectl get", Syntax: "KIND [NAME...] [-o wide|yaml|json|name|jsonpath=TEMPLATE] [-l SELECTOR] [-A] [--no-headers]", Kind: Reads, run: verb(kubectl.Get),
 			Help: "Lists objects. Several kinds are separated by commas."},
-		{Name: "kubectl describe service", Syntax: "NAME", Kind: Reads, run: describe("service"),
-			Help: "Shows a Service with its selector and its endpoints."},
-		{Name: "kubectl describe svc", Syntax: "NAME", Kind: Reads, run: describe("service"),
-			Help: "The same."},
+		{Name: "kubectl describe", Syntax: "service | virtualservice | destinationrule | ... NAME", Kind: Reads, run: verb(kubectl.Describe),
+			Help: "Shows a Service with its selector and its endpoints, and custom resources field by field."},
 	}
 }
 
@@ -97,6 +99,10 @@ type Console struct {
 	Files func(name string) ([]kubectl.File, error)
 
 	table []Command
+	// counted is what @traffic has shown already.
+	counted counts
+	// loads are those that @load stops.
+	loads []*mesh.Load
 }
 
 // New returns a console on a backend.
@@ -110,8 +116,13 @@ func (c *Console) Parse(line string) (transcript.Call, error) {
 	if err != nil {
 		return transcript.Call{}, err
 	}
-	namespace := ""
-	if words, namespace, err = takeNamespace(words); err != nil {
+	return c.parseWords(words)
+}
+
+// parseWords understands a command line that is cut into words.
+func (c *Console) parseWords(words []string) (transcript.Call, error) {
+	words, namespace, err := takeNamespace(words)
+	if err != nil {
 		return transcript.Call{}, err
 	}
 	command, args, ok := c.find(words)
@@ -120,7 +131,10 @@ func (c *Console) Parse(line string) (transcript.Call, error) {
 	}
 	run := func(ctx context.Context, out io.Writer) error {
 		err := command.run(ctx, &call{console: c, args: args, namespace: namespace, out: out})
-		if err != nil {
+		if inner := (errPrinted{}); errors.As(err, &inner) {
+			return inner.error
+		}
+		if err != nil && err.Error() != "" { // curl -s fails without a word
 			fmt.Fprintln(out, err)
 		}
 		return err
@@ -153,7 +167,7 @@ func (c *Console) unknown(words []string) error {
 		if more && word == words[0] {
 			near = append(near, command.Name)
 		}
-		if len(first) == 0 || first[len(first)-1] != word {
+		if !slices.Contains(first, word) {
 			first = append(first, word)
 		}
 	}

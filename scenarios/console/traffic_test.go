@@ -1,0 +1,76 @@
+package console
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aviary-rollouts/aviary/scenarios/backend"
+	"github.com/aviary-rollouts/aviary/scenarios/kubectl"
+	"github.com/aviary-rollouts/aviary/sim"
+)
+
+const twoPods = `apiVersion: v1
+kind: Pod
+metadata: {name: shell}
+spec: {containers: [{name: shell, image: nicolaka/netshoot}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, labels: {app: web}}
+spec: {containers: [{name: web, image: "example.com/team/web:7"}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 8080}]}
+`
+
+// TestTraffic types the words about requests one after the other.
+func TestTraffic(t *testing.T) {
+	b, err := backend.NewSim(sim.Options{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(b, func(name string) ([]kubectl.File, error) {
+		return []kubectl.File{{Name: name, Data: []byte(twoPods)}}, nil
+	})
+	const curl = "kubectl exec -it shell -- curl web:8080"
+	for _, step := range []struct{ line, want string }{
+		{"kubectl apply -f two.yaml", "pod/shell created\npod/web created\nservice/web created\n"},
+		{curl, "error: cannot exec into a container in a pod that is not running; current phase is Pending\n"},
+		{"sleep 10s", ""},
+		{curl, ""},
+		{"@answers '*/web:*' 'body=version {version}' and query=fail=true error-rate=100%", ""},
+		{curl + " -s", "version 7\n"},
+		{curl + " -o /dev/null", ""},
+		{curl + "/status/404 -s -o /dev/null -w '%{http_code}\\n'", "404\n"},
+		{curl + "/status/404 -f", "curl: (22) The requested URL returned error: 404\ncommand terminated with exit code 22\n"},
+		{"kubectl exec shell -- curl -s web:80", "command terminated with exit code 7\n"},
+		{"kubectl exec shell -- wget web", "wget: simulated pods know curl and hey\n"},
+		{"kubectl exec shell -x -- curl web", "error: kubectl exec: \"-x\" is not understood; write kubectl exec -it POD -- curl URL\n"},
+		{"curl -s http://nowhere", ""},
+		{"@repeat 3 every=1s " + curl, "version 7\nversion 7\nversion 7\n"},
+		{"@repeat 3 kubectl exec shell -- curl web:80", "curl: (7) send to web:80: connection refused: Service default/web has no port 80\ncommand terminated with exit code 7\n"},
+		{"@traffic", "IMAGE  WORKLOAD  POD TEMPLATE  REQUESTS  SHARE   FAILED\nweb:7  web                     8         100.0%  0\n\n" +
+			"DESTINATION  REQUESTS  SHARE   FAILED\nweb          8         100.0%  0\n\nlost requests: 0\n"},
+		{"@load 5 " + curl + "?fail=true", ""},
+		{"kubectl exec shell -- hey -z 5s -q 1 -c 2 http://web:8080/", ""},
+		{"sleep 10s", ""},
+		{"@load off", ""},
+		{"sleep 10s", ""},
+		{"@traffic", "IMAGE  WORKLOAD  POD TEMPLATE  REQUESTS  SHARE   FAILED\nweb:7  web                     60        100.0%  50\n\n" +
+			"DESTINATION  REQUESTS  SHARE   FAILED\nweb          60        100.0%  50\n\nlost requests: 0\n"},
+		{"kubectl delete pod web", "pod \"web\" deleted from default namespace\n"},
+		{"sleep 1m", ""},
+		{curl, ""},
+		{"@traffic", "IMAGE  WORKLOAD  POD TEMPLATE  REQUESTS  SHARE  FAILED\n\n" +
+			"DESTINATION  REQUESTS  SHARE   FAILED\nweb          1         100.0%  1\n\nlost requests: 1\n"},
+	} {
+		got, _ := run(t, c, step.line) // an error is printed
+		if d := cmp.Diff(strings.Split(step.want, "\n"), strings.Split(got, "\n")); d != "" {
+			t.Errorf("$ %s (-want +got):\n%s", step.line, d)
+		}
+	}
+}

@@ -1,0 +1,278 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/aviary-rollouts/aviary/sim"
+	"github.com/aviary-rollouts/aviary/sim/mesh"
+)
+
+func trafficWords() []Command {
+	return []Command{
+		{Name: "@repeat", Syntax: "N [every=DURATION] COMMAND", Kind: Harness, run: repeat,
+			Help: "Runs a command N times, with that time after each; it ends with the first that fails."},
+		{Name: "@load", Syntax: "RATE [kubectl exec POD --] curl URL ... | off", Kind: Harness, run: onSim(load),
+			Help: "Sends the request of a curl command RATE times a second from now on. off ends all such loads."},
+		{Name: "@answers", Syntax: "PATTERN WORD... [and WORD...]", Kind: Harness, run: onSim(setAnswers),
+			Help: "Says how containers answer whose image matches: `healthy`, or " + strings.Join(answerNames(), ", ") +
+				". After an `and` follows what goes before it where it applies, as in `body='version {version}' and query=fail=true error-rate=100%`."},
+		{Name: "@traffic", Kind: Harness, run: onSim(showTraffic),
+			Help: "Prints the requests since the last @traffic: by pod template, by destination, and how many were lost. A request is lost if no application got it."},
+	}
+}
+
+// repeat runs a command several times.
+func repeat(ctx context.Context, c *call) error {
+	if len(c.args) < 2 {
+		return fmt.Errorf("@repeat: give a number and a command, as in @repeat 20 curl http://web.example.com")
+	}
+	n, err := countOf(c.args[:1], 0)
+	if err != nil {
+		return fmt.Errorf("@repeat: %w", err)
+	}
+	words, pause := c.args[1:], time.Duration(0)
+	if text, ok := strings.CutPrefix(words[0], "every="); ok {
+		if pause, err = parseDuration(text); err != nil || pause <= 0 {
+			return fmt.Errorf("@repeat: every=%s: write every=1s", text)
+		}
+		words = words[1:]
+	}
+	if c.namespace != "" {
+		words = slices.Concat([]string{"-n", c.namespace}, words)
+	}
+	run, err := c.console.parseWords(words)
+	if err != nil {
+		return err
+	}
+	for range n {
+		if err := c.console.Backend.Settle(ctx); err != nil {
+			return err
+		}
+		if err := run.Run(ctx, c.out); err != nil {
+			return errPrinted{err}
+		}
+		if err := c.console.Backend.Sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errPrinted is an error that the command inside has printed.
+type errPrinted struct{ error }
+
+// load starts a steady load, or ends all.
+func load(ctx context.Context, s *sim.Sim, c *call) error {
+	if len(c.args) == 1 && c.args[0] == "off" {
+		for _, l := range c.console.loads {
+			l.Stop()
+		}
+		c.console.loads = nil
+		return nil
+	}
+	const remedy = "write @load 20 kubectl exec shell -- curl web:8080, or @load off"
+	if len(c.args) < 3 {
+		return fmt.Errorf("@load: %s", remedy)
+	}
+	rate, err := strconv.ParseFloat(c.args[0], 64)
+	if err != nil || !(rate > 0) || rate > 1e9 {
+		return fmt.Errorf("@load: %q is not a number of requests per second: %s", c.args[0], remedy)
+	}
+	request, err := curlOf(ctx, s, c.args[1:], c.namespace)
+	if err != nil {
+		return fmt.Errorf("@load: %w", err)
+	}
+	l, err := s.Mesh().Start(mesh.Source{Request: request, Rate: rate})
+	if err != nil {
+		return fmt.Errorf("@load: %w", err)
+	}
+	c.console.loads = append(c.console.loads, l)
+	return nil
+}
+
+// answerWord is a word of @answers that says one thing about a behaviour.
+type answerWord struct {
+	name, example string
+	set           func(b *mesh.Behaviour, value string, now time.Time) error
+}
+
+var answerWords = []answerWord{
+	{"error-rate", "10%", func(b *mesh.Behaviour, v string, _ time.Time) (err error) {
+		b.ErrorRate, err = parseShare(v)
+		return err
+	}},
+	{"error-code", "503", func(b *mesh.Behaviour, v string, _ time.Time) (err error) {
+		if b.ErrorCode, err = strconv.Atoi(v); err == nil && (b.ErrorCode < 400 || b.ErrorCode > 599) {
+			err = fmt.Errorf("an error has a status from 400 to 599")
+		}
+		return err
+	}},
+	{"latency", "300ms", func(b *mesh.Behaviour, v string, _ time.Time) (err error) {
+		b.Latency.P50, err = time.ParseDuration(v)
+		return err
+	}},
+	{"p99", "2s", func(b *mesh.Behaviour, v string, _ time.Time) (err error) {
+		b.Latency.P99, err = time.ParseDuration(v)
+		return err
+	}},
+	{"body", "TEXT", func(b *mesh.Behaviour, v string, _ time.Time) error {
+		b.Body = v
+		return nil
+	}},
+	{"query", "fail=true", func(b *mesh.Behaviour, v string, _ time.Time) error {
+		b.Query = v
+		return nil
+	}},
+	{"after", "2m", func(b *mesh.Behaviour, v string, now time.Time) error {
+		d, err := time.ParseDuration(v)
+		b.From = now.Add(d)
+		return err
+	}},
+}
+
+func answerNames() (names []string) {
+	for _, w := range answerWords {
+		names = append(names, "`"+w.name+"="+w.example+"`")
+	}
+	return names
+}
+
+// parseShare reads "10%" or "0.1".
+func parseShare(text string) (float64, error) {
+	number, percent := strings.CutSuffix(text, "%")
+	share, err := strconv.ParseFloat(number, 64)
+	if percent {
+		share /= 100
+	}
+	if err != nil || !(share >= 0 && share <= 1) {
+		return 0, fmt.Errorf("write a share from 0%% to 100%%")
+	}
+	return share, nil
+}
+
+func setAnswers(_ context.Context, s *sim.Sim, c *call) error {
+	if len(c.args) < 2 {
+		return fmt.Errorf("@answers: give a pattern and what its images do, as in @answers '*:2.0.0' error-rate=10%%")
+	}
+	behaviours := []mesh.Behaviour{{}}
+	for _, word := range c.args[1:] {
+		switch word {
+		case "healthy":
+		case "and":
+			behaviours = append(behaviours, mesh.Behaviour{})
+		default:
+			if err := setAnswer(&behaviours[len(behaviours)-1], word, s.Kernel().Now()); err != nil {
+				return fmt.Errorf("@answers: %w", err)
+			}
+		}
+	}
+	s.Mesh().SetImage(c.args[0], behaviours...)
+	return nil
+}
+
+func setAnswer(b *mesh.Behaviour, word string, now time.Time) error {
+	name, value, _ := strings.Cut(word, "=")
+	for _, w := range answerWords {
+		if w.name != name || value == "" {
+			continue
+		}
+		if err := w.set(b, value, now); err != nil {
+			return fmt.Errorf("%s: %w, as in %s=%s", word, err, w.name, w.example)
+		}
+		return nil
+	}
+	return fmt.Errorf("unknown word %q; there are healthy, %s", word, strings.Join(answerNames(), ", "))
+}
+
+// counts are the requests by what @traffic shows.
+type counts struct {
+	versions, destinations map[string]mesh.Count
+	lost                   int64
+}
+
+// countsOf sums up a report.
+func countsOf(r mesh.Report) counts {
+	c := counts{versions: map[string]mesh.Count{}, destinations: map[string]mesh.Count{}, lost: r.Total.Lost}
+	for _, v := range r.Versions {
+		c.versions[versionName(v)] = v.Count
+	}
+	for _, d := range r.Destinations {
+		c.destinations[destinationName(d)] = d.Count
+	}
+	return c
+}
+
+// versionName is the image without its registry, the workload and the hash of
+// the pod template, as cells of the table.
+func versionName(v mesh.VersionCount) string {
+	return strings.Join([]string{v.Image[strings.LastIndex(v.Image, "/")+1:], v.Workload, v.Hash}, "\t")
+}
+
+// destinationName is the host, and the subset if there is one.
+func destinationName(d mesh.DestinationCount) string {
+	name := strings.TrimSuffix(strings.TrimSuffix(d.Host, ".svc.cluster.local"), "."+corev1.NamespaceDefault)
+	if d.Subset != "" {
+		name += "/" + d.Subset
+	}
+	return name
+}
+
+// showTraffic prints what was sent since the last time.
+func showTraffic(_ context.Context, s *sim.Sim, c *call) error {
+	report := s.Mesh().Report()
+	before, now := c.console.counted, countsOf(report)
+	c.console.counted = now
+	var rows []trafficRow
+	for _, v := range report.Versions {
+		name := versionName(v)
+		rows = append(rows, trafficRow{name, since(now.versions[name], before.versions[name])})
+	}
+	if err := printTraffic(c.out, "IMAGE\tWORKLOAD\tPOD TEMPLATE", rows); err != nil {
+		return err
+	}
+	rows = nil
+	for _, d := range report.Destinations {
+		name := destinationName(d)
+		rows = append(rows, trafficRow{name, since(now.destinations[name], before.destinations[name])})
+	}
+	fmt.Fprintln(c.out)
+	if err := printTraffic(c.out, "DESTINATION", rows); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "\nlost requests: %d\n", now.lost-before.lost)
+	return nil
+}
+
+func since(now, before mesh.Count) mesh.Count {
+	return mesh.Count{Requests: now.Requests - before.Requests, Failed: now.Failed - before.Failed, Lost: now.Lost - before.Lost}
+}
+
+type trafficRow struct {
+	name string
+	mesh.Count
+}
+
+// printTraffic prints the rows that have requests, with their shares.
+func printTraffic(out io.Writer, title string, rows []trafficRow) error {
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\tREQUESTS\tSHARE\tFAILED\n", title)
+	var all int64
+	for _, r := range rows {
+		all += r.Requests
+	}
+	for _, r := range rows {
+		if r.Requests > 0 {
+			fmt.Fprintf(w, "%s\t%d\t%.1f%%\t%d\n", r.name, r.Requests, 100*float64(r.Requests)/float64(all), r.Failed)
+		}
+	}
+	return w.Flush()
+}

@@ -9,6 +9,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -21,7 +23,8 @@ import (
 )
 
 // The controller is killed after each single write of each scenario and started
-// afresh with empty memory: every run ends in the same state.
+// afresh with empty memory: every run ends in the same state, and no request is
+// lost on the way.
 func TestCrashAfterEveryWrite(t *testing.T) {
 	all, err := replay.All(scenarios.FS)
 	if err != nil {
@@ -62,6 +65,9 @@ func endOf(t *testing.T, s replay.Scenario, faults ...fault.Fault) (state string
 	if len(faults) == 0 && outcome.Verdict() != replay.Passed {
 		t.Fatalf("the undisturbed scenario ends with %s", outcome.Verdict())
 	}
+	if err := cluster.Sim().Mesh().CheckLost(); err != nil {
+		t.Errorf("with faults %v: %v", faults, err)
+	}
 	for _, line := range cluster.TraceLines() {
 		if _, text, _ := strings.Cut(line, "s  "); strings.HasPrefix(text, sim.ControllerName+" ") {
 			writes++
@@ -101,6 +107,39 @@ func picture(t *testing.T, c client.Client) string {
 		svc := &services.Items[i]
 		add("service %s selects %q", svc.Name, svc.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey])
 	}
+	lines = append(lines, routesAndRuns(t, c)...)
 	sort.Strings(lines)
 	return strings.Join(lines, "\n") + "\n"
+}
+
+// routesAndRuns draws what Istio was told, and the Experiments and AnalysisRuns
+// with their results.
+func routesAndRuns(t *testing.T, c client.Client) (lines []string) {
+	t.Helper()
+	var experiments v1alpha1.ExperimentList
+	var runs v1alpha1.AnalysisRunList
+	lists := []client.ObjectList{&experiments, &runs}
+	for _, kind := range []string{"VirtualService", "DestinationRule"} {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: kind + "List"})
+		lists = append(lists, list)
+	}
+	for _, list := range lists {
+		if err := c.List(context.Background(), list); err != nil {
+			t.Fatal(err)
+		}
+		if list, ok := list.(*unstructured.UnstructuredList); ok {
+			for i := range list.Items {
+				lines = append(lines, fmt.Sprintf("%s %s: %v", list.Items[i].GetKind(), list.Items[i].GetName(), list.Items[i].Object["spec"]))
+			}
+		}
+	}
+	for i := range experiments.Items {
+		lines = append(lines, fmt.Sprintf("experiment %s: %s", experiments.Items[i].Name, experiments.Items[i].Status.Phase))
+	}
+	for i := range runs.Items {
+		run := &runs.Items[i]
+		lines = append(lines, fmt.Sprintf("run %s: %s %q", run.Name, run.Status.Phase, run.Status.Message))
+	}
+	return lines
 }

@@ -41,6 +41,11 @@ type documentState struct {
 	Images, Tree []string
 	// Services maps the described Services to their selectors.
 	Services map[string]string
+	// Routes are the destinations of the described VirtualService, "host weight"
+	// or "host/subset weight". Where @traffic is asked, requests go by them.
+	Routes []string
+	// Subsets are those of the described DestinationRule, "name label=value,...".
+	Subsets []string
 }
 
 // TestDocumentStates compares what the scenarios expect with what the source
@@ -81,6 +86,9 @@ type shownState struct {
 	images   []string
 	tree     []string
 	services map[string]string
+	routes   []string
+	subsets  []string
+	shares   map[string]string // of the destinations, from @traffic; nil if it was not asked
 }
 
 func compareState(t *testing.T, want documentState, got shownState, hashes map[string]string) {
@@ -106,6 +114,34 @@ func compareState(t *testing.T, want documentState, got shownState, hashes map[s
 			t.Errorf("service %s selects %q, the document has %q", name, got, fillHashes(selector, hashes))
 		}
 	}
+	compareRouting(t, want, got, hashes)
+}
+
+// compareRouting compares what Istio was told, and where requests went.
+func compareRouting(t *testing.T, want documentState, got shownState, hashes map[string]string) {
+	t.Helper()
+	routes, shares := fillAll(want.Routes, hashes), map[string]string{}
+	if d := cmp.Diff(routes, got.routes, cmpopts.EquateEmpty()); want.Routes != nil && d != "" {
+		t.Errorf("routes (-document +scenario):\n%s", d)
+	}
+	for _, route := range routes {
+		if host, weight, _ := strings.Cut(route, " "); weight != "0" {
+			shares[host] = weight + ".0%"
+		}
+	}
+	if d := cmp.Diff(shares, got.shares); want.Routes != nil && got.shares != nil && d != "" {
+		t.Errorf("shares of the requests (-document +scenario):\n%s", d)
+	}
+	if d := cmp.Diff(fillAll(want.Subsets, hashes), got.subsets, cmpopts.EquateEmpty()); want.Subsets != nil && d != "" {
+		t.Errorf("subsets (-document +scenario):\n%s", d)
+	}
+}
+
+func fillAll(texts []string, hashes map[string]string) (filled []string) {
+	for _, text := range texts {
+		filled = append(filled, fillHashes(text, hashes))
+	}
+	return filled
 }
 
 var placeholder = regexp.MustCompile(`<hash:[^>]*>`)
@@ -124,11 +160,7 @@ func compareTree(t *testing.T, want, got []string, hashes map[string]string) {
 			hashes[p], _, _ = strings.Cut(rest, " ")
 		}
 	}
-	filled := make([]string, len(want))
-	for i := range want {
-		filled[i] = fillHashes(want[i], hashes)
-	}
-	if d := cmp.Diff(filled, got); d != "" {
+	if d := cmp.Diff(fillAll(want, hashes), got); d != "" {
 		t.Errorf("tree (-document +scenario):\n%s", d)
 	}
 }
@@ -168,7 +200,7 @@ func stateIn(t *testing.T, s replay.Scenario, id string) shownState {
 	return got
 }
 
-var stateMark = regexp.MustCompile(`^# ([A-Z]+-?[0-9]+)\. `)
+var stateMark = regexp.MustCompile(`^# ([A-Z]+-?[0-9]+[a-z]?)\. `)
 
 // read takes over what a command is expected to print, the first time.
 func (s *shownState) read(c *transcript.Command) {
@@ -182,7 +214,73 @@ func (s *shownState) read(c *transcript.Command) {
 				s.services[words[len(words)-1]] = strings.TrimSpace(selector)
 			}
 		}
+	case strings.HasPrefix(text, "kubectl describe virtualservice ") && s.routes == nil:
+		s.routes = readRoutes(c.Want)
+	case strings.HasPrefix(text, "kubectl describe destinationrule ") && s.subsets == nil:
+		s.subsets = readSubsets(c.Want)
+	case text == "@traffic":
+		s.shares = readShares(c.Want)
 	}
+}
+
+// field cuts a line of a description: "      Host:    mock-server".
+func field(line transcript.Line) (label, value string) {
+	label, value, _ = strings.Cut(strings.TrimSpace(line.Text), ":")
+	return label, strings.TrimSpace(value)
+}
+
+// readRoutes reads the destinations of a description: a host, for some a subset,
+// then the weight.
+func readRoutes(lines []transcript.Line) (routes []string) {
+	host := ""
+	for _, line := range lines {
+		switch label, value := field(line); label {
+		case "Host":
+			host = value
+		case "Subset":
+			host += "/" + value
+		case "Weight":
+			routes = append(routes, host+" "+value)
+		}
+	}
+	return routes
+}
+
+// readSubsets reads the subsets of a description: labels, then the name.
+func readSubsets(lines []transcript.Line) (subsets []string) {
+	var labels []string
+	inside := false
+	for _, line := range lines {
+		switch label, value := field(line); {
+		case label == "Subsets":
+			inside = true
+		case !inside:
+		case label == "Name":
+			subsets = append(subsets, value+" "+strings.Join(labels, ","))
+			labels = nil
+		case value != "" && label != "Events":
+			labels = append(labels, strings.ToLower(strings.ReplaceAll(label, " - ", "-"))+"="+value)
+		}
+	}
+	return subsets
+}
+
+// readShares reads the second table of @traffic.
+func readShares(lines []transcript.Line) map[string]string {
+	shares := map[string]string{}
+	inside := false
+	for _, line := range lines {
+		cells := strings.Fields(line.Text)
+		switch {
+		case len(cells) == 0:
+			inside = false
+		case cells[0] == "DESTINATION":
+			inside = true
+		case inside:
+			shares[cells[0]] = cells[2]
+		}
+	}
+	return shares
 }
 
 // readRollout reads the two parts of "get rollout": fields, then the tree.

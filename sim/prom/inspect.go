@@ -1,0 +1,125 @@
+package prom
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// LongestWindow returns how far a query looks back at most: the longest of its
+// ranges, those of subqueries around them added; 0 if it has none. Offsets do
+// not count. The error is that of the parser.
+//
+//	sum(rate(requests[1m])) / sum(rate(requests[5m]))    5m
+//	max_over_time(rate(requests[1m])[10m:])              11m
+func LongestWindow(query string) (longest time.Duration, err error) {
+	expr, err := newLender().Parser.ParseExpr(query)
+	if err != nil {
+		return 0, fmt.Errorf("read the query: %w", err)
+	}
+	parser.Inspect(expr, func(node parser.Node, path []parser.Node) error {
+		window := windowOf(node)
+		for _, outer := range path {
+			window += windowOf(outer)
+		}
+		longest = max(longest, window)
+		return nil
+	})
+	return longest, nil
+}
+
+func windowOf(node parser.Node) time.Duration {
+	switch n := node.(type) {
+	case *parser.MatrixSelector:
+		return n.Range
+	case *parser.SubqueryExpr:
+		return n.Range
+	}
+	return 0
+}
+
+// Gap is a part of a query that no series ever matched.
+type Gap struct {
+	// Selector is that part, as PromQL writes it.
+	Selector string
+	// Label is the one label that leaves nothing, while everything else
+	// matches; __name__ if no series has the name. It is empty if there is no
+	// such single label.
+	Label string
+	// Values are those that the label has in the series that match the rest,
+	// sorted.
+	Values []string
+}
+
+// Gaps lists the selectors of a query that match no series of the database,
+// whatever the time, each once. The error is that of the parser.
+func (db *DB) Gaps(query string) (gaps []Gap, err error) {
+	expr, err := newLender().Parser.ParseExpr(query)
+	if err != nil {
+		return nil, fmt.Errorf("read the query: %w", err)
+	}
+	for _, s := range selectorsOf(expr) {
+		text := (&parser.VectorSelector{Name: s.Name, LabelMatchers: s.LabelMatchers}).String()
+		known := slices.ContainsFunc(gaps, func(g Gap) bool { return g.Selector == text })
+		if known || len(db.matching(s.LabelMatchers, nil)) > 0 {
+			continue
+		}
+		gap := Gap{Selector: text}
+		gap.Label, gap.Values = db.culprit(s.LabelMatchers)
+		gaps = append(gaps, gap)
+	}
+	return gaps, nil
+}
+
+// culprit finds the matcher without which series would match; that of the name
+// comes first.
+func (db *DB) culprit(matchers []*labels.Matcher) (label string, values []string) {
+	sorted := slices.Clone(matchers)
+	slices.SortStableFunc(sorted, func(a, b *labels.Matcher) int {
+		return cmp.Compare(rank(a), rank(b))
+	})
+	for _, m := range sorted {
+		rest := db.matching(matchers, m)
+		if m.Name == labels.MetricName && len(db.matching([]*labels.Matcher{m}, nil)) > 0 {
+			continue // the name is known
+		}
+		if m.Name == labels.MetricName {
+			rest = db.matching(nil, nil)
+		}
+		if len(rest) > 0 {
+			return m.Name, valuesOf(rest, m.Name)
+		}
+	}
+	return "", nil
+}
+
+func rank(m *labels.Matcher) int {
+	if m.Name == labels.MetricName {
+		return 0
+	}
+	return 1
+}
+
+// matching returns the series that satisfy all matchers but one.
+func (db *DB) matching(matchers []*labels.Matcher, but *labels.Matcher) (found []*Series) {
+	for _, s := range db.series {
+		if len(s.points) > 0 && !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return m != but && !m.Matches(s.labels.Get(m.Name)) }) {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+func valuesOf(series []*Series, label string) (values []string) {
+	for _, s := range series {
+		if v := s.labels.Get(label); v != "" {
+			values = append(values, v)
+		}
+	}
+	slices.Sort(values)
+	return slices.Compact(values)
+}

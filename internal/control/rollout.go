@@ -27,6 +27,10 @@ import (
 // again, should the change itself not wake us before.
 const staleRetry = time.Second
 
+// shared reads without a copy what the cache holds, which would cost more than
+// the decision does: nobody modifies what was observed.
+var shared = client.UnsafeDisableDeepCopy
+
 // rolloutReconciler observes one Rollout, asks rollout.Decide, and applies.
 type rolloutReconciler struct {
 	Deps
@@ -73,7 +77,7 @@ func (r *rolloutReconciler) executor(key types.NamespacedName, ro *v1alpha1.Roll
 // if the Rollout is gone, and fresh == false if the view misses our own writes.
 func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedName, now time.Time) (o *rollout.Observed, fresh bool, err error) {
 	ro := &v1alpha1.Rollout{}
-	if err := r.Client.Get(ctx, key, ro); err != nil {
+	if err := r.Client.Get(ctx, key, ro, shared); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.fresh.forget(key)
 			return nil, true, nil
@@ -126,7 +130,7 @@ func (r *rolloutReconciler) readWorkload(ctx context.Context, o *rollout.Observe
 	default:
 		return nil // validation refuses the kind
 	}
-	if err := r.Client.Get(ctx, key, obj); err != nil {
+	if err := r.Client.Get(ctx, key, obj, shared); err != nil {
 		if apierrors.IsNotFound(err) {
 			refs.WorkloadNotFound = true
 			return nil
@@ -163,7 +167,7 @@ func workloadOf(obj client.Object, ref *v1alpha1.ObjectRef) (corev1.PodTemplateS
 func (r *rolloutReconciler) readServices(ctx context.Context, o *rollout.Observed) error {
 	for _, ref := range validate.Services(o.Rollout) {
 		name, svc := ref.Name, &corev1.Service{}
-		err := r.Client.Get(ctx, types.NamespacedName{Namespace: o.Rollout.Namespace, Name: name}, svc)
+		err := r.Client.Get(ctx, types.NamespacedName{Namespace: o.Rollout.Namespace, Name: name}, svc, shared)
 		if apierrors.IsNotFound(err) {
 			continue
 		}
@@ -178,7 +182,7 @@ func (r *rolloutReconciler) readServices(ctx context.Context, o *rollout.Observe
 // readReplicaSets reads the ReplicaSets that the Rollout controls.
 func (r *rolloutReconciler) readReplicaSets(ctx context.Context, o *rollout.Observed, read *[]client.Object) error {
 	list := &appsv1.ReplicaSetList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace)); err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), shared); err != nil {
 		return fmt.Errorf("listing ReplicaSets: %w", err)
 	}
 	for i := range list.Items {
@@ -200,7 +204,7 @@ func (r *rolloutReconciler) readPods(ctx context.Context, o *rollout.Observed) e
 		return nil // validation reports it
 	}
 	list := &corev1.PodList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), client.MatchingLabelsSelector{Selector: selector}, shared); err != nil {
 		return fmt.Errorf("listing pods: %w", err)
 	}
 	owners := map[types.UID]bool{}

@@ -18,7 +18,7 @@ import (
 // templates that its analyses refer to.
 func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, read *[]client.Object) error {
 	list := &v1alpha1.AnalysisRunList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace)); err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), shared); err != nil {
 		return fmt.Errorf("listing AnalysisRuns: %w", err)
 	}
 	for i := range list.Items {
@@ -30,7 +30,7 @@ func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, r
 		}
 	}
 	experiments := &v1alpha1.ExperimentList{}
-	if err := r.Client.List(ctx, experiments, client.InNamespace(o.Rollout.Namespace)); err != nil {
+	if err := r.Client.List(ctx, experiments, client.InNamespace(o.Rollout.Namespace), shared); err != nil {
 		return fmt.Errorf("listing Experiments: %w", err)
 	}
 	for i := range experiments.Items {

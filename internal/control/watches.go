@@ -75,7 +75,7 @@ func (r *rolloutReconciler) ownersOfPod(ctx context.Context, obj client.Object) 
 		return nil
 	}
 	rs := &appsv1.ReplicaSet{}
-	if err := r.Client.Get(ctx, types.NamespacedName{Namespace: pod.Namespace, Name: owner.Name}, rs); err != nil {
+	if err := r.Client.Get(ctx, types.NamespacedName{Namespace: pod.Namespace, Name: owner.Name}, rs, shared); err != nil {
 		return nil // the ReplicaSet is gone, and its Rollout was woken by that
 	}
 	return r.rolloutOwning(ctx, rs)
@@ -106,7 +106,7 @@ func (r *rolloutReconciler) usersOfDeployment(ctx context.Context, obj client.Ob
 // rolloutsThat lists the Rollouts of a namespace for which matches is true.
 func (r *rolloutReconciler) rolloutsThat(ctx context.Context, namespace string, matches func(*v1alpha1.Rollout) bool) []types.NamespacedName {
 	list := &v1alpha1.RolloutList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(namespace), shared); err != nil {
 		return nil // the next resync looks at every Rollout
 	}
 	var keys []types.NamespacedName

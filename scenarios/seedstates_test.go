@@ -265,9 +265,8 @@ func readSubsets(lines []transcript.Line) (subsets []string) {
 	return subsets
 }
 
-// readShares reads the second table of @traffic.
-func readShares(lines []transcript.Line) map[string]string {
-	shares := map[string]string{}
+// readShares reads the second table of @traffic; nil if it is left out.
+func readShares(lines []transcript.Line) (shares map[string]string) {
 	inside := false
 	for _, line := range lines {
 		cells := strings.Fields(line.Text)
@@ -275,7 +274,7 @@ func readShares(lines []transcript.Line) map[string]string {
 		case len(cells) == 0:
 			inside = false
 		case cells[0] == "DESTINATION":
-			inside = true
+			inside, shares = true, map[string]string{}
 		case inside:
 			shares[cells[0]] = cells[2]
 		}

@@ -38,7 +38,6 @@ func plugin(words ...string) func(ctx context.Context, c *call) error {
 		})
 		root.SetArgs(slices.Concat(words, c.args))
 		if err := root.ExecuteContext(ctx); err != nil {
-			//lint:ignore ST1005 the words of the plugin
 			return fmt.Errorf("Error: %w", err)
 		}
 		return nil

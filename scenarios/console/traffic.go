@@ -86,7 +86,6 @@ func checkRuns(ctx context.Context, s *sim.Sim, key types.NamespacedName) error 
 	var pod corev1.Pod
 	switch err := s.Client().Get(ctx, key, &pod); {
 	case apierrors.IsNotFound(err):
-		//lint:ignore ST1005 the words of kubectl
 		return fmt.Errorf("Error from server (NotFound): pods %q not found", key.Name)
 	case err != nil:
 		return fmt.Errorf("get pod %s: %w", key, err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -78,7 +79,7 @@ func (l Labels) With(ls ...Label) Labels {
 // Series returns the series of a name and labels, which begins to exist with
 // its first sample.
 func (db *DB) Series(name string, ls ...Label) *Series {
-	return db.seriesOf(NewLabels(ls...).With(Label{labels.MetricName, name}).set)
+	return db.seriesOf(NewLabels(ls...).With(Label{model.MetricNameLabel, name}).set)
 }
 
 func (db *DB) seriesOf(ls labels.Labels) *Series {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -84,10 +85,10 @@ func (db *DB) culprit(matchers []*labels.Matcher) (label string, values []string
 	})
 	for _, m := range sorted {
 		rest := db.matching(matchers, m)
-		if m.Name == labels.MetricName && len(db.matching([]*labels.Matcher{m}, nil)) > 0 {
+		if m.Name == model.MetricNameLabel && len(db.matching([]*labels.Matcher{m}, nil)) > 0 {
 			continue // the name is known
 		}
-		if m.Name == labels.MetricName {
+		if m.Name == model.MetricNameLabel {
 			rest = db.matching(nil, nil)
 		}
 		if len(rest) > 0 {
@@ -98,7 +99,7 @@ func (db *DB) culprit(matchers []*labels.Matcher) (label string, values []string
 }
 
 func rank(m *labels.Matcher) int {
-	if m.Name == labels.MetricName {
+	if m.Name == model.MetricNameLabel {
 		return 0
 	}
 	return 1

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
@@ -54,21 +55,33 @@ func Secrets(run *v1alpha1.AnalysisRun, m v1alpha1.Metric) ([]v1alpha1.Argument,
 	if !hasSecret(run.Spec.Args) {
 		return nil, nil
 	}
-	text, err := encode(m)
+	wanted, err := Placeholders(m)
 	if err != nil {
-		return nil, fmt.Errorf("metric %q: %w", m.Name, err)
-	}
-	wanted := map[string]bool{}
-	for _, match := range placeholder.FindAllSubmatch(text, -1) {
-		wanted[string(match[1])] = true
+		return nil, err
 	}
 	var secrets []v1alpha1.Argument
 	for _, arg := range run.Spec.Args {
-		if wanted[arg.Name] && arg.Value == nil {
+		if arg.Value == nil && slices.Contains(wanted, arg.Name) {
 			secrets = append(secrets, arg)
 		}
 	}
 	return secrets, nil
+}
+
+// Placeholders lists the arguments that a metric asks for by {{args.name}}, each
+// once, in the order of its fields.
+func Placeholders(m v1alpha1.Metric) ([]string, error) {
+	text, err := encode(m)
+	if err != nil {
+		return nil, fmt.Errorf("metric %q: %w", m.Name, err)
+	}
+	var names []string
+	for _, match := range placeholder.FindAllSubmatch(text, -1) {
+		if name := string(match[1]); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }
 
 func hasSecret(args []v1alpha1.Argument) bool {

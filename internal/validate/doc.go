@@ -12,6 +12,10 @@
 // mistakes that people make, found before a ReplicaSet is refused. The security
 // context is left to the API server.
 //
+// [Experiment] and [AnalysisTemplate] are the same for the other kinds; an
+// AnalysisTemplate is looked at by whoever lints it, as no controller has a place
+// to say what is wrong with one.
+//
 // It is pure: other objects are handed in as [Refs]. Read rollout.go next, then
 // one file per part of the spec: template.go, canary.go, steps.go, routing.go,
 // bluegreen.go, references.go.

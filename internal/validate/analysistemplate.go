@@ -1,0 +1,131 @@
+package validate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
+)
+
+const nothingToMeasure = "a template has metrics, or templates that have some"
+
+// AnalysisTemplate lists what is wrong with a template before anybody uses it.
+// flat is the template joined with those that it refers to: arguments and names
+// of metrics may come from there. If it is nil they are not looked at.
+func AnalysisTemplate(t, flat *v1alpha1.AnalysisTemplateSpec) field.ErrorList {
+	path := field.NewPath("spec")
+	var errs field.ErrorList
+	if len(t.Metrics)+len(t.Templates) == 0 {
+		errs = append(errs, field.Required(path.Child("metrics"), nothingToMeasure))
+	}
+	errs = append(errs, Metrics(t.Metrics)...)
+	names := sets.New[string]()
+	for i, arg := range t.Args {
+		if names.Has(arg.Name) {
+			errs = append(errs, field.Duplicate(path.Child("args").Index(i).Child("name"), arg.Name))
+		}
+		names.Insert(arg.Name)
+	}
+	if flat == nil {
+		return errs
+	}
+	errs = append(errs, undeclared(t.Metrics, flat.Args, path.Child("metrics"))...)
+	return append(errs, rules(t, flat.Metrics, path)...)
+}
+
+// Metrics lists what is wrong with the metrics of a template or a run, each by
+// itself. Values that still wait for an argument are not looked at.
+func Metrics(list []v1alpha1.Metric) field.ErrorList {
+	path := field.NewPath("spec", "metrics")
+	names := sets.New[string]()
+	var errs field.ErrorList
+	for i, m := range list {
+		at := path.Index(i)
+		if names.Has(m.Name) {
+			errs = append(errs, field.Duplicate(at.Child("name"), m.Name))
+		}
+		names.Insert(m.Name)
+		if err := analysis.Validate([]v1alpha1.Metric{m}); err != nil {
+			errs = append(errs, field.Invalid(at, m.Name, strings.TrimPrefix(err.Error(), "metrics[0]: ")))
+		}
+		_, err := analysis.Condition(closed(m.SuccessCondition), "")
+		errs = append(errs, condition(err, m.SuccessCondition, at.Child("successCondition"))...)
+		_, err = analysis.Condition("", closed(m.FailureCondition))
+		errs = append(errs, condition(err, m.FailureCondition, at.Child("failureCondition"))...)
+	}
+	return errs
+}
+
+// closed is a condition, or nothing if it waits for an argument.
+func closed(text string) string {
+	if strings.Contains(text, "{{") {
+		return ""
+	}
+	return text
+}
+
+// condition makes an error about a condition of one that names and quotes it.
+func condition(err error, text string, path *field.Path) field.ErrorList {
+	if err == nil {
+		return nil
+	}
+	_, why, _ := strings.Cut(err.Error(), fmt.Sprintf("%q: ", text))
+	return field.ErrorList{field.Invalid(path, text, why)}
+}
+
+// undeclared finds arguments that metrics ask for and nobody can supply.
+func undeclared(list []v1alpha1.Metric, args []v1alpha1.Argument, path *field.Path) field.ErrorList {
+	var declared []string
+	for _, arg := range args {
+		declared = append(declared, arg.Name)
+	}
+	var errs field.ErrorList
+	for i, m := range list {
+		asked, err := analysis.Placeholders(m)
+		if err != nil {
+			errs = append(errs, field.Invalid(path.Index(i), m.Name, err.Error()))
+		}
+		for _, name := range asked {
+			if !slices.Contains(declared, name) {
+				errs = append(errs, field.Invalid(path.Index(i), "{{args."+name+"}}", undeclaredText(declared)))
+			}
+		}
+	}
+	return errs
+}
+
+func undeclaredText(declared []string) string {
+	if len(declared) == 0 {
+		return "the template declares no arguments"
+	}
+	return "the template declares only the arguments " + strings.Join(declared, ", ")
+}
+
+// rules finds rules that match no metric, as the run will say.
+func rules(t *v1alpha1.AnalysisTemplateSpec, metrics []v1alpha1.Metric, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	check := func(rule string, run v1alpha1.AnalysisRunSpec, at *field.Path) {
+		for _, m := range metrics {
+			// Only the name matters; the rest of a metric may wait for arguments.
+			named := v1alpha1.Metric{Name: m.Name, Provider: v1alpha1.MetricProvider{Web: &v1alpha1.WebMetric{}}}
+			run.Metrics = append(run.Metrics, named)
+		}
+		problem := analysis.Read(&v1alpha1.AnalysisRun{Spec: run}).Problem()
+		if _, why, found := strings.Cut(problem, "[0]: "); found {
+			errs = append(errs, field.Invalid(at, rule, why))
+		}
+	}
+	for i, r := range t.DryRun {
+		check(r.MetricName, v1alpha1.AnalysisRunSpec{DryRun: t.DryRun[i : i+1]}, path.Child("dryRun").Index(i).Child("metricName"))
+	}
+	for i, r := range t.MeasurementRetention {
+		check(r.MetricName, v1alpha1.AnalysisRunSpec{MeasurementRetention: t.MeasurementRetention[i : i+1]},
+			path.Child("measurementRetention").Index(i).Child("metricName"))
+	}
+	return errs
+}

@@ -73,7 +73,7 @@ func New(o Options) *cobra.Command {
 	o.Connect.AddFlags(root.PersistentFlags())
 	set := group("set COMMAND", "Update various values on resources", setImageExample)
 	set.AddCommand(p.setImage())
-	root.AddCommand(p.abort(), p.create(), p.get(), p.list(), p.pause(), p.promote(), p.restart(), p.retry(), set,
+	root.AddCommand(p.abort(), p.create(), p.get(), p.lint(), p.list(), p.pause(), p.promote(), p.restart(), p.retry(), set,
 		p.status(), p.terminate(), p.undo(), p.version())
 	return root
 }

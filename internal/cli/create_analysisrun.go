@@ -12,7 +12,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
-	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/internal/lint"
 	"github.com/aviary-rollouts/aviary/internal/ops"
 )
 
@@ -95,25 +95,11 @@ func (n *runCreation) choose(cluster client.Client) error {
 	if err != nil {
 		return err
 	}
-	n.order.Library = libraryOf(objects)
+	n.order.Library = lint.Templates(objects, "")
 	if n.order.Template, err = n.top(n.order.Library); err != nil {
 		return fmt.Errorf("%s: %w", n.file, err)
 	}
 	return nil
-}
-
-// libraryOf holds the templates of files, whatever their namespace.
-func libraryOf(objects []manifest.Object) analysis.Library {
-	l := analysis.Library{}
-	for _, o := range objects {
-		switch t := o.Object.(type) {
-		case *v1alpha1.AnalysisTemplate:
-			l[v1alpha1.AnalysisTemplateRef{TemplateName: t.Name}] = &t.Spec
-		case *v1alpha1.ClusterAnalysisTemplate:
-			l[v1alpha1.AnalysisTemplateRef{TemplateName: t.Name, ClusterScope: true}] = &t.Spec
-		}
-	}
-	return l
 }
 
 // top is the one template that no other refers to. With --global it must be a

@@ -1,0 +1,311 @@
+package lint
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aviary-rollouts/aviary/fixtures"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
+)
+
+// check lints the text of one file.
+func check(t *testing.T, name, text string) []string {
+	t.Helper()
+	scheme, err := manifest.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, errs := manifest.ReadAll([]manifest.File{{Name: name, Data: []byte(text)}}, scheme)
+	var got []string
+	for _, err := range errs {
+		got = append(got, err.Error())
+	}
+	for _, f := range Check(objects) {
+		text := f.String()
+		if f.Warning {
+			text = "warning: " + text
+		}
+		got = append(got, text)
+	}
+	return got
+}
+
+// The rest of the documents is put behind these.
+const (
+	pods = `
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: web:1, ports: [{containerPort: 80}]}]}
+`
+	rollout = `apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: web}
+spec:` + pods + `  strategy:
+    canary:
+`
+	services = `
+---
+apiVersion: v1
+kind: Service
+metadata: {name: canary}
+spec: {selector: {app: web}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: stable, namespace: default}
+spec: {selector: {app: web}}
+`
+	routed = rollout + `      canaryService: canary
+      stableService: stable
+      trafficRouting:
+`
+	virtualService = `
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web}
+spec:
+  http:
+  - route:
+    - destination: {host: stable}
+`
+	template = `apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: rate}
+spec:
+  args:
+  - name: app
+  metrics:
+  - name: rate
+    interval: 1m
+    provider: {prometheus: {query: "up{app='{{args.app}}'}"}}
+`
+	compare = `
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Experiment
+metadata: {name: compare}
+spec:
+  templates:
+  - name: a
+    selector: {matchLabels: {app: web}}
+    template:
+      metadata: {labels: {app: web}}
+      spec: {containers: [{name: web, image: web:1}]}
+`
+	run = `apiVersion: argoproj.io/v1alpha1
+kind: AnalysisRun
+metadata: {generateName: rate-}
+spec:
+  metrics:
+  - name: rate
+    provider: {prometheus: {query: "up{app='{{args.app}}'}"}}
+`
+)
+
+func TestRollouts(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"all that is wrong with a spec", rollout + "      steps:\n      - setWeight: 101\n      - pause: {duration: soon}\n      maxSurge: 0\n      maxUnavailable: 0\n", []string{
+			`web.yaml:14: Rollout "web": spec.strategy.maxSurge: Invalid value: "0": MaxSurge and MaxUnavailable both can not be zero`,
+			`web.yaml:12: Rollout "web": spec.strategy.steps[0].setWeight: Invalid value: 101: SetWeight needs to be between 0 and 100`,
+			`web.yaml:13: Rollout "web": spec.strategy.steps[1].pause.duration: Invalid value: "soon": Duration needs to be greater than 0`,
+		}},
+		{"services elsewhere", rollout + "      canaryService: canary\n      stableService: stable\n", nil},
+		{"services that fit", rollout + "      canaryService: canary\n      stableService: stable\n" + services, nil},
+		{"a service that does not fit", strings.Replace(rollout+"      canaryService: canary\n      stableService: stable\n"+services, "{app: web}}\n---", "{app: www}}\n---", 1), []string{
+			`web.yaml:11: Rollout "web": spec.strategy.canary.canaryService: Invalid value: "canary": Service "canary" has unmatch label "app" in rollout`,
+		}},
+		{"a name that may be misspelt", rollout + "      canaryService: canray\n      stableService: stable\n" + services, []string{
+			`warning: web.yaml:11: Rollout "web": spec.strategy.canary.canaryService: there is no Service "canray" in these files, only canary, stable`,
+		}},
+		{"a service of another namespace", strings.Replace(rollout, "{name: web}", "{name: web, namespace: shop}", 1) + "      stableService: stable\n" + services, []string{
+			`warning: web.yaml:11: Rollout "web": spec.strategy.canary.stableService: there is no Service "stable" in these files, only canary`,
+		}},
+		{"an ingress", routed + "        nginx: {stableIngress: web}\n---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\nspec: {}\n", []string{
+			"web.yaml:14: Rollout \"web\": spec.strategy.canary.trafficRouting.nginx.stableIngress: Invalid value: \"web\": ingress `web` has no rules using service stable backend",
+		}},
+		{"an ingress elsewhere", routed + "        nginx: {stableIngress: web}\n", nil},
+		{"a route without the canary", routed + "        istio: {virtualService: {name: web}}\n" + virtualService, []string{
+			`web.yaml:14: Rollout "web": spec.strategy.canary.trafficRouting.istio.virtualService.name: Invalid value: "web": `,
+		}},
+		{"a route elsewhere", routed + "        istio: {virtualService: {name: web.mesh}}\n" + virtualService, []string{
+			`warning: web.yaml:14: Rollout "web": spec.strategy.canary.trafficRouting.istio.virtualService.name: there is no VirtualService "web.mesh" in these files, only web`,
+		}},
+		{"a route in its own namespace", routed + "        istio: {virtualService: {name: web.mesh}}\n" + strings.Replace(virtualService, "{name: web}", "{name: web, namespace: mesh}", 1), []string{
+			`web.yaml:14: Rollout "web": spec.strategy.canary.trafficRouting.istio.virtualService.name: Invalid value: "web.mesh": `,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) { compareBeginnings(t, c.want, check(t, "web.yaml", c.text)) })
+	}
+}
+
+// compareBeginnings compares findings, of which what is wanted may be the
+// beginning where the rest is the words of another package.
+func compareBeginnings(t *testing.T, want, got []string) {
+	t.Helper()
+	for i := range min(len(want), len(got)) {
+		if strings.HasSuffix(want[i], ": ") && strings.HasPrefix(got[i], want[i]) && len(got[i]) > len(want[i]) {
+			got[i] = want[i]
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+func TestWorkloads(t *testing.T) {
+	const refers = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nspec:\n" +
+		"  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n  strategy: {canary: {canaryService: canary}}\n"
+	deployment := "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:" + pods
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"elsewhere", refers + services, nil},
+		{"here", refers + deployment + services, nil},
+		{"here, with other labels than the service", refers + deployment + strings.ReplaceAll(services, "app: web", "app: www"), []string{
+			`web.yaml:6: Rollout "web": spec.strategy.canary.canaryService: Invalid value: "canary": Service "canary" has unmatch label "app" in rollout`,
+		}},
+		{"misspelt", strings.Replace(refers, "name: web}\n  s", "name: wbe}\n  s", 1) + deployment, []string{
+			`warning: web.yaml:5: Rollout "web": spec.workloadRef.name: there is no Deployment "wbe" in these files, only web`,
+		}},
+		{"a ReplicaSet", strings.Replace(refers, "Deployment", "ReplicaSet", 1) + strings.Replace(deployment, "Deployment", "ReplicaSet", 1) + services, nil},
+		{"a PodTemplate without a selector", strings.Replace(refers, "apps/v1, kind: Deployment", "v1, kind: PodTemplate", 1) +
+			"---\napiVersion: v1\nkind: PodTemplate\nmetadata: {name: web}\ntemplate:\n  metadata: {labels: {app: web}}\n  spec: {containers: [{name: web, image: web:1}]}\n", []string{
+			`web.yaml:4: Rollout "web": spec.selector: Invalid value: null: empty selector is invalid for rollout`,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, check(t, "web.yaml", c.text)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAnalyses(t *testing.T) {
+	const step = "      steps:\n      - analysis:\n          templates: [{templateName: rate}]\n          args: [{name: app, value: web}]\n---\n"
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"a template", template, nil},
+		{"a template with mistakes", strings.NewReplacer("name: app", "name: ap", "1m", "often").Replace(template), []string{
+			`web.yaml:8: AnalysisTemplate "rate": spec.metrics[0]: Invalid value: "rate": invalid interval string: time: invalid duration "often"`,
+			`web.yaml:8: AnalysisTemplate "rate": spec.metrics[0]: Invalid value: "{{args.app}}": the template declares only the arguments ap`,
+		}},
+		{"a cluster template that refers to others", template + "---\napiVersion: argoproj.io/v1alpha1\nkind: ClusterAnalysisTemplate\nmetadata: {name: all}\nspec:\n" +
+			"  templates: [{templateName: rat}, {templateName: speed, clusterScope: true}]\n", []string{
+			`warning: web.yaml:16: ClusterAnalysisTemplate "all": spec.templates: there is no AnalysisTemplate "rat" in these files, only rate`,
+		}},
+		{"templates that cannot be joined", template + "---\n" + strings.Replace(template, "name: rate}", "name: more}", 1) + "  templates: [{templateName: rate}]\n", []string{
+			`web.yaml:22: AnalysisTemplate "more": spec.templates: two metrics have the same name 'rate'`,
+		}},
+		{"an analysis that never ends", rollout + step + template, []string{
+			`web.yaml:13: Rollout "web": spec.strategy.canary.steps[0].analysis.templates: Invalid value: "rate": AnalysisTemplate rate has metric rate which runs indefinitely. Invalid value for count: <nil>`,
+		}},
+		{"an argument that is not given", rollout + strings.Replace(step, "name: app,", "name: ap,", 1) + strings.Replace(template, "interval: 1m", "count: 1", 1), []string{
+			`web.yaml:14: Rollout "web": spec.strategy.canary.steps[0].analysis.args: Invalid value: "app": missing analysis arguments in rollout spec`,
+		}},
+		{"an analysis elsewhere", rollout + strings.TrimSuffix(step, "---\n"), nil},
+		{"an analysis misspelt", rollout + strings.Replace(step, "rate", "rat", 1) + template, []string{
+			`warning: web.yaml:13: Rollout "web": spec.strategy.canary.steps[0].analysis.templates: there is no AnalysisTemplate "rat" in these files, only rate`,
+		}},
+		{"a run without its argument", run, []string{
+			`web.yaml:4: AnalysisRun "rate-": spec: Unable to resolve metric arguments: failed to resolve {{args.app}}`,
+		}},
+		{"a run with a rule for nothing", run + "  args: [{name: app, value: web}]\n  dryRun:\n  - metricName: speed\n", []string{
+			`web.yaml:10: AnalysisRun "rate-": spec.dryRun[0]: Analysis spec invalid: dryRun[0]: Rule didn't match any metric name(s)`,
+		}},
+		{"a run with a metric that is none", strings.Replace(run, "provider:", "count: 2\n    provider:", 1), []string{
+			`web.yaml:6: AnalysisRun "rate-": spec.metrics[0]: Invalid value: "rate": interval must be specified when count > 1`,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, check(t, "web.yaml", c.text)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestExperiments(t *testing.T) {
+	const analyses = "  analyses:\n  - {name: rate, templateName: rate, args: [{name: app, value: '{{templates.a.podTemplateHash}}'}]}\n"
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"one that runs", template + compare + analyses, nil},
+		{"its template elsewhere", strings.TrimPrefix(compare, "\n---\n") + analyses, nil},
+		{"its template misspelt", template + compare + strings.Replace(analyses, "templateName: rate", "templateName: rat", 1), []string{
+			`warning: web.yaml:24: Experiment "compare": spec.analyses[0].templateName: there is no AnalysisTemplate "rat" in these files, only rate`,
+		}},
+		{"an argument from a secret", template + compare + strings.Replace(analyses, "value: '{{templates.a.podTemplateHash}}'", "valueFrom: {secretKeyRef: {name: s, key: k}}", 1), nil},
+		{"an argument that is not given", template + compare + strings.Replace(analyses, "name: app", "name: ap", 1), []string{
+			`web.yaml:24: Experiment "compare": spec.analyses[0].args: args.app was not resolved`,
+		}},
+		{"nothing in it", "apiVersion: argoproj.io/v1alpha1\nkind: Experiment\nmetadata: {name: compare}\nspec:\n  templates: []\n", []string{
+			`web.yaml:5: Experiment "compare": spec.templates: Required value: an Experiment runs templates, analyses or both: give at least one`,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, check(t, "web.yaml", c.text)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// documented is what is found in the manifests of the source documents as they
+// are printed; all others are good.
+var documented = map[string][]string{
+	"cases/mock-server-canary-analysis-example.yaml": {
+		`:6: Rollout "mock-server": spec.template: Required value: Rollout has missing field '.spec.template'`,
+	},
+	"cases/mock-server-experiment.yaml": {
+		`:9: Experiment "mock-server-experiment": spec.templates[0].selector: Required value`,
+		`:22: Experiment "mock-server-experiment": spec.templates[1].selector: Required value`,
+		`:35: Experiment "mock-server-experiment": spec.templates[2].selector: Required value`,
+	},
+	"guide/argo-AnalysisTemplate-web-reviews.yaml": {
+		`:10: AnalysisTemplate "success-rate": spec.metrics[0]: Invalid value: "{{args.api-token}}": the template declares only the arguments service-name`,
+	},
+	"guide/rollout-canary-notifications.yaml":                         {":19" + twice},
+	"guide/rollout-canary-reviews-analysis-outside-startingStep.yaml": {":18" + twice},
+	"guide/rollout-canary-reviewsAnalysisTemplate-job.yaml":           {":19" + twice},
+}
+
+const twice = `: broken YAML: key "version" already set in map; a field may be written once; merge the two`
+
+func TestDocuments(t *testing.T) {
+	seen := 0
+	err := fs.WalkDir(fixtures.FS, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Ext(name) != ".yaml" {
+			return err
+		}
+		seen++
+		text, err := fs.ReadFile(fixtures.FS, name)
+		if err != nil {
+			return err
+		}
+		var want []string
+		for _, finding := range documented[name] {
+			want = append(want, name+finding)
+		}
+		if diff := cmp.Diff(want, check(t, name, string(text))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		return nil
+	})
+	if err != nil || seen < 60 {
+		t.Errorf("%d manifests seen, error %v", seen, err)
+	}
+}

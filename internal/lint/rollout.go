@@ -1,0 +1,150 @@
+package lint
+
+import (
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
+	"github.com/aviary-rollouts/aviary/internal/validate"
+)
+
+// rollout checks a Rollout by itself and, if that makes sense, against what it
+// names.
+func (r *report) rollout(ro *v1alpha1.Rollout) {
+	if errs := validate.Spec(ro); len(errs) > 0 {
+		r.add(errs, nil)
+		return
+	}
+	r.references(ro)
+	r.ingresses(ro)
+	r.istio(ro)
+	r.analyses(ro)
+}
+
+// references checks the workload and the Services. Without the workload there
+// are no pods to compare the Services with.
+func (r *report) references(ro *v1alpha1.Rollout) {
+	refs := validate.Refs{Services: map[string]*corev1.Service{}}
+	aside := map[string]bool{}
+	if w := ro.Spec.WorkloadRef; w != nil && !r.workload(w, &refs) {
+		r.missing("spec.workloadRef.name", w.Kind, w.Name)
+		return
+	}
+	for _, ref := range validate.Services(ro) {
+		if svc := find[corev1.Service](r, ref.Name); svc != nil {
+			refs.Services[ref.Name] = svc
+			continue
+		}
+		aside[ref.Field.String()] = true
+		r.missing(ref.Field.String(), "Service", ref.Name)
+	}
+	r.add(validate.References(ro, refs), aside)
+}
+
+// workload finds what spec.workloadRef names.
+func (r *report) workload(ref *v1alpha1.ObjectRef, refs *validate.Refs) bool {
+	switch ref.Kind {
+	case "Deployment":
+		if d := find[appsv1.Deployment](r, ref.Name); d != nil {
+			refs.Template, refs.Selector = &d.Spec.Template, d.Spec.Selector
+		}
+	case "ReplicaSet":
+		if rs := find[appsv1.ReplicaSet](r, ref.Name); rs != nil {
+			refs.Template, refs.Selector = &rs.Spec.Template, rs.Spec.Selector
+		}
+	case "PodTemplate":
+		if t := find[corev1.PodTemplate](r, ref.Name); t != nil {
+			refs.Template = &t.Template
+		}
+	}
+	return refs.Template != nil
+}
+
+func (r *report) ingresses(ro *v1alpha1.Rollout) {
+	for _, ref := range validate.Ingresses(ro) {
+		if ingress := find[networkingv1.Ingress](r, ref.Name); ingress != nil {
+			r.add(validate.Ingress(ref, ingress), nil)
+		} else {
+			r.missing(ref.Field.String(), "Ingress", ref.Name)
+		}
+	}
+}
+
+func (r *report) istio(ro *v1alpha1.Rollout) {
+	var o istio.Objects
+	aside := map[string]bool{}
+	for _, ref := range istio.References(ro) {
+		found := r.foreign(ref)
+		if found == nil {
+			aside[ref.Field.String()] = true
+			r.missing(ref.Field.String(), ref.Kind, ref.Written)
+		}
+		if ref.Kind == istio.KindDestinationRule {
+			o.DestinationRule = found
+		} else {
+			o.VirtualServices = append(o.VirtualServices, found)
+		}
+	}
+	r.add(istio.Validate(ro, o), aside)
+}
+
+// foreign finds the first object that a reference to Istio may mean. A namespace
+// that the reference names must be that of the object; otherwise it must be near.
+func (r *report) foreign(ref istio.Reference) *unstructured.Unstructured {
+	for _, key := range ref.Keys {
+		for _, o := range r.all {
+			u, is := o.Object.(*unstructured.Unstructured)
+			if !is || kindOf(o) != ref.Kind || u.GroupVersionKind().Group != istio.Group || u.GetName() != key.Name {
+				continue
+			}
+			if own := r.object.GetNamespace(); u.GetNamespace() == key.Namespace || key.Namespace == own && r.near(o) {
+				return u
+			}
+		}
+	}
+	return nil
+}
+
+// analyses checks the analyses whose templates are all in the files.
+func (r *report) analyses(ro *v1alpha1.Rollout) {
+	library := Templates(r.all, ro.Namespace)
+	errs := validate.Templates(ro, library)
+	for _, ref := range validate.Analyses(ro) {
+		missing := library.Missing(ref.Spec.Templates)
+		for _, m := range missing {
+			r.missingTemplate(ref.Field.Child("templates").String(), m)
+		}
+		if len(missing) > 0 {
+			errs = without(errs, ref.Field)
+		}
+	}
+	r.add(errs, nil)
+}
+
+// without leaves out the errors about what is below a path.
+func without(errs field.ErrorList, path *field.Path) field.ErrorList {
+	var kept field.ErrorList
+	for _, err := range errs {
+		if !strings.HasPrefix(err.Field, path.String()+".") {
+			kept = append(kept, err)
+		}
+	}
+	return kept
+}
+
+// find returns the object of a type and a name that the one in question can
+// use; nil if there is none.
+func find[T any](r *report, name string) *T {
+	for _, o := range r.all {
+		if typed, is := o.Object.(any).(*T); is && o.GetName() == name && r.near(o) {
+			return typed
+		}
+	}
+	return nil
+}

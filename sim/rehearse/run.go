@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/lint"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/ops"
 	"github.com/aviary-rollouts/aviary/internal/view"
@@ -427,16 +428,11 @@ func (o Options) untilOrDefault() time.Duration {
 
 var invalidField = regexp.MustCompile(`^InvalidSpec: The Rollout "[^"]*" is invalid: (spec\.[^: ]*)`)
 
-// placeOf is the file and line of the field that a message complains about. The
-// paths in messages leave canary out, see internal/validate.
+// placeOf is the file and line of the field that a message complains about.
 func (r *rehearsal) placeOf(message string) string {
 	m := invalidField.FindStringSubmatch(message)
 	if m == nil {
 		return r.object.Place()
 	}
-	line := r.object.LineOf(m[1])
-	if rest, found := strings.CutPrefix(m[1], "spec.strategy."); found {
-		line = max(line, r.object.LineOf("spec.strategy.canary."+rest))
-	}
-	return fmt.Sprintf("%s:%d", r.object.File, line)
+	return fmt.Sprintf("%s:%d", r.object.File, lint.LineOf(r.object, m[1]))
 }

@@ -218,7 +218,7 @@ func (s *shownState) read(c *transcript.Command) {
 		s.routes = readRoutes(c.Want)
 	case strings.HasPrefix(text, "kubectl describe destinationrule ") && s.subsets == nil:
 		s.subsets = readSubsets(c.Want)
-	case text == "@traffic":
+	case text == "@traffic" && s.shares == nil:
 		s.shares = readShares(c.Want)
 	}
 }

@@ -23,13 +23,15 @@ import (
 func apiServer(t *testing.T) (url string, writes *[]string) {
 	const resources = `{"kind":"APIResourceList","apiVersion":"v1","groupVersion":"argoproj.io/v1alpha1","resources":[` +
 		`{"name":"rollouts","singularName":"rollout","namespaced":true,"kind":"Rollout","verbs":["get","list","patch"]},` +
-		`{"name":"rollouts/status","singularName":"","namespaced":true,"kind":"Rollout","verbs":["patch"]}]}`
+		`{"name":"rollouts/status","singularName":"","namespaced":true,"kind":"Rollout","verbs":["patch"]},` +
+		`{"name":"experiments","singularName":"experiment","namespaced":true,"kind":"Experiment","verbs":["get","list","patch"]}]}`
 	const groups = `{"kind":"APIGroupList","apiVersion":"v1","groups":[{"name":"argoproj.io",` +
 		`"versions":[{"groupVersion":"argoproj.io/v1alpha1","version":"v1alpha1"}],` +
 		`"preferredVersion":{"groupVersion":"argoproj.io/v1alpha1","version":"v1alpha1"}}]}`
 	const web = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Rollout","metadata":{"name":"web","namespace":"shop","resourceVersion":"7"},` +
 		`"spec":{"paused":true,"strategy":{"canary":{}}},"status":{"phase":"Paused","observedGeneration":"0","pauseConditions":[{"reason":"CanaryPauseStep","startTime":"2025-12-01T12:00:00Z"}]}}`
 	const rollouts = "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts"
+	const experiments = "/apis/argoproj.io/v1alpha1/namespaces/shop/experiments"
 	answers := map[string]string{
 		"GET /api":                          `{"kind":"APIVersions","versions":["v1"]}`,
 		"GET /api/v1":                       `{"kind":"APIResourceList","groupVersion":"v1","resources":[]}`,
@@ -39,6 +41,7 @@ func apiServer(t *testing.T) (url string, writes *[]string) {
 		"GET " + rollouts + "/web":          web,
 		"PATCH " + rollouts + "/web":        web,
 		"PATCH " + rollouts + "/web/status": web,
+		"PATCH " + experiments + "/web":     `{"apiVersion":"argoproj.io/v1alpha1","kind":"Experiment","metadata":{"name":"web","namespace":"shop"}}`,
 	}
 	writes = &[]string{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -90,6 +93,9 @@ func TestWritesGoToTheRightPlace(t *testing.T) {
 			`/web/status ` + merge + ` {"metadata":{"resourceVersion":"7"},"status":{"pauseConditions":null}}`,
 			`/web ` + merge + ` {"spec":{"paused":false}}`,
 		}},
+		// An Experiment has no status subresource.
+		{"retry experiment web", []string{`/apis/argoproj.io/v1alpha1/namespaces/shop/experiments/web ` + merge + ` {"status":null}`}},
+		{"terminate experiment web", []string{`/apis/argoproj.io/v1alpha1/namespaces/shop/experiments/web ` + merge + ` {"spec":{"terminate":true}}`}},
 		{"status web -w=false", nil},
 	} {
 		t.Run(c.args, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
 )
 
 // world is a cluster without controllers in which time passes by waiting.
@@ -29,6 +31,8 @@ type world struct {
 	client      client.Client
 	now         time.Time
 	later       map[time.Duration]func(*v1alpha1.Rollout) // changes of web, by the time since the start
+	events      map[time.Duration]func()                  // what else happens
+	files       map[string]string                         // what -f finds
 	start       time.Time
 	terminal    bool
 	out, errOut bytes.Buffer
@@ -43,7 +47,8 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	}
 	start := time.Date(2025, 12, 1, 12, 0, 0, 0, time.UTC)
 	k := fake.NewClientBuilder().WithScheme(s).WithObjects(objects...).WithStatusSubresource(&v1alpha1.Rollout{}).Build()
-	return &world{t: t, client: k, now: start, start: start, later: map[time.Duration]func(*v1alpha1.Rollout){}}
+	return &world{t: t, client: k, now: start, start: start, later: map[time.Duration]func(*v1alpha1.Rollout){},
+		events: map[time.Duration]func(){}, files: map[string]string{}}
 }
 
 // run types one command; the outputs are those of this command.
@@ -53,11 +58,24 @@ func (w *world) run(args ...string) error {
 	w.errOut.Reset()
 	root := New(Options{
 		Client: w.client, Clock: clock.Func(func() time.Time { return w.now }), Wait: w.wait,
-		Out: &w.out, ErrOut: &w.errOut, Terminal: w.terminal,
+		Out: &w.out, ErrOut: &w.errOut, Terminal: w.terminal, Files: w.open,
 		Version: Version{Version: "v1.2.3", GoVersion: "go1", Platform: "any/where"},
 	})
 	root.SetArgs(args)
 	return root.ExecuteContext(context.Background())
+}
+
+// open opens the files of the world.
+func (w *world) open(names []string) ([]manifest.File, error) {
+	var found []manifest.File
+	for _, name := range names {
+		text, ok := w.files[name]
+		if !ok {
+			return nil, fmt.Errorf("%s: no such file", name)
+		}
+		found = append(found, manifest.File{Name: name, Data: []byte(text)})
+	}
+	return found, nil
 }
 
 // wait lets time pass, second by second, until nothing more is to happen.
@@ -66,6 +84,9 @@ func (w *world) wait(_ context.Context, d time.Duration) error {
 	passed := w.now.Sub(w.start)
 	if passed > time.Hour {
 		return errors.New("an hour passed")
+	}
+	if event := w.events[passed]; event != nil {
+		event()
 	}
 	if change := w.later[passed]; change != nil {
 		ro := w.web()
@@ -207,6 +228,14 @@ func TestBadInput(t *testing.T) {
 		{"get rollout web other", `get rollout takes the name of a rollout and nothing else, but got "other", too`},
 		{"set image web", `set image needs the name of a rollout and one or more CONTAINER=IMAGE`},
 		{"promte web", `unknown command "promte" for "kubectl-argo-rollouts"; did you mean promote?`},
+		{"get experiment web", `experiments.argoproj.io "web" not found: namespace "default" has no experiments; choose another one with -n`},
+		{"get experiment rollout/web", `"rollout/web" is not an experiment: give its name alone or as experiment/NAME`},
+		{"get experiment", `get experiment needs the name of an experiment`},
+		{"retry experiment web", `experiments.argoproj.io "web" not found: namespace "default" has no experiments; choose another one with -n`},
+		{"retry experiment", `retry experiment needs the names of one or more experiments`},
+		{"terminate analysisrun web", `analysisruns.argoproj.io "web" not found: namespace "default" has no analysisruns; choose another one with -n`},
+		{"terminate rollout web", `unknown command "rollout" for "kubectl-argo-rollouts terminate"; see 'kubectl-argo-rollouts terminate --help'`},
+		{"list experiments web", `list experiments takes flags and nothing else, but got "web", too`},
 		{"get experimnt web", `unknown command "experimnt" for "kubectl-argo-rollouts get"; did you mean experiment?`},
 		{"abort web --force", `unknown flag: --force; see 'kubectl-argo-rollouts abort --help'`},
 	} {

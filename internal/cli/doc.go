@@ -7,8 +7,9 @@
 // commands against a simulated cluster, run the same code. Commands return
 // their errors; whoever executes the tree prints them, once.
 //
-// What the commands write is in internal/ops, what `get rollout` shows is in
-// internal/view. Here are names, flags, messages and exit conditions.
+// What the commands write is in internal/ops, what `get` shows is in
+// internal/view, what `lint` finds in internal/lint. Here are names, flags,
+// messages and exit conditions.
 //
 // Read cli.go next, then one file per command.
 package cli

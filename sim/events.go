@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/aviary-rollouts/aviary/internal/control"
+	"github.com/aviary-rollouts/aviary/sim/store"
 )
 
 // recorder writes events as core/v1 Events, as `kubectl get events` shows
@@ -31,7 +32,7 @@ type eventKey struct {
 }
 
 func newRecorder(s *Sim) *recorder {
-	return &recorder{sim: s, client: s.store.Client("events"), names: map[eventKey]string{}}
+	return &recorder{sim: s, client: s.store.Client("events", store.Shares()), names: map[eventKey]string{}}
 }
 
 // sink records the events of one incarnation of the controllers. A dead one

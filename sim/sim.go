@@ -160,7 +160,7 @@ func (s *Sim) build() error {
 		}
 		return nil
 	}})
-	w, err := world.New(s.kernel, func(actor string) client.Client { return s.store.Client(actor) }, s.opts.World)
+	w, err := world.New(s.kernel, func(actor string) client.Client { return s.store.Client(actor, store.Shares()) }, s.opts.World)
 	if err != nil {
 		return err
 	}

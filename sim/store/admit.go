@@ -35,7 +35,7 @@ func (s *Store) decodeWrite(req request, cur, in client.Object) (client.Object, 
 		return nil, err
 	}
 	if custom == nil {
-		return decode(t, in, req.strict)
+		return decode(req, in)
 	}
 	content, err := contentOf(in)
 	if err != nil {

@@ -98,12 +98,20 @@ func ReadsKindsFrom(view func(schema.GroupVersionKind) Revision) ClientOption {
 	return clientOption(func(a *actor) { a.view = view })
 }
 
+// Shares makes a client share memory with the store, for models that are called
+// so often that copies would take most of the time of a run: objects of the
+// stored Go type are not copied on their way in or out. The caller modifies
+// neither what is inside the objects that it gets nor, later, what is inside
+// those that it wrote; fields of the object itself it may set.
+func Shares() ClientOption { return clientOption(func(a *actor) { a.shares = true }) }
+
 // actor is one client of the store.
 type actor struct {
 	store      *Store
 	name       string
 	user       bool // a live client: typed reads have no TypeMeta
 	admitted   bool // custom resources are pruned, defaulted, validated
+	shares     bool // objects of the stored type are not copied
 	validation string
 	view       func(schema.GroupVersionKind) Revision
 	hooks      []Hooks
@@ -215,7 +223,7 @@ func (t *table) keyIn(key types.NamespacedName) types.NamespacedName {
 // keeps the TypeMeta that it had, as with controller-runtime's client.
 func (a *actor) answer(t *table, stored, out client.Object) error {
 	gvk := out.GetObjectKind().GroupVersionKind()
-	if err := fill(t, stored, out); err != nil {
+	if err := fill(t, stored, out, a.shares); err != nil {
 		return err
 	}
 	if _, ok := out.(*unstructured.Unstructured); !ok || !gvk.Empty() {

@@ -19,18 +19,44 @@ import (
 )
 
 // decode makes a private copy of what a caller passed, in the form in which
-// the table stores it.
-func decode(t *table, in client.Object, strict bool) (client.Object, error) {
-	if t.layout.goType != nil && reflect.TypeOf(in).Elem() == t.layout.goType {
-		out := in.DeepCopyObject().(client.Object)
-		out.GetObjectKind().SetGroupVersionKind(t.gvk)
-		return out, nil
+// the table stores it, of a status with no more than is necessary.
+func decode(req request, in client.Object) (client.Object, error) {
+	t := req.table
+	if !t.stores(in) {
+		content, err := contentOf(in)
+		if err != nil {
+			return nil, badObject(t, err)
+		}
+		return decodeContent(t, content, req.strict)
 	}
-	content, err := contentOf(in)
-	if err != nil {
-		return nil, badObject(t, err)
+	out := in
+	if req.sub == "status" {
+		out = t.statusOf(in)
 	}
-	return decodeContent(t, content, strict)
+	if req.actor.shares {
+		out = t.shallowCopy(out)
+	} else {
+		out = out.DeepCopyObject().(client.Object)
+	}
+	out.GetObjectKind().SetGroupVersionKind(t.gvk)
+	return out, nil
+}
+
+// stores reports whether an object is of the Go type that a table stores.
+func (t *table) stores(obj client.Object) bool {
+	return t.layout.goType != nil && reflect.TypeOf(obj).Elem() == t.layout.goType
+}
+
+// statusOf returns an object that has nothing but the status of obj and what
+// identifies it, sharing memory.
+func (t *table) statusOf(obj client.Object) client.Object {
+	out := reflect.New(t.layout.goType).Interface().(client.Object)
+	copyStatus(t, obj, out)
+	out.SetNamespace(obj.GetNamespace())
+	out.SetName(obj.GetName())
+	out.SetUID(obj.GetUID())
+	out.SetResourceVersion(obj.GetResourceVersion())
+	return out
 }
 
 // decodeContent is decode for JSON content that the store owns.
@@ -171,8 +197,13 @@ func viaJSON(v any) (any, error) {
 
 // fill copies a stored object into an object of the caller's choice: the same
 // Go type, another version of it, unstructured or metadata alone. Typed and
-// partial results carry the kind asked for.
-func fill(t *table, stored, out client.Object) error {
+// partial results carry the kind asked for. With share, what is inside an object
+// of the stored Go type is not copied.
+func fill(t *table, stored, out client.Object, share bool) error {
+	if share && t.stores(out) {
+		reflect.ValueOf(out).Elem().Set(reflect.ValueOf(stored).Elem())
+		return nil
+	}
 	switch dst := out.(type) {
 	case *unstructured.Unstructured:
 		return fillUnstructured(t, stored, dst)

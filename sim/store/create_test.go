@@ -216,6 +216,12 @@ func TestCopies(t *testing.T) {
 	var list appsv1.ReplicaSetList
 	f.must(f.List(ctx, &list))
 	list.Items[0].Spec.Selector.MatchLabels["app"] = "changed"
+	in.Status.Conditions = []appsv1.ReplicaSetCondition{{Type: "A", Reason: "first"}}
+	f.must(f.Status().Update(ctx, in))
+	in.Status.Conditions[0].Reason = "changed"
+	if err := f.store.CheckUnmodified(); err != nil {
+		t.Error(err)
+	}
 	other := unstructuredOf("apps/v1", "ReplicaSet", "web")
 	f.must(f.Get(ctx, client.ObjectKeyFromObject(in), other))
 	f.must(unstructured.SetNestedField(other.Object, "changed", "spec", "template", "metadata", "labels", "app"))
@@ -228,6 +234,49 @@ func TestCopies(t *testing.T) {
 	f.must(f.Get(ctx, client.ObjectKeyFromObject(in), &shared, client.UnsafeDisableDeepCopy))
 	shared.Labels["app"] = "changed"
 	wantError(t, f.store.CheckUnmodified(), "ReplicaSet default/web was modified in place: a receiver of shared objects wrote to one")
+}
+
+// A client that shares gets what is stored. What it sets in an object of its own
+// reaches nobody until it is written.
+func TestShares(t *testing.T) {
+	f := newFixture(t, Options{DetectMutation: true})
+	c := f.store.Client("model", Shares())
+	in := replicaSet("web", 1)
+	f.must(c.Create(ctx, in))
+	containers := &in.Spec.Template.Spec.Containers[0]
+	check := func(what string, rs *appsv1.ReplicaSet) {
+		t.Helper()
+		if &rs.Spec.Template.Spec.Containers[0] != containers {
+			t.Errorf("%s copied the object", what)
+		}
+		if err := f.store.CheckUnmodified(); err != nil {
+			t.Errorf("after %s: %v", what, err)
+		}
+	}
+	check("create", in)
+	in.Status = appsv1.ReplicaSetStatus{Replicas: 1}
+	in.Labels = map[string]string{"a": "b"}
+	check("nothing", in)
+	f.must(c.Status().Update(ctx, in)) // which leaves the labels alone
+	check("update", in)
+	if in.Labels["app"] != "web" || in.Status.Replicas != 1 || in.Kind != "" {
+		t.Errorf("the status update returned labels %v, %d replicas, kind %q", in.Labels, in.Status.Replicas, in.Kind)
+	}
+	var list appsv1.ReplicaSetList
+	for range 2 {
+		f.must(c.List(ctx, &list))
+		check("list", &list.Items[0])
+	}
+	first := &list.Items[0]
+	f.must(c.List(ctx, &list))
+	if first != &list.Items[0] {
+		t.Error("the list did not use its memory again")
+	}
+	f.must(c.Create(ctx, replicaSet("web-2", 1)))
+	f.must(c.List(ctx, &list))
+	if got := list.Items[1].Name; len(list.Items) != 2 || got != "web-2" {
+		t.Errorf("the longer list has %d items, the second is %s", len(list.Items), got)
+	}
 }
 
 // A Go value that only looks like JSON is taken as what it would be encoded to.

@@ -36,16 +36,17 @@ func (a *actor) Get(ctx context.Context, key client.ObjectKey, obj client.Object
 		if stored == nil {
 			return apierrors.NewNotFound(t.resource, key.Name)
 		}
-		if share := o.UnsafeDisableDeepCopy; share != nil && *share && reflect.TypeOf(obj) == reflect.TypeOf(stored) {
-			reflect.ValueOf(obj).Elem().Set(reflect.ValueOf(stored).Elem())
-			return nil
-		}
-		if err := fill(t, stored, obj); err != nil {
+		if err := fill(t, stored, obj, a.shared(o.UnsafeDisableDeepCopy)); err != nil {
 			return err
 		}
 		a.setKind(obj, gvk)
 		return nil
 	})
+}
+
+// shared reports whether a read may share memory with the store.
+func (a *actor) shared(disableDeepCopy *bool) bool {
+	return a.shares || disableDeepCopy != nil && *disableDeepCopy
 }
 
 // readRevision returns the revision at which the client reads.
@@ -92,8 +93,7 @@ func (a *actor) List(ctx context.Context, list client.ObjectList, opts ...client
 		if err != nil {
 			return err
 		}
-		share := o.UnsafeDisableDeepCopy != nil && *o.UnsafeDisableDeepCopy
-		if err := a.fillList(t, gvk, found, list, share); err != nil {
+		if err := a.fillList(t, gvk, found, list, a.shared(o.UnsafeDisableDeepCopy)); err != nil {
 			return err
 		}
 		list.SetResourceVersion(strconv.FormatInt(rev, 10))
@@ -142,7 +142,8 @@ func mergeRecords(a, b []*record, visit func(*record)) {
 }
 
 // fillList copies objects into the items of a list. With share, items of the
-// stored Go type share memory with the store.
+// stored Go type share memory with the store, and those that the list has are
+// overwritten: a caller that lists again and again needs but one slice.
 func (a *actor) fillList(t *table, gvk schema.GroupVersionKind, found []client.Object, list client.ObjectList, share bool) error {
 	switch l := list.(type) {
 	case *unstructured.UnstructuredList:
@@ -161,7 +162,12 @@ func (a *actor) fillList(t *table, gvk schema.GroupVersionKind, found []client.O
 	if !field.IsValid() || field.Kind() != reflect.Slice {
 		return fmt.Errorf("list %T has no field Items", list)
 	}
-	items := reflect.MakeSlice(field.Type(), len(found), len(found))
+	items := field
+	if share && field.Cap() >= len(found) {
+		items = field.Slice(0, len(found))
+	} else {
+		items = reflect.MakeSlice(field.Type(), len(found), len(found))
+	}
 	for i, obj := range found {
 		if err := a.fillItem(t, gvk, obj, items.Index(i), share); err != nil {
 			return err
@@ -182,11 +188,7 @@ func (a *actor) fillItem(t *table, gvk schema.GroupVersionKind, obj client.Objec
 	if !ok {
 		return fmt.Errorf("items of type %s are not API objects", slot.Type())
 	}
-	if share && slot.Type() == t.layout.goType {
-		slot.Set(reflect.ValueOf(obj).Elem())
-		return nil
-	}
-	if err := fill(t, obj, out); err != nil {
+	if err := fill(t, obj, out, share); err != nil {
 		return err
 	}
 	a.setKind(out, gvk)
@@ -237,7 +239,7 @@ func (a *actor) itemFor(list client.ObjectList, t *table, gvk schema.GroupVersio
 		out = obj
 	}
 	out.GetObjectKind().SetGroupVersionKind(gvk)
-	if err := fill(t, stored, out); err != nil {
+	if err := fill(t, stored, out, false); err != nil {
 		return nil, err
 	}
 	a.setKind(out, gvk)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/internal/control"
 	"github.com/aviary-rollouts/aviary/sim"
+	"github.com/aviary-rollouts/aviary/sim/store"
 	"github.com/aviary-rollouts/aviary/sim/world"
 )
 
@@ -25,10 +26,14 @@ type cluster struct {
 
 func newCluster(t testing.TB, o world.Options) cluster {
 	t.Helper()
-	s, err := sim.New(sim.Options{World: o, Controllers: func(control.Deps) []control.Controller { return nil }})
+	s, err := sim.New(sim.Options{
+		World: o, Controllers: func(control.Deps) []control.Controller { return nil },
+		Store: store.Options{DetectMutation: true}, // the models must not edit what they share
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Kernel().OnInstant(s.Store().CheckUnmodified)
 	return cluster{s, t}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -284,7 +285,7 @@ func (d *deployments) number(ctx context.Context, f *family) error {
 }
 
 func setAnnotation(obj metav1.Object, key, value string) {
-	annotations := obj.GetAnnotations()
+	annotations := maps.Clone(obj.GetAnnotations())
 	if annotations == nil {
 		annotations = map[string]string{}
 	}

@@ -14,8 +14,9 @@
 // autoscalers are not modelled yet; a Job's pod would run through the same
 // kubelet, and its controller would be one more row in [World.Controllers].
 //
-// The models read without copying (client.UnsafeDisableDeepCopy): what they
-// read belongs to the API server, and they replace parts, never edit in place.
+// The models keep the promise of clients that copy nothing (store.Shares): what
+// they read and what they wrote belongs to the API server, and they replace
+// parts, never edit in place.
 //
 // Read world.go for what can be told to a world while it runs, then
 // container.go for the life of a container.

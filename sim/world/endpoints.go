@@ -24,6 +24,7 @@ import (
 type endpoints struct {
 	client    client.Client
 	selectors map[types.NamespacedName]selectorOf
+	pods      corev1.PodList // what was listed last, for its memory
 }
 
 // selectorOf is what a Service selected when it was last looked at. A Service
@@ -51,7 +52,7 @@ func (e *endpoints) selecting(_ context.Context, pod client.Object) (keys []type
 
 func (e *endpoints) reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
 	svc := &corev1.Service{}
-	if err := e.client.Get(ctx, key, svc, client.UnsafeDisableDeepCopy); err != nil {
+	if err := e.client.Get(ctx, key, svc); err != nil {
 		if apierrors.IsNotFound(err) {
 			delete(e.selectors, key)
 			return time.Time{}, nil
@@ -64,17 +65,16 @@ func (e *endpoints) reconcile(ctx context.Context, key types.NamespacedName) (ti
 	}
 	selector := labels.SelectorFromSet(svc.Spec.Selector)
 	e.selectors[key] = selector
-	var pods corev1.PodList
-	if err := e.client.List(ctx, &pods, client.InNamespace(key.Namespace), client.MatchingLabelsSelector{Selector: selector}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := e.client.List(ctx, &e.pods, client.InNamespace(key.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
 		return time.Time{}, fmt.Errorf("list the pods of Service %s: %w", key, err)
 	}
-	return time.Time{}, e.write(ctx, svc, pods.Items)
+	return time.Time{}, e.write(ctx, svc, e.pods.Items)
 }
 
 // write creates or updates the Service's slice.
 func (e *endpoints) write(ctx context.Context, svc *corev1.Service, pods []corev1.Pod) error {
 	var slices discoveryv1.EndpointSliceList
-	err := e.client.List(ctx, &slices, client.InNamespace(svc.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: svc.Name}, client.UnsafeDisableDeepCopy)
+	err := e.client.List(ctx, &slices, client.InNamespace(svc.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: svc.Name})
 	if err != nil {
 		return fmt.Errorf("list the slices of Service %s/%s: %w", svc.Namespace, svc.Name, err)
 	}

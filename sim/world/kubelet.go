@@ -45,7 +45,7 @@ func (k *kubelet) keys() []types.NamespacedName {
 
 func (k *kubelet) reconcile(ctx context.Context, key types.NamespacedName) (wake time.Time, err error) {
 	pod := &corev1.Pod{}
-	if err := k.client.Get(ctx, key, pod, client.UnsafeDisableDeepCopy); err != nil {
+	if err := k.client.Get(ctx, key, pod); err != nil {
 		if apierrors.IsNotFound(err) {
 			delete(k.sandboxes, key)
 			return time.Time{}, nil

@@ -160,6 +160,7 @@ func (n *nodes) mark(ctx context.Context, name string, status corev1.ConditionSt
 	}
 	for i, c := range node.Status.Conditions {
 		if c.Type == corev1.NodeReady && c.Status != status {
+			node.Status.Conditions = slices.Clone(node.Status.Conditions)
 			node.Status.Conditions[i] = nodeReady(status, now)
 			if err := n.client.Status().Update(ctx, node); err != nil {
 				return fmt.Errorf("mark node %s %s: %w", name, status, err)
@@ -172,7 +173,7 @@ func (n *nodes) mark(ctx context.Context, name string, status corev1.ConditionSt
 // abandon marks the node's pods not ready and deletes them if evict is set.
 func (n *nodes) abandon(ctx context.Context, name string, now time.Time, evict bool) error {
 	var pods corev1.PodList
-	if err := n.client.List(ctx, &pods, client.MatchingFields{"spec.nodeName": name}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := n.client.List(ctx, &pods, client.MatchingFields{"spec.nodeName": name}); err != nil {
 		return fmt.Errorf("list the pods of node %s: %w", name, err)
 	}
 	for i := range pods.Items {

@@ -29,6 +29,7 @@ const burst = 500
 type replicaSets struct {
 	world  *World
 	client client.Client
+	pods   corev1.PodList // what was listed last, for its memory
 }
 
 func (r *replicaSets) row() control.Controller {
@@ -50,7 +51,7 @@ func ownerKeys(kind string) func(context.Context, client.Object) []types.Namespa
 
 func (r *replicaSets) reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
 	rs := &appsv1.ReplicaSet{}
-	if err := r.client.Get(ctx, key, rs, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.client.Get(ctx, key, rs); err != nil {
 		if apierrors.IsNotFound(err) {
 			return time.Time{}, nil
 		}
@@ -74,13 +75,12 @@ func (r *replicaSets) activePods(ctx context.Context, rs *appsv1.ReplicaSet) ([]
 	if err != nil {
 		return nil, fmt.Errorf("selector of ReplicaSet %s/%s: %w", rs.Namespace, rs.Name, err)
 	}
-	var list corev1.PodList
-	if err := r.client.List(ctx, &list, client.InNamespace(rs.Namespace), client.MatchingLabelsSelector{Selector: selector}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.client.List(ctx, &r.pods, client.InNamespace(rs.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
 		return nil, fmt.Errorf("list the pods of ReplicaSet %s/%s: %w", rs.Namespace, rs.Name, err)
 	}
 	var pods []*corev1.Pod
-	for i := range list.Items {
-		if pod := &list.Items[i]; metav1.IsControlledBy(pod, rs) && active(pod) {
+	for i := range r.pods.Items {
+		if pod := &r.pods.Items[i]; metav1.IsControlledBy(pod, rs) && active(pod) {
 			pods = append(pods, pod)
 		}
 	}
@@ -141,7 +141,7 @@ func (w *World) admitPod(ctx context.Context, c client.Client, namespace, name s
 		return nil
 	}
 	var pods corev1.PodList
-	if err := c.List(ctx, &pods, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+	if err := c.List(ctx, &pods, client.InNamespace(namespace)); err != nil {
 		return fmt.Errorf("count the pods of namespace %s: %w", namespace, err)
 	}
 	if used := len(pods.Items); used >= limit {

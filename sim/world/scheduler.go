@@ -43,7 +43,7 @@ func (s *scheduler) row() control.Controller {
 
 func (s *scheduler) reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
 	pod := &corev1.Pod{}
-	err := s.client.Get(ctx, key, pod, client.UnsafeDisableDeepCopy)
+	err := s.client.Get(ctx, key, pod)
 	switch {
 	case apierrors.IsNotFound(err):
 		s.forget(key)

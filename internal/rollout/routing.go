@@ -176,7 +176,8 @@ func without[T any](list []T, drop func(T) bool) []T {
 }
 
 // mayMoveSubsets is true when every ReplicaSet that labels would select can
-// serve: a subset without ready pods loses the requests sent to it.
+// serve, if it is asked to: a subset without ready pods loses the requests sent
+// to it.
 func (d *decision) mayMoveSubsets() bool {
 	target := d.canaryTarget()
 	if d.stableRS == nil || target == nil {
@@ -190,7 +191,7 @@ func (d *decision) mayMoveSubsets() bool {
 	if moves && d.Routing.Weights.Canary > 0 && d.Routing.CanaryHash != d.status.StableRS && !d.fullyPromoted() {
 		return false
 	}
-	return available(d.stableRS) > 0 && available(target) > 0
+	return available(d.stableRS) > 0 && (available(target) > 0 || d.unusedSubset())
 }
 
 // routeAsWanted is true when the routers already do what is wanted.

@@ -59,6 +59,26 @@ func TestSubsetsOfTheFirstVersion(t *testing.T) {
 	check(first, d.status().CurrentPodHash)
 }
 
+// While an Experiment stands in for the canary its subset names the new version,
+// which has no pods and gets no requests: case 2.2.9 shows it so. An abort takes
+// it back.
+func TestSubsetsDuringAnExperiment(t *testing.T) {
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) {
+		c.StableService, c.CanaryService = "", ""
+		c.TrafficRouting.Istio.DestinationRule = &v1alpha1.IstioDestinationRule{Name: "web", StableSubsetName: "stable", CanarySubsetName: "canary"}
+	}, v1alpha1.CanaryStep{Experiment: &v1alpha1.RolloutExperimentStep{}}, weight(20), pauseFor(nil))
+	first := d.status().StableRS
+	d.image("v2").settle().want("Progressing(more replicas need to be updated) step 0 v1:5 v2:0")
+	if got := d.o.Routing.CanaryHash; got != d.status().CurrentPodHash {
+		t.Errorf("the canary subset selects %q, want the new version, %q", got, d.status().CurrentPodHash)
+	}
+	d.status().Abort = true
+	d.settle()
+	if got := d.o.Routing.CanaryHash; got != first {
+		t.Errorf("after the abort the canary subset selects %q, want the stable version, %q", got, first)
+	}
+}
+
 func TestRoutedAbort(t *testing.T) {
 	d := routedDesk(t, nil, weight(40), pauseFor(nil)).image("v2").settle()
 	d.status().Abort = true

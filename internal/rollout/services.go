@@ -33,10 +33,19 @@ func (d *decision) canaryTarget() *appsv1.ReplicaSet {
 			return d.newRS // its traffic has not been taken back yet
 		}
 		return d.stableRS
-	case available(d.newRS) > 0 || d.canarySelects() == d.hash:
+	case available(d.newRS) > 0 || d.canarySelects() == d.hash || d.unusedSubset():
 		return d.newRS
 	}
 	return d.stableRS
+}
+
+// unusedSubset is true for the canary subset while an Experiment stands in for
+// the canary, which has no pods then: the subset names the new version already,
+// and no request goes there.
+func (d *decision) unusedSubset() bool {
+	_, canary := d.services()
+	return canary == "" && d.routed() && d.hasSubsets() && d.Routing != nil && d.Routing.Weights.Canary == 0 &&
+		len(d.Routing.Managed) == 0 && d.experimentStep() != nil
 }
 
 // canarySelects is the template hash behind the canary Service or subset now.

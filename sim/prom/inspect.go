@@ -1,7 +1,6 @@
 package prom
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -47,12 +46,11 @@ func windowOf(node parser.Node) time.Duration {
 type Gap struct {
 	// Selector is that part, as PromQL writes it.
 	Selector string
-	// Label is the one label that leaves nothing, while everything else
-	// matches; __name__ if no series has the name. It is empty if there is no
-	// such single label.
+	// Label is a label that leaves nothing: __name__ if no series has the name,
+	// else one that no series of the name satisfies, else one without which
+	// there would be some; empty if there is no such label.
 	Label string
-	// Values are those that the label has in the series that match the rest,
-	// sorted.
+	// Values are those that the label has otherwise, sorted.
 	Values []string
 }
 
@@ -76,33 +74,30 @@ func (db *DB) Gaps(query string) (gaps []Gap, err error) {
 	return gaps, nil
 }
 
-// culprit finds the matcher without which series would match; that of the name
-// comes first.
+// culprit finds the matcher that leaves nothing: that of the name, else one that
+// no series of the name satisfies, else one without which series would match.
 func (db *DB) culprit(matchers []*labels.Matcher) (label string, values []string) {
-	sorted := slices.Clone(matchers)
-	slices.SortStableFunc(sorted, func(a, b *labels.Matcher) int {
-		return cmp.Compare(rank(a), rank(b))
-	})
-	for _, m := range sorted {
-		rest := db.matching(matchers, m)
-		if m.Name == model.MetricNameLabel && len(db.matching([]*labels.Matcher{m}, nil)) > 0 {
-			continue // the name is known
-		}
+	var name []*labels.Matcher
+	for _, m := range matchers {
 		if m.Name == model.MetricNameLabel {
-			rest = db.matching(nil, nil)
+			name = append(name, m)
 		}
-		if len(rest) > 0 {
+	}
+	named := db.matching(name, nil)
+	if len(named) == 0 {
+		return model.MetricNameLabel, valuesOf(db.matching(nil, nil), model.MetricNameLabel)
+	}
+	for _, m := range matchers {
+		if len(db.matching(append(slices.Clone(name), m), nil)) == 0 {
+			return m.Name, valuesOf(named, m.Name)
+		}
+	}
+	for _, m := range matchers {
+		if rest := db.matching(matchers, m); m.Name != model.MetricNameLabel && len(rest) > 0 {
 			return m.Name, valuesOf(rest, m.Name)
 		}
 	}
 	return "", nil
-}
-
-func rank(m *labels.Matcher) int {
-	if m.Name == model.MetricNameLabel {
-		return 0
-	}
-	return 1
 }
 
 // matching returns the series that satisfy all matchers but one.

@@ -14,6 +14,7 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/rollout"
 	"github.com/aviary-rollouts/aviary/internal/validate"
 	"github.com/aviary-rollouts/aviary/internal/view"
+	"github.com/aviary-rollouts/aviary/sim/prom"
 )
 
 // evidence is what findings are drawn from.
@@ -22,6 +23,20 @@ type evidence struct {
 	options  Options
 	services map[string]bool
 	done     map[int32]completed
+	// uses are the analyses of the manifest, runs those that were seen, goodRuns
+	// those of a good version for which nobody was waited.
+	uses           []use
+	runs, goodRuns []*runSeen
+	// series are what queries could see.
+	series *prom.DB
+}
+
+// evidence is what was seen of a rehearsal that has ended.
+func (r *rehearsal) evidence() *evidence {
+	return &evidence{
+		rollout: r.rollout, options: r.Options, services: r.services(), done: r.observer.done,
+		uses: r.uses, runs: sortedRuns(r.observer.runs), series: r.sim.Mesh().Series(),
+	}
 }
 
 // everyStep is true if every step was seen to be completed.
@@ -32,6 +47,7 @@ func (e *evidence) everyStep() bool {
 
 // add takes over what another run saw and this one did not.
 func (e *evidence) add(other *evidence) {
+	e.goodRuns = other.runs
 	for i, seen := range other.done {
 		if _, known := e.done[i]; !known {
 			e.done[i] = seen
@@ -51,6 +67,8 @@ func (r *Report) findings(e *evidence) {
 	general := len(r.Warnings)
 	r.steps(e)
 	r.waits(e)
+	r.analyses(e)
+	r.lost()
 	slices.SortStableFunc(r.Warnings[general:], func(a, b Finding) int { return cmp.Compare(a.Step, b.Step) })
 	r.pods(e)
 	r.availability()
@@ -174,6 +192,9 @@ func (r *Report) pods(e *evidence) {
 	case e.rollout.Spec.Strategy.BlueGreen != nil:
 		r.note("surge", "both revisions run side by side: up to %s exist at once for %s, those that are ending included",
 			count(r.Pods.MostWithEnding, "pod"), count(r.Replicas, "replica"))
+	case e.rollout.Spec.Strategy.Canary != nil && e.rollout.Spec.Strategy.Canary.TrafficRouting != nil:
+		r.note("surge", "up to %s exist at once, those that are ending included: with traffic routing the old revision keeps its size and maxSurge does not count",
+			count(r.Pods.MostWithEnding, "pod"))
 	case r.Pods.Most > allowed:
 		r.warn("surge", 0, "up to %s run at once, more than the %d that replicas %d and maxSurge %d allow", count(r.Pods.Most, "pod"), allowed, r.Replicas, r.MaxSurge)
 	case r.Pods.MostWithEnding > allowed:

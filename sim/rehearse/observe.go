@@ -33,6 +33,9 @@ type observer struct {
 	extreme Extremes
 	// done holds what was seen at the moment a step was completed, by index.
 	done map[int32]completed
+	// runs are the AnalysisRuns by name, measurements what they saw, in order.
+	runs         map[string]*runSeen
+	measurements []Measurement
 }
 
 // completed is what was seen at the moment a step was completed.
@@ -46,6 +49,7 @@ func newObserver(s *sim.Sim, key types.NamespacedName) *observer {
 	o.begin()
 	s.Store().Subscribe(corev1.SchemeGroupVersion.WithKind("Event"), o.eventWritten)
 	s.Store().Subscribe(v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout), o.rolloutWritten)
+	s.Store().Subscribe(v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindAnalysisRun), o.runWritten)
 	s.Kernel().OnInstant(o.instant)
 	return o
 }
@@ -53,6 +57,7 @@ func newObserver(s *sim.Sim, key types.NamespacedName) *observer {
 // begin starts a new timeline at the present time.
 func (o *observer) begin() {
 	o.began, o.rows, o.pending, o.done = o.sim.Now(), nil, nil, map[int32]completed{}
+	o.runs, o.measurements = map[string]*runSeen{}, nil
 	o.extreme = Extremes{FewestReady: -1}
 }
 

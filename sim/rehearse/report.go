@@ -32,6 +32,12 @@ type Report struct {
 	FirstDeploy Outcome `json:"firstDeploy"`
 	// Timeline has one row per instant at which something changed.
 	Timeline []Row `json:"timeline"`
+	// Measurements are those of all analyses during the update, in order.
+	Measurements []Measurement `json:"measurements,omitempty"`
+	// Behaviours say how images were told to answer.
+	Behaviours []Behaviour `json:"behaviours,omitempty"`
+	// Traffic is what users sent; nil if they sent nothing.
+	Traffic *Traffic `json:"traffic,omitempty"`
 	// Outcome is how the update ended.
 	Outcome Outcome `json:"outcome"`
 	// Pods are the extremes on the way.
@@ -62,7 +68,7 @@ type Row struct {
 
 // Event is something that the controller, or the person at the console, did.
 type Event struct {
-	// Type is Normal or Warning as in Kubernetes, or User.
+	// Type is Normal or Warning as in Kubernetes, or User or Measurement.
 	Type    string `json:"type"`
 	Reason  string `json:"reason"`
 	Message string `json:"message"`
@@ -115,9 +121,25 @@ type Outcome struct {
 	Step int32 `json:"step"`
 	// Stable is the revision that is trusted at the end.
 	Stable int64 `json:"stableRevision"`
+	// Verdict is a word for scripts: "promoted", "aborted", "waiting" for a
+	// person, or "unfinished".
+	Verdict string `json:"verdict,omitempty"`
 	// Text says it in one sentence.
 	Text string `json:"text"`
 }
+
+// Verdicts of an [Outcome].
+const (
+	// Promoted: the new version is stable.
+	Promoted = "promoted"
+	// Aborted: the old version has all requests back.
+	Aborted = "aborted"
+	// Waiting: nothing happens until a person acts.
+	Waiting = "waiting"
+	// Unfinished: none of these when the time was over, or a failure without an
+	// abort.
+	Unfinished = "unfinished"
+)
 
 // Extremes are the most and the fewest pods at the end of any instant.
 type Extremes struct {
@@ -131,7 +153,9 @@ type Extremes struct {
 // Finding is something that a person should know.
 type Finding struct {
 	// Code is a word for scripts: "unsupported", "service", "percentage",
-	// "weight", "no-canary", "waits", "surge", "outage", "availability".
+	// "weight", "no-canary", "waits", "surge", "outage", "availability",
+	// "window", "no-data", "never-fails", "no-condition", "too-slow", "late",
+	// "unplayed", "unnoticed", "lost", "job".
 	Code string `json:"code"`
 	// Step is the number of the step, counted from 1; 0 if it is about none.
 	Step int `json:"step,omitempty"`

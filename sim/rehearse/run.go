@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -45,6 +46,15 @@ type Options struct {
 	AbortAfter time.Duration
 	// ReadyAfter is how long a pod takes to become ready; zero means 4 seconds.
 	ReadyAfter time.Duration
+	// Load is what users send; nil means as much as the analysis needs, and none
+	// if it needs none.
+	Load *Load
+	// Behaviours say how images answer; what nothing is said about answers well.
+	Behaviours []Behaviour
+	// Series are added to those that the simulated Prometheus has of the mesh.
+	Series []Series
+	// Answers are what servers say that metrics ask by HTTP.
+	Answers []Answer
 	// Seed decides everything that is random.
 	Seed uint64
 }
@@ -78,8 +88,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	if report.Outcome.Ended && report.Updated() && !seen.everyStep() {
 		// What comes after a pause without end, or after an abort, is seen by
-		// a rehearsal in which a person promotes at once and nobody aborts.
-		o.PromoteAfter, o.AbortAfter = time.Second, 0
+		// a rehearsal of a good version in which a person promotes at once and
+		// nobody aborts.
+		o.PromoteAfter, o.AbortAfter, o.Behaviours = time.Second, 0, nil
 		if _, further, err := rehearse(ctx, o); err == nil {
 			seen.add(further)
 		}
@@ -95,6 +106,12 @@ type rehearsal struct {
 	observer *observer
 	rollout  *v1alpha1.Rollout
 	object   manifest.Object // that the Rollout comes from
+	// uses are the places at which it measures something.
+	uses []use
+	// updating are the containers before the update, podLabels the labels of
+	// their pods.
+	updating  []corev1.Container
+	podLabels map[string]string
 	// promoting is true while a promotion is on its way.
 	promoting bool
 	err       error
@@ -121,14 +138,16 @@ func rehearse(ctx context.Context, o Options) (*Report, *evidence, error) {
 		if report.Outcome, err = r.play(); err != nil {
 			return nil, nil, err
 		}
-		report.Timeline = r.observer.rows
-		report.Outcome.Text = report.outcomeText(o)
+		report.Timeline, report.Measurements, report.Pods = r.observer.rows, r.observer.measurements, r.observer.extreme
+		report.Outcome.Verdict, report.Outcome.Text = report.verdict(r.waitsForPerson()), report.outcomeText(o)
+		if err := r.count(report); err != nil {
+			return nil, nil, err
+		}
 	} else {
 		report.Timeline, report.Outcome = r.observer.rows, report.FirstDeploy
-		report.Source = r.placeOf(report.FirstDeploy.Message)
+		report.Source, report.Pods = r.placeOf(report.FirstDeploy.Message), r.observer.extreme
 	}
-	report.Pods = r.observer.extreme
-	return report, &evidence{rollout: r.rollout, options: o, services: r.services(), done: r.observer.done}, nil
+	return report, r.evidence(), nil
 }
 
 // prepare builds the cluster and applies the objects.
@@ -221,7 +240,7 @@ func (r *rehearsal) describe(ctx context.Context) (*Report, error) {
 	}
 	limits := limitsOf(ro)
 	report.MaxSurge, report.MaxUnavailable = limits.Surge, limits.Unavailable
-	return report, nil
+	return report, r.findUses(ctx)
 }
 
 // play lets time pass until something final, and says how it ended.
@@ -241,6 +260,20 @@ func (r *rehearsal) play() (Outcome, error) {
 	}
 	out.TookSeconds = out.Took.Seconds()
 	return out, nil
+}
+
+// verdict sums the outcome of an update up.
+func (r *Report) verdict(waits bool) string {
+	out := r.Outcome
+	switch {
+	case strings.HasPrefix(out.Message, "RolloutAborted"):
+		return Aborted
+	case out.Phase == v1alpha1.RolloutPhaseHealthy && out.Stable > r.FirstDeploy.Stable:
+		return Promoted
+	case waits || out.Phase == v1alpha1.RolloutPhasePaused && out.Ended:
+		return Waiting
+	}
+	return Unfinished
 }
 
 // over tells, at a settled point, whether anything more can happen. It also
@@ -320,31 +353,36 @@ func (r *rehearsal) stable() int64 {
 
 // update sets the images and lets a person who aborts get ready.
 func (r *rehearsal) update(ctx context.Context, report *Report) error {
-	if err := r.sim.Sleep(calm); err != nil {
-		return fmt.Errorf("the simulation broke down: %w", err)
-	}
-	containers, err := r.containers(ctx)
+	template, err := r.template(ctx)
 	if err != nil {
 		return err
 	}
+	r.updating, r.podLabels = template.Spec.Containers, template.Labels
 	images := r.Images
 	if len(images) == 0 {
 		report.ImageChosen = true
-		images = []ops.ContainerImage{{Container: containers[0].Name, Image: nextTag(containers[0].Image)}}
+		images = []ops.ContainerImage{{Container: r.updating[0].Name, Image: nextTag(r.updating[0].Image)}}
+	}
+	if err := r.warmUp(ctx, report); err != nil {
+		return err
 	}
 	r.observer.begin()
-	var words []string
+	words := ""
 	for _, image := range images {
-		words = append(words, image.Container+"="+image.Image)
-		for _, c := range containers {
+		words += " " + image.Container + "=" + image.Image
+		for _, c := range r.updating {
 			if c.Name == image.Container || image.Container == "*" {
 				report.Images = append(report.Images, ImageChange{Container: c.Name, From: c.Image, To: image.Image})
 			}
 		}
 	}
-	r.observer.person("SetImage", "set image "+r.observer.key.Name+" "+strings.Join(words, " "))
+	r.observer.person("SetImage", "set image "+r.observer.key.Name+words)
 	if err := ops.SetImage(ctx, r.sim.Client(), r.observer.key, images...); err != nil {
 		return inputf("%w", err)
+	}
+	report.Behaviours = r.Behaviours
+	if err := r.behave(report.Images); err != nil {
+		return err
 	}
 	if r.AbortAfter > 0 {
 		r.later(r.AbortAfter, "Abort", "abort "+r.observer.key.Name, func(ctx context.Context) error {
@@ -352,6 +390,30 @@ func (r *rehearsal) update(ctx context.Context, report *Report) error {
 		})
 	}
 	return nil
+}
+
+// warmUp leaves the world alone between the first deploy and the update; with a
+// load or series for longer, and until a window of the report begins.
+func (r *rehearsal) warmUp(ctx context.Context, report *Report) error {
+	if err := r.startLoad(ctx, report); err != nil {
+		return err
+	}
+	rest := calm
+	if report.Traffic != nil || len(r.Series) > 0 {
+		rest = warmUp
+		if beyond := r.sim.Now().Add(rest).Sub(r.sim.Kernel().Start()) % window; beyond > 0 {
+			rest += window - beyond
+		}
+	}
+	begin := r.sim.Now().Add(rest)
+	if err := r.pin(begin.Add(-warmUp)); err != nil {
+		return err
+	}
+	if err := r.sim.Sleep(rest); err != nil {
+		return fmt.Errorf("the simulation broke down: %w", err)
+	}
+	r.sim.Store().Subscribe(batchv1.SchemeGroupVersion.WithKind("Job"), r.jobWritten)
+	return r.serve()
 }
 
 // later lets a person do something after a while.
@@ -364,12 +426,12 @@ func (r *rehearsal) later(after time.Duration, reason, command string, do func(c
 	})
 }
 
-// containers are those of the Rollout's template, or of its workload's.
-func (r *rehearsal) containers(ctx context.Context) ([]corev1.Container, error) {
+// template is that of the Rollout, or of its workload. It has containers.
+func (r *rehearsal) template(ctx context.Context) (corev1.PodTemplateSpec, error) {
 	template := r.rollout.Spec.Template
 	workload, err := ops.Workload(ctx, r.sim.Client(), r.rollout)
 	if err != nil {
-		return nil, inputf("%w", err)
+		return template, inputf("%w", err)
 	}
 	if workload != nil {
 		var holder struct {
@@ -379,7 +441,7 @@ func (r *rehearsal) containers(ctx context.Context) ([]corev1.Container, error) 
 			Template corev1.PodTemplateSpec `json:"template"` // of a PodTemplate
 		}
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(workload.Object, &holder); err != nil {
-			return nil, fmt.Errorf("read the template of %s %s: %w", workload.GetKind(), workload.GetName(), err)
+			return template, fmt.Errorf("read the template of %s %s: %w", workload.GetKind(), workload.GetName(), err)
 		}
 		template = holder.Spec.Template
 		if len(template.Spec.Containers) == 0 {
@@ -387,9 +449,9 @@ func (r *rehearsal) containers(ctx context.Context) ([]corev1.Container, error) 
 		}
 	}
 	if len(template.Spec.Containers) == 0 {
-		return nil, inputf("Rollout %q has no container", r.rollout.Name)
+		return template, inputf("Rollout %q has no container", r.rollout.Name)
 	}
-	return template.Spec.Containers, nil
+	return template, nil
 }
 
 // services are the names of the Services in the Rollout's namespace.

@@ -23,11 +23,24 @@ func (r *Report) WriteText(w io.Writer, width int) error {
 	if r.Updated() {
 		b.WriteByte('\n')
 		writeParagraph(&b, "", r.Outcome.Text, 0, width)
+		r.writeSummary(&b, width)
 	}
 	writeFindings(&b, "Warnings", "  ! ", r.Warnings, width)
 	writeFindings(&b, "Notes", "  - ", r.Notes, width)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeSummary prints what the update meant for users; without a load the
+// outcome says it all.
+func (r *Report) writeSummary(b *strings.Builder, width int) {
+	if r.Traffic == nil {
+		return
+	}
+	b.WriteByte('\n')
+	for _, line := range r.Summary() {
+		writeParagraph(b, fmt.Sprintf("  %-8s  ", line.Name), line.Text+".", 12, width)
+	}
 }
 
 func (r *Report) writeHeader(b *strings.Builder, width int) {
@@ -43,6 +56,11 @@ func (r *Report) writeHeader(b *strings.Builder, width int) {
 			text += fmt.Sprintf(" (a tag made up for the rehearsal; choose one with --set-image %s=IMAGE)", i.Container)
 		}
 		writeParagraph(b, "", text, 2, width)
+	}
+	for _, text := range []string{r.loadText(), r.behavioursText()} {
+		if text != "" && r.Updated() {
+			writeParagraph(b, "", text, 2, width)
+		}
 	}
 }
 
@@ -222,6 +240,10 @@ func (r *Report) eventLines(row Row, before State, first bool) []string {
 	for _, e := range row.Events {
 		if e.Type == UserEvent {
 			lines = append(lines, "$ "+e.Message)
+			continue
+		}
+		if e.Type == MeasurementEvent {
+			lines = append(lines, "? "+e.Message)
 			continue
 		}
 		lines = append(lines, e.Reason+": "+r.short(e.Message, row))

@@ -1,0 +1,121 @@
+package rehearse
+
+import (
+	"time"
+
+	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/internal/ops"
+)
+
+// settings is the file of --with: what flags say, and what they have no room
+// for. docs/simulate.md describes it.
+type settings struct {
+	Load         string   `json:"load"`
+	Fail         []string `json:"fail"`
+	Latency      []string `json:"latency"`
+	SetImage     []string `json:"setImage"`
+	PromoteAfter string   `json:"promoteAfter"`
+	AbortAfter   string   `json:"abortAfter"`
+	Until        string   `json:"until"`
+	ReadyAfter   string   `json:"readyAfter"`
+	Series       []struct {
+		Series   string `json:"series"`
+		Values   string `json:"values"`
+		Interval string `json:"interval"`
+	} `json:"series"`
+	Answers []struct {
+		Host     string `json:"host"`
+		Path     string `json:"path"`
+		Status   int    `json:"status"`
+		Body     string `json:"body"`
+		Values   string `json:"values"`
+		Interval string `json:"interval"`
+	} `json:"answers"`
+}
+
+// ReadSettings adds what a file says to options. The error names the field.
+func ReadSettings(f manifest.File, o *Options) error {
+	var s settings
+	source, err := manifest.Decode(f, &s)
+	if err != nil {
+		return err
+	}
+	steps := []struct {
+		field string
+		err   error
+	}{
+		{"load", s.readLoad(o)}, {"fail", readBehaviours(s.Fail, ParseFail, o)}, {"latency", readBehaviours(s.Latency, ParseLatency, o)},
+		{"setImage", s.readImages(o)}, {"promoteAfter", span(s.PromoteAfter, &o.PromoteAfter)}, {"abortAfter", span(s.AbortAfter, &o.AbortAfter)},
+		{"until", span(s.Until, &o.Until)}, {"readyAfter", span(s.ReadyAfter, &o.ReadyAfter)},
+		{"series", s.readSeries(o)}, {"answers", s.readAnswers(o)},
+	}
+	for _, step := range steps {
+		if step.err != nil {
+			return source.Problem(step.field, step.field+": "+step.err.Error(), "")
+		}
+	}
+	return nil
+}
+
+func (s *settings) readLoad(o *Options) error {
+	if s.Load == "" {
+		return nil
+	}
+	load, err := ParseLoad(s.Load)
+	o.Load = &load
+	return err
+}
+
+func readBehaviours(texts []string, parse func(string) (Behaviour, error), o *Options) error {
+	for _, text := range texts {
+		b, err := parse(text)
+		if err != nil {
+			return err
+		}
+		o.Behaviours = append(o.Behaviours, b)
+	}
+	return nil
+}
+
+func (s *settings) readImages(o *Options) error {
+	for _, text := range s.SetImage {
+		image, err := ops.ParseContainerImage(text)
+		if err != nil {
+			return err
+		}
+		o.Images = append(o.Images, image)
+	}
+	return nil
+}
+
+func (s *settings) readSeries(o *Options) error {
+	for _, x := range s.Series {
+		series := Series{Series: x.Series, Values: x.Values}
+		if err := span(x.Interval, &series.Interval); err != nil {
+			return err
+		}
+		o.Series = append(o.Series, series)
+	}
+	return nil
+}
+
+func (s *settings) readAnswers(o *Options) error {
+	for _, x := range s.Answers {
+		a := Answer{Host: x.Host, Path: x.Path, Status: x.Status, Body: x.Body, Values: x.Values}
+		if err := span(x.Interval, &a.Interval); err != nil {
+			return err
+		}
+		o.Answers = append(o.Answers, a)
+	}
+	return nil
+}
+
+// span reads a time above 0; an empty text leaves what was there.
+func span(text string, to *time.Duration) error {
+	if text == "" {
+		return nil
+	}
+	d, err := parseTime(text)
+	*to = time.Duration(d)
+	return err
+}

@@ -1,0 +1,134 @@
+package rehearse
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/internal/library"
+	"github.com/aviary-rollouts/aviary/internal/validate"
+	"github.com/aviary-rollouts/aviary/sim/kernel"
+	"github.com/aviary-rollouts/aviary/sim/store"
+)
+
+// use is one place at which the manifest measures something.
+type use struct {
+	// place says where: "step 3 analysis", "the background analysis".
+	place string
+	// kind is that of a [Measurement].
+	kind string
+	// step is the number of the step from which on it measures, counted from 1;
+	// 0 if it belongs to none.
+	step    int
+	metrics []v1alpha1.Metric
+	// problem is why it has no metrics, if so.
+	problem string
+}
+
+// findUses reads the templates of all analyses.
+func (r *rehearsal) findUses(ctx context.Context) error {
+	add := func(place, kind string, step int, refs []v1alpha1.AnalysisTemplateRef) error {
+		l, err := library.Read(ctx, r.sim.Client(), r.observer.key.Namespace, refs)
+		if err != nil {
+			return fmt.Errorf("read the templates of %s: %w", place, err)
+		}
+		u := use{place: place, kind: kind, step: step}
+		flat, err := analysis.Flatten(l, refs)
+		if u.metrics = flat.Metrics; err != nil {
+			u.problem = err.Error()
+		}
+		r.uses = append(r.uses, u)
+		return nil
+	}
+	for _, ref := range validate.Analyses(r.rollout) {
+		place, kind, step := placeOfAnalysis(r.rollout, ref.Spec)
+		if err := add(place, kind, step, ref.Spec.Templates); err != nil {
+			return err
+		}
+	}
+	c := r.rollout.Spec.Strategy.Canary
+	if c == nil {
+		return nil
+	}
+	for i := range c.Steps {
+		if c.Steps[i].Experiment == nil {
+			continue
+		}
+		var refs []v1alpha1.AnalysisTemplateRef
+		for _, a := range c.Steps[i].Experiment.Analyses {
+			refs = append(refs, v1alpha1.AnalysisTemplateRef{TemplateName: a.TemplateName, ClusterScope: a.ClusterScope})
+		}
+		if err := add(fmt.Sprintf("step %d experiment", i+1), "experiment", i+1, refs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placeOfAnalysis says which of its analyses a Rollout means.
+func placeOfAnalysis(ro *v1alpha1.Rollout, spec *v1alpha1.RolloutAnalysis) (place, kind string, step int) {
+	if c := ro.Spec.Strategy.Canary; c != nil {
+		for i := range c.Steps {
+			if c.Steps[i].Analysis == spec {
+				return fmt.Sprintf("step %d analysis", i+1), fmt.Sprintf("step %d", i+1), i + 1
+			}
+		}
+		if c.Analysis != nil && c.Analysis.StartingStep != nil {
+			step = int(*c.Analysis.StartingStep)
+		}
+		return "the background analysis", "background", step + 1
+	}
+	if spec == ro.Spec.Strategy.BlueGreen.PostPromotionAnalysis {
+		return "postPromotionAnalysis", "post-promotion", 0
+	}
+	return "prePromotionAnalysis", "pre-promotion", 0
+}
+
+// serve lets the simulated Prometheus answer for every host that is asked as one
+// is, whatever its name, and puts the scripted answers in front of it.
+func (r *rehearsal) serve() error {
+	r.sim.Network().Handle("*", http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if strings.HasSuffix(q.URL.Path, "/api/v1/query") || strings.HasSuffix(q.URL.Path, "/api/v1/query_range") {
+			r.sim.Prometheus().ServeHTTP(w, q)
+			return
+		}
+		http.Error(w, "nobody answers for "+q.URL.Host+" in this simulation", http.StatusBadGateway)
+	}))
+	return r.script()
+}
+
+// jobTime is how long a Job of a metric takes. It succeeds.
+const jobTime = 10 * time.Second
+
+// jobWritten lets a Job run, since the cluster of the simulator has nobody who
+// runs Jobs.
+func (r *rehearsal) jobWritten(e store.Event) {
+	j, ok := e.Object.(*batchv1.Job)
+	if !ok || e.Type != watch.Added {
+		return
+	}
+	key := client.ObjectKeyFromObject(j)
+	r.sim.Kernel().After(jobTime, kernel.ClassWorld, "job "+j.Name, func() {
+		ctx, c, current := context.Background(), r.sim.Client(), &batchv1.Job{}
+		if c.Get(ctx, key, current) != nil {
+			return // it was ended before
+		}
+		current.Status.Succeeded = 1
+		current.Status.Conditions = append(current.Status.Conditions, batchv1.JobCondition{
+			Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(r.sim.Now()),
+		})
+		if err := c.Status().Update(ctx, current); err != nil && r.err == nil {
+			r.err = fmt.Errorf("end Job %s: %w", key, err)
+		}
+	})
+}

@@ -1,0 +1,351 @@
+package rehearse
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/internal/rollout"
+	"github.com/aviary-rollouts/aviary/sim/prom"
+)
+
+// analyses says where the analyses of the manifest cannot do their work.
+func (r *Report) analyses(e *evidence) {
+	for _, u := range e.uses {
+		if u.problem != "" && r.Updated() {
+			r.warn("template", u.step, "%s cannot begin: %s", u.place, u.problem)
+		}
+		for i := range u.metrics {
+			m := &u.metrics[i]
+			r.limits(&u, m)
+			r.unplayed(e, &u, m)
+			if window := e.window(m); u.kind == "background" {
+				r.mixedWeights(e, m, window)
+			} else {
+				r.shortPause(e, &u, m, window)
+			}
+		}
+	}
+	r.lateBackground(e)
+	r.slowBackground(e)
+	r.withoutData(e)
+	r.unnoticed(e)
+}
+
+// number reads a limit; known is false if it waits for an argument.
+func number(v *intstr.IntOrString, fallback int32) (n int32, known bool) {
+	switch {
+	case v == nil:
+		return fallback, true
+	case v.Type == intstr.Int:
+		return v.IntVal, true
+	}
+	parsed, err := strconv.ParseInt(strings.TrimSpace(v.StrVal), 10, 32)
+	return int32(parsed), err == nil
+}
+
+// limits finds metrics whose own numbers keep them from failing.
+func (r *Report) limits(u *use, m *v1alpha1.Metric) {
+	if m.SuccessCondition == "" && m.FailureCondition == "" && m.Provider.Job == nil {
+		r.warn("no-condition", u.step, "metric %q of %s has neither successCondition nor failureCondition: whatever it measures is a success", m.Name, u.place)
+		return
+	}
+	count, known := number(m.Count, 0)
+	limit, sure := number(m.FailureLimit, 0)
+	if count == 0 && m.Interval == "" {
+		count = 1
+	}
+	if known && sure && count > 0 && limit >= count {
+		r.warn("never-fails", u.step, "metric %q of %s can never fail: failureLimit %d tolerates %d failed measurements, and count allows %d; write at most %d",
+			m.Name, u.place, limit, limit, count, count-1)
+	}
+}
+
+// unplayed names the metrics that this simulation has no data for.
+func (r *Report) unplayed(e *evidence, u *use, m *v1alpha1.Metric) {
+	kind, err := analysis.ProviderKind(m.Provider)
+	if err != nil {
+		return // the controller refuses it
+	}
+	address := ""
+	switch {
+	case m.Provider.Prometheus != nil:
+		return
+	case m.Provider.Job != nil:
+		r.note("job", "the Job of metric %q of %s is not run: it succeeds here after %s", m.Name, u.place, Duration(jobTime))
+		return
+	case m.Provider.Web != nil:
+		address = m.Provider.Web.URL
+	case m.Provider.SkyWalking != nil:
+		address = m.Provider.SkyWalking.Address
+	default:
+		r.warn("unplayed", u.step, "metric %q of %s asks %s, which is not simulated", m.Name, u.place, kind)
+		return
+	}
+	if !e.options.scripted(address) {
+		r.warn("unplayed", u.step, "metric %q of %s asks %s, where nobody answers in this simulation: write under answers what it says, see --with", m.Name, u.place, address)
+	}
+}
+
+// window is how far the query of a metric looks back; 0 if that cannot be told.
+func (e *evidence) window(m *v1alpha1.Metric) time.Duration {
+	if m.Provider.Prometheus == nil {
+		return 0
+	}
+	query := m.Provider.Prometheus.Query
+	for _, run := range e.runs {
+		if resolved := run.resolved[m.Name]; resolved != "" {
+			query = resolved
+		}
+	}
+	window, err := prom.LongestWindow(query)
+	if err != nil {
+		return 0 // its measurements are errors, which say why
+	}
+	return window
+}
+
+// held adds up the pauses before a step for which the weight was what it is
+// then. ok is false if a person, or something else of unknown length, is waited
+// for.
+func heldFor(steps []v1alpha1.CanaryStep, before int) (sum time.Duration, pause int, ok bool) {
+	pause = -1
+	for i := before - 1; i >= 0; i-- {
+		switch s := steps[i]; {
+		case s.Pause != nil && s.Pause.Duration == nil, s.Analysis != nil, s.Experiment != nil, s.Plugin != nil:
+			return 0, pause, false
+		case s.Pause != nil:
+			sum += rollout.PauseDuration(*s.Pause.Duration)
+			pause = i
+		case s.SetWeight != nil:
+			return sum, pause, true
+		}
+	}
+	return sum, pause, true
+}
+
+// shortPause finds an analysis that begins before its query has seen enough.
+func (r *Report) shortPause(e *evidence, u *use, m *v1alpha1.Metric, window time.Duration) {
+	c := e.rollout.Spec.Strategy.Canary
+	if c == nil || u.kind == "experiment" || u.step == 0 || window == 0 {
+		return
+	}
+	held, pause, ok := heldFor(c.Steps, u.step-1)
+	delay, _ := time.ParseDuration(string(m.InitialDelay)) // 0 if there is none
+	if held += delay; !ok || held >= window {
+		return
+	}
+	if pause < 0 {
+		r.warn("window", u.step, "metric %q of %s looks back %s and is measured %s: there is nothing to see of the new version yet; wait %s before it (pause, or initialDelay)",
+			m.Name, u.place, Duration(window), atOnce(delay), Duration(window))
+		return
+	}
+	r.warn("window", pause+1, "step %d pause %s is shorter than what metric %q of %s looks back, %s: the first measurement sees %s of this weight; wait %s in all (pause, or initialDelay)",
+		pause+1, Duration(rollout.PauseDuration(*c.Steps[pause].Pause.Duration)), m.Name, u.place, Duration(window), Duration(held), Duration(window))
+}
+
+func atOnce(delay time.Duration) string {
+	if delay == 0 {
+		return "at once"
+	}
+	return "after " + Duration(delay).String()
+}
+
+// mixedWeights finds pauses that are shorter than what a background analysis
+// looks back.
+func (r *Report) mixedWeights(e *evidence, m *v1alpha1.Metric, window time.Duration) {
+	c := e.rollout.Spec.Strategy.Canary
+	shortest, at := time.Duration(0), -1
+	for i, s := range c.Steps {
+		if s.Pause == nil || s.Pause.Duration == nil {
+			continue
+		}
+		if d := rollout.PauseDuration(*s.Pause.Duration); at < 0 || d < shortest {
+			shortest, at = d, i
+		}
+	}
+	if at >= 0 && shortest < window {
+		r.warn("window", at+1, "step %d pause %s is shorter than what metric %q of the background analysis looks back, %s: its measurements mix this weight with the ones before",
+			at+1, Duration(shortest), m.Name, Duration(window))
+	}
+}
+
+// lateBackground finds a background analysis that begins when nothing is left to
+// protect.
+func (r *Report) lateBackground(e *evidence) {
+	c := e.rollout.Spec.Strategy.Canary
+	if c == nil || c.Analysis == nil || len(c.Steps) == 0 {
+		return
+	}
+	start, last := ptr.Deref(c.Analysis.StartingStep, 0), int32(-1)
+	for i, s := range c.Steps {
+		if s.SetWeight != nil {
+			last = int32(i)
+		}
+	}
+	switch {
+	case int(start) >= len(c.Steps):
+		r.warn("late", 0, "the background analysis has startingStep %d, counted from 0, and there are %d steps: it never looks at a step", start, len(c.Steps))
+	case last >= 0 && start > last:
+		r.warn("late", int(start)+1, "the background analysis starts with step %d (startingStep %d, counted from 0), after the last setWeight (step %d, %d%%): the weights before are not watched",
+			start+1, start, last+1, *c.Steps[last].SetWeight)
+	}
+}
+
+// slowBackground finds metrics of a background analysis that need more time to
+// fail than the update takes. The time is that of an update in which nobody was
+// waited for.
+func (r *Report) slowBackground(e *evidence) {
+	run := e.background()
+	if run == nil {
+		return
+	}
+	took := run.ended - run.began
+	for _, u := range e.uses {
+		for i := range u.metrics {
+			m := &u.metrics[i]
+			limit, known := number(m.FailureLimit, 0)
+			if u.kind != "background" || !known || limit < 0 {
+				continue
+			}
+			interval, _ := time.ParseDuration(string(m.Interval))
+			delay, _ := time.ParseDuration(string(m.InitialDelay))
+			if need := Duration(delay + time.Duration(limit)*interval); need > took {
+				r.warn("too-slow", 0, "metric %q of the background analysis cannot stop the update: with failureLimit %d it fails %s after its start at the earliest, and the update is over %s after it",
+					m.Name, limit, need, took)
+			}
+		}
+	}
+}
+
+// background is a background run that lasted as long as an update without a
+// person lasts; nil if there was none.
+func (e *evidence) background() *runSeen {
+	if c := e.rollout.Spec.Strategy.Canary; c == nil || slices.ContainsFunc(c.Steps, func(s v1alpha1.CanaryStep) bool {
+		return s.Pause != nil && s.Pause.Duration == nil
+	}) {
+		return nil
+	}
+	for _, list := range [][]*runSeen{e.runs, e.goodRuns} {
+		for _, run := range list {
+			if run.kind == "background" && run.ended > 0 && run.terminated && run.phase != v1alpha1.AnalysisPhaseFailed {
+				return run
+			}
+		}
+	}
+	return nil
+}
+
+// withoutData finds metrics that never measured anything, and says why.
+func (r *Report) withoutData(e *evidence) {
+	type key struct{ kind, metric string }
+	empty, total := map[key]int{}, map[key]int{}
+	var order []key
+	for i := range r.Measurements {
+		m := &r.Measurements[i]
+		k := key{m.Kind, m.Metric}
+		if total[k]++; total[k] == 1 {
+			order = append(order, k)
+		}
+		if m.noData() {
+			empty[k]++
+		}
+	}
+	for _, k := range order {
+		if empty[k] == total[k] && !e.unplayed(k.metric) {
+			r.warn("no-data", 0, "metric %q (%s) never had data: %s%s", k.metric, k.kind, r.outOf(total[k], k.kind, k.metric), e.why(k.metric))
+		}
+	}
+}
+
+// outOf is "3 of 3 measurements were NaN".
+func (r *Report) outOf(n int, kind, metric string) string {
+	var values []string
+	for i := range r.Measurements {
+		m := &r.Measurements[i]
+		value := "nothing"
+		switch {
+		case m.Kind != kind || m.Metric != metric:
+			continue
+		case m.Phase == v1alpha1.AnalysisPhaseError:
+			value = "an error"
+			if m.Message != "" {
+				value += " (" + strings.Join(strings.Fields(m.Message), " ") + ")"
+			}
+		case m.Value != "":
+			value = m.Value
+		}
+		if !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	if n == 1 {
+		return "the only measurement was " + strings.Join(values, " or ")
+	}
+	return fmt.Sprintf("all %d measurements were %s", n, strings.Join(values, " or "))
+}
+
+// unplayed is true for metrics that [Report.unplayed] has warned about.
+func (e *evidence) unplayed(metric string) bool {
+	return slices.ContainsFunc(e.uses, func(u use) bool {
+		return slices.ContainsFunc(u.metrics, func(m v1alpha1.Metric) bool {
+			return m.Name == metric && m.Provider.Prometheus == nil
+		})
+	})
+}
+
+// why looks for the part of a query that no series matches.
+func (e *evidence) why(metric string) string {
+	for _, run := range e.runs {
+		gaps, err := e.series.Gaps(run.resolved[metric])
+		if run.resolved[metric] == "" || err != nil || len(gaps) == 0 {
+			continue
+		}
+		g := gaps[0]
+		switch {
+		case g.Label == "__name__":
+			return fmt.Sprintf("; there is no series %s, this simulation has %s; add it under series, see --with", g.Selector, listed(g.Values))
+		case g.Label != "" && len(g.Values) > 0:
+			return fmt.Sprintf("; no series matches %s: %s is %s there", g.Selector, g.Label, listed(g.Values))
+		default:
+			return fmt.Sprintf("; no series matches %s", g.Selector)
+		}
+	}
+	return ""
+}
+
+// listed is "a, b and c", of many only some.
+func listed(values []string) string {
+	const most = 6
+	if len(values) > most {
+		return strings.Join(values[:most], ", ") + " or another"
+	}
+	if n := len(values); n > 1 {
+		return strings.Join(values[:n-1], ", ") + " or " + values[n-1]
+	}
+	return strings.Join(values, "")
+}
+
+// unnoticed says that a bad version got through, or goes on.
+func (r *Report) unnoticed(e *evidence) {
+	t := r.Traffic
+	if t == nil || t.NewFailed == 0 {
+		return
+	}
+	share := percent(float64(t.NewFailed) / float64(t.NewRequests))
+	switch {
+	case r.Outcome.Verdict == Promoted && len(e.uses) == 0:
+		r.warn("unnoticed", 0, "the new version failed %s of its requests and was promoted: the manifest has no analysis that could stop it", share)
+	case r.Outcome.Verdict == Promoted:
+		r.warn("unnoticed", 0, "the new version failed %s of its requests and was promoted all the same: no analysis stopped it", share)
+	case r.Outcome.Verdict != Aborted && t.Failing() > 0:
+		r.warn("unnoticed", 0, "the new version fails %s of its requests and stays: about %s requests fail every minute until a person acts", share, thousands(int64(60*t.Failing())))
+	}
+}

@@ -141,18 +141,6 @@ var abortedFixtures = map[string]string{
 	"variant/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml": `Metric "baseline-success-rate" assessed Failed due to failed (3) > failureLimit (2)`,
 }
 
-// endsAborted are the fixtures whose update cannot succeed as they are, with what
-// the abort says: nobody sends requests in a plain rehearsal, a query of two
-// manifests lacks a quote, and a template is in another file.
-var endsAborted = map[string]string{
-	"cases/mock-server-canary-istio-virtualservice-analysis.yaml":                       `Metric "success-rate" assessed Failed due to failed (3) > failureLimit (2)`,
-	"cases/mock-server-canary-istio-destinationrule-analysistemplate.yaml":              `Metric "success-rate" assessed Failed due to failed (3) > failureLimit (2)`,
-	"cases/mock-server-canary-istio-virtualservice-analysis-experiment.yaml":            "parse error: unterminated quoted string",
-	"cases/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml":   "parse error: unterminated quoted string",
-	"variant/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml": `Metric "baseline-success-rate" assessed Failed due to failed (3) > failureLimit (2)`,
-	"guide/rollout-canary-reviews-Experiment.yaml":                                      "AnalysisTemplate 'success-rate' not found",
-}
-
 // TestEveryFixture rehearses each Rollout of the source documents with the
 // objects of its folder's file. Whatever it needs that is not there is said.
 func TestEveryFixture(t *testing.T) {

@@ -46,6 +46,8 @@ type documentState struct {
 	Routes []string
 	// Subsets are those of the described DestinationRule, "name label=value,...".
 	Subsets []string
+	// Answers counts the lines that the requests of a @repeat printed.
+	Answers map[string]int
 }
 
 // TestDocumentStates compares what the scenarios expect with what the source
@@ -88,6 +90,7 @@ type shownState struct {
 	services map[string]string
 	routes   []string
 	subsets  []string
+	answers  map[string]int
 	shares   map[string]string // of the destinations, from @traffic; nil if it was not asked
 }
 
@@ -134,6 +137,9 @@ func compareRouting(t *testing.T, want documentState, got shownState, hashes map
 	}
 	if d := cmp.Diff(fillAll(want.Subsets, hashes), got.subsets, cmpopts.EquateEmpty()); want.Subsets != nil && d != "" {
 		t.Errorf("subsets (-document +scenario):\n%s", d)
+	}
+	if d := cmp.Diff(want.Answers, got.answers); want.Answers != nil && d != "" {
+		t.Errorf("answers (-document +scenario):\n%s", d)
 	}
 }
 
@@ -218,6 +224,11 @@ func (s *shownState) read(c *transcript.Command) {
 		s.routes = readRoutes(c.Want)
 	case strings.HasPrefix(text, "kubectl describe destinationrule ") && s.subsets == nil:
 		s.subsets = readSubsets(c.Want)
+	case strings.HasPrefix(text, "@repeat ") && strings.Contains(text, "curl") && s.answers == nil:
+		s.answers = map[string]int{}
+		for _, line := range c.Want {
+			s.answers[line.Text]++
+		}
 	case text == "@traffic" && s.shares == nil:
 		s.shares = readShares(c.Want)
 	}

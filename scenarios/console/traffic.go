@@ -24,7 +24,7 @@ func trafficCommands() []Command {
 			Help: "Sends one request from outside the cluster, through a gateway, and prints the body of the answer: what `@answers` says. " +
 				"-w knows %{http_code} and \\n."},
 		{Name: "hey", Syntax: "[-z DURATION] [-n REQUESTS] [-c WORKERS] [-q RATE] [-m METHOD] [-H HEADER] URL", Kind: Sends, run: onSim(heyOutside),
-			Help: "Sends requests from outside, in the background as from another terminal: for a duration, or 200 of them. It prints nothing; `@traffic` counts."},
+			Help: "Sends requests from outside, in the background as from another terminal: for a duration, or 200 of them. It prints nothing; `@traffic` counts, and `@load off` is ctrl-c."},
 	}
 }
 
@@ -100,7 +100,7 @@ func runProgram(s *sim.Sim, c *call, command []string, from types.NamespacedName
 	case "curl":
 		return curl(s, c, args, from)
 	case "hey":
-		return hey(s, args, from)
+		return hey(s, c, args, from)
 	default:
 		return fmt.Errorf("%s: simulated pods know curl and hey", program)
 	}
@@ -115,14 +115,16 @@ func heyOutside(_ context.Context, s *sim.Sim, c *call) error {
 }
 
 // hey starts a load that nobody waits for.
-func hey(s *sim.Sim, args []string, from types.NamespacedName) error {
+func hey(s *sim.Sim, c *call, args []string, from types.NamespacedName) error {
 	source, err := mesh.ParseHey(args, from)
 	if err != nil {
 		return err
 	}
-	if _, err := s.Mesh().Start(source); err != nil {
+	l, err := s.Mesh().Start(source)
+	if err != nil {
 		return fmt.Errorf("hey: %w", err)
 	}
+	c.console.loads = append(c.console.loads, l)
 	return nil
 }
 

@@ -21,7 +21,7 @@ func trafficWords() []Command {
 		{Name: "@repeat", Syntax: "N [every=DURATION] COMMAND", Kind: Harness, run: repeat,
 			Help: "Runs a command N times, with that time after each; it ends with the first that fails."},
 		{Name: "@load", Syntax: "RATE [kubectl exec POD --] curl URL ... | off", Kind: Harness, run: onSim(load),
-			Help: "Sends the request of a curl command RATE times a second from now on. off ends all such loads."},
+			Help: "Sends the request of a curl command RATE times a second from now on. off ends all loads, those of hey too."},
 		{Name: "@answers", Syntax: "PATTERN WORD... [and WORD...]", Kind: Harness, run: onSim(setAnswers),
 			Help: "Says how containers answer whose image matches: `healthy`, or " + strings.Join(answerNames(), ", ") +
 				". After an `and` follows what goes before it where it applies, as in `body='version {version}' and query=fail=true error-rate=100%`."},

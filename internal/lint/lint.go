@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -88,11 +89,20 @@ func (r *report) missing(path, kind, name string) {
 			others = append(others, o.GetName())
 		}
 	}
-	if len(others) > 0 {
-		text := fmt.Sprintf("there is no %s %q in these files, only %s", kind, name, strings.Join(others, ", "))
-		r.findings = append(r.findings, Finding{r.object, path, text, true})
+	if len(others) == 0 {
+		return
 	}
+	slices.Sort(others)
+	others = slices.Compact(others)
+	if more := len(others) - few; more > 0 {
+		others = append(others[:few], fmt.Sprintf("%d more", more))
+	}
+	text := fmt.Sprintf("there is no %s %q in these files, only %s", kind, name, strings.Join(others, ", "))
+	r.findings = append(r.findings, Finding{r.object, path, text, true})
 }
+
+// few is how many names a warning lists.
+const few = 8
 
 // near says whether an object is where the one in question can use it. One that
 // names no namespace is wherever it is applied.

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -126,6 +127,9 @@ func TestRollouts(t *testing.T) {
 		{"a name that may be misspelt", rollout + "      canaryService: canray\n      stableService: stable\n" + services, []string{
 			`warning: web.yaml:11: Rollout "web": spec.strategy.canary.canaryService: there is no Service "canray" in these files, only canary, stable`,
 		}},
+		{"a name among many", rollout + "      canaryService: canray\n" + many("Service", 10) + many("Service", 10), append(again(10), []string{
+			`warning: web.yaml:11: Rollout "web": spec.strategy.canary.canaryService: there is no Service "canray" in these files, only s0, s1, s2, s3, s4, s5, s6, s7, 2 more`,
+		}...)},
 		{"a service of another namespace", strings.Replace(rollout, "{name: web}", "{name: web, namespace: shop}", 1) + "      stableService: stable\n" + services, []string{
 			`warning: web.yaml:11: Rollout "web": spec.strategy.canary.stableService: there is no Service "stable" in these files, only canary`,
 		}},
@@ -145,6 +149,24 @@ func TestRollouts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { compareBeginnings(t, c.want, check(t, "web.yaml", c.text)) })
 	}
+}
+
+// many are n objects s0, s1 ... of a kind, three lines each.
+func many(kind string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "---\n{apiVersion: v1, kind: %s,\n metadata: {name: s%d}}\n", kind, i)
+	}
+	return b.String()
+}
+
+// again are the problems of many that come twice behind the Rollout.
+func again(n int) []string {
+	var problems []string
+	for i := range n {
+		problems = append(problems, fmt.Sprintf(`web.yaml:%d: Service "s%d" is given a second time; remove it here or at web.yaml:%d`, 13+3*(n+i), i, 13+3*i))
+	}
+	return problems
 }
 
 // compareBeginnings compares findings, of which what is wanted may be the

@@ -69,13 +69,12 @@ func (m *mount) kindOf(obj client.Object) schema.GroupVersionKind {
 }
 
 func (m *mount) subscribe(kind client.Object, fn func(store.Event)) {
-	cancel := m.sim.store.Subscribe(m.kindOf(kind), func(e store.Event) {
-		m.feed.deliver(e.Revision, func() {
-			if !m.stopped {
-				fn(e)
-			}
-		})
-	})
+	receive := func(e store.Event) {
+		if !m.stopped {
+			fn(e)
+		}
+	}
+	cancel := m.sim.store.Subscribe(m.kindOf(kind), func(e store.Event) { m.feed.deliver(e, receive) })
 	m.cancels = append(m.cancels, cancel)
 }
 
@@ -132,28 +131,29 @@ func (r *runner) ownEvent(e store.Event) {
 // watchEvent maps a change to keys, as it is and as it was, like
 // controller-runtime does.
 func (r *runner) watchEvent(kind string, w control.Watch) func(store.Event) {
+	kind += " "
 	return func(e store.Event) {
-		why := kind + " " + e.Object.GetName() + " changed"
 		for _, key := range w.Keys(context.Background(), e.Object) {
-			r.enqueue(key, why)
+			r.enqueue(key, kind, e.Object.GetName(), " changed")
 		}
 		if e.Old == nil {
 			return
 		}
 		for _, key := range w.Keys(context.Background(), e.Old) {
-			r.enqueue(key, why)
+			r.enqueue(key, kind, e.Object.GetName(), " changed")
 		}
 	}
 }
 
 // enqueue asks for one reconcile of an object at this instant; more of them
-// before it runs are one.
-func (r *runner) enqueue(key types.NamespacedName, why string) {
+// before it runs are one. The reason comes in up to three parts.
+func (r *runner) enqueue(key types.NamespacedName, why ...string) {
 	if r.mount.stopped || r.queued[key] {
 		return
 	}
 	r.queued[key] = true
-	r.kernel.Because(r.Name + " " + key.String() + ": " + why)
+	reason := append(make([]string, 0, 10), r.Name, " ", key.Namespace, "/", key.Name, ": ")
+	r.kernel.Because(append(reason, why...)...)
 	r.kernel.Post(kernel.ClassReconcile, r.Name, func() { r.run(key) })
 }
 

@@ -300,6 +300,9 @@ func (s *Sim) meet(m *mount, op store.Op, ask func(store.Op) error) error {
 		return errDead
 	}
 	err := ask(op)
+	if err == nil {
+		return nil
+	}
 	var crash *fault.Crash
 	if !errors.As(err, &crash) {
 		return err

@@ -10,14 +10,14 @@ import (
 
 // feed decides when a change reaches a controller.
 type feed interface {
-	// deliver calls fn when the change of this revision may be known.
-	deliver(r store.Revision, fn func())
+	// deliver calls fn with the change when it may be known.
+	deliver(e store.Event, fn func(store.Event))
 }
 
 // direct is the feed of the world's controllers: they always know the present.
 type direct struct{}
 
-func (direct) deliver(_ store.Revision, fn func()) { fn() }
+func (direct) deliver(e store.Event, fn func(store.Event)) { fn(e) }
 
 // view is the cache of the controllers under test. Without a fault it is the
 // present. While a fault makes it lag, reads see an older revision, and the
@@ -40,8 +40,8 @@ type moment struct {
 
 // held is a change that the cache does not have yet.
 type held struct {
-	revision store.Revision
-	fn       func()
+	event store.Event
+	fn    func(store.Event)
 }
 
 func newView(k *kernel.Kernel, st *store.Store, source func() fault.Lag) *view {
@@ -90,23 +90,23 @@ func (v *view) asOf(t time.Time) (r store.Revision) {
 	return r
 }
 
-// deliver calls fn now if the view has the revision, else when it does.
-func (v *view) deliver(r store.Revision, fn func()) {
+// deliver calls fn now if the view has the change, else when it does.
+func (v *view) deliver(e store.Event, fn func(store.Event)) {
 	v.flush()
-	if r <= v.revision() {
-		fn()
+	if e.Revision <= v.revision() {
+		fn(e)
 		return
 	}
-	v.held = append(v.held, held{r, fn})
+	v.held = append(v.held, held{e, fn})
 	v.kernel.After(v.lag(), kernel.ClassWatch, "late watch events", v.flush)
 }
 
 // flush delivers what was held back and is known by now, in order.
 func (v *view) flush() {
-	for len(v.held) > 0 && v.held[0].revision <= v.revision() {
-		fn := v.held[0].fn
+	for len(v.held) > 0 && v.held[0].event.Revision <= v.revision() {
+		first := v.held[0]
 		v.held = v.held[1:]
-		fn()
+		first.fn(first.event)
 	}
 }
 

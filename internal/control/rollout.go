@@ -212,7 +212,7 @@ func (r *rolloutReconciler) readPods(ctx context.Context, o *rollout.Observed) e
 		owners[rs.UID] = true
 	}
 	for i := range list.Items {
-		if owner := metav1.GetControllerOf(&list.Items[i]); owner != nil && owners[owner.UID] {
+		if owner := metav1.GetControllerOfNoCopy(&list.Items[i]); owner != nil && owners[owner.UID] {
 			o.Pods = append(o.Pods, &list.Items[i])
 		}
 	}

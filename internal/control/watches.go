@@ -59,7 +59,7 @@ func Controllers(d Deps) []Controller {
 }
 
 func (r *rolloutReconciler) rolloutOwning(_ context.Context, obj client.Object) []types.NamespacedName {
-	owner := metav1.GetControllerOf(obj)
+	owner := metav1.GetControllerOfNoCopy(obj)
 	if owner == nil || owner.Kind != "Rollout" || owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (r *rolloutReconciler) rolloutOwning(_ context.Context, obj client.Object) 
 // that cannot be scheduled, or one on its way out.
 func (r *rolloutReconciler) ownersOfPod(ctx context.Context, obj client.Object) []types.NamespacedName {
 	pod, ok := obj.(*corev1.Pod)
-	owner := metav1.GetControllerOf(obj)
+	owner := metav1.GetControllerOfNoCopy(obj)
 	if !ok || owner == nil || owner.Kind != "ReplicaSet" || (pod.DeletionTimestamp == nil && !waitsForNode(pod)) {
 		return nil
 	}

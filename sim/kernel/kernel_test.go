@@ -134,7 +134,7 @@ func TestFailureOfACheck(t *testing.T) {
 	for i := range 5 {
 		k.After(time.Duration(i)*time.Second, ClassWorld, fmt.Sprint("tick ", i), func() { ran++ })
 	}
-	k.Because("rollout default/web: setWeight 20")
+	k.Because("rollout ", "default/web: ", "setWeight 20")
 	err := k.RunUntil(epoch.Add(time.Minute))
 	var f *Failure
 	if !errors.As(err, &f) || !errors.Is(err, broken) {

@@ -113,9 +113,10 @@ func (k *Kernel) Count(name, key string) {
 	}
 }
 
-// Because notes why something is being done. The last ten notes are printed
-// with a failure; that is their only use, so they should be short.
-func (k *Kernel) Because(reason string) { k.guard.reasons.add(reason) }
+// Because notes why something is being done, in up to ten parts that are put
+// together only if they are printed. The last ten notes are printed with a
+// failure; that is their only use, so they should be short.
+func (k *Kernel) Because(parts ...string) { k.guard.reasons.add(parts) }
 
 // guard counts, and remembers the last few things that happened.
 type guard struct {
@@ -161,19 +162,23 @@ func (g *guard) eventNames() []string {
 
 // ring keeps the last ten texts.
 type ring struct {
-	texts [10]string
+	texts [10]reason
 	n     int
 }
 
-func (r *ring) add(text string) {
-	r.texts[r.n%len(r.texts)] = text
+// reason is a text in parts.
+type reason [10]string
+
+func (r *ring) add(parts []string) {
+	text := &r.texts[r.n%len(r.texts)]
+	clear(text[copy(text[:], parts):])
 	r.n++
 }
 
 func (r *ring) list() []string {
 	var out []string
 	for i := max(0, r.n-len(r.texts)); i < r.n; i++ {
-		out = append(out, r.texts[i%len(r.texts)])
+		out = append(out, strings.Join(r.texts[i%len(r.texts)][:], ""))
 	}
 	return out
 }

@@ -111,13 +111,13 @@ func (s *Store) find(t *table, rev Revision, o *client.ListOptions) ([]client.Ob
 	if t.facts.clusterScoped {
 		namespace = ""
 	}
-	var found []client.Object
+	live := span(t.live, namespace)
+	found := make([]client.Object, 0, len(live))
 	take := func(obj client.Object) {
 		if obj != nil && (match == nil || match(obj)) {
 			found = append(found, obj)
 		}
 	}
-	live := span(t.live, namespace)
 	if rev >= s.rev {
 		for _, r := range live {
 			take(r.head())

@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -83,7 +82,8 @@ func (e *endpoints) write(ctx context.Context, svc *corev1.Service, pods []corev
 		slice := newSlice(svc)
 		slice.Endpoints, slice.Ports = ends, ports
 		err = e.client.Create(ctx, slice)
-	} else if slice := &slices.Items[0]; !equality.Semantic.DeepEqual(slice.Endpoints, ends) || !equality.Semantic.DeepEqual(slice.Ports, ports) {
+	} else { // the API server knows an update that changes nothing
+		slice := &slices.Items[0]
 		slice.Endpoints, slice.Ports = ends, ports
 		err = e.client.Update(ctx, slice)
 	}

@@ -276,6 +276,9 @@ func readSubsets(lines []transcript.Line) (subsets []string) {
 	return subsets
 }
 
+// otherNamespace follows the host of a destination outside the default one.
+var otherNamespace = regexp.MustCompile(`\.[^/]*`)
+
 // readShares reads the second table of @traffic; nil if it is left out.
 func readShares(lines []transcript.Line) (shares map[string]string) {
 	inside := false
@@ -287,7 +290,7 @@ func readShares(lines []transcript.Line) (shares map[string]string) {
 		case cells[0] == "DESTINATION":
 			inside, shares = true, map[string]string{}
 		case inside:
-			shares[cells[0]] = cells[2]
+			shares[otherNamespace.ReplaceAllString(cells[0], "")] = cells[2]
 		}
 	}
 	return shares

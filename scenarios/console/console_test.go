@@ -38,7 +38,7 @@ func TestParseRefuses(t *testing.T) {
 	c := newConsole(t)
 	for line, want := range map[string]string{
 		"":                     "there is no command",
-		"helm install x":       `unknown command "helm"; scenarios know kubectl, sleep, curl, hey, @image, @crash, @quota, @node, @controller, @fault, @quiet, @trace, @repeat, @load, @answers, @traffic`,
+		"helm install x":       `unknown command "helm"; scenarios know kubectl, sleep, curl, hey, @image, @crash, @quota, @node, @controller, @fault, @quiet, @trace, @repeat, @load, @answers, @serve, @traffic`,
 		"kubectl explain x":    `unknown command "kubectl explain x"; scenarios know kubectl apply,`,
 		"kubectl get pods | x": `"|" means something to a shell`,
 		"kubectl get pods -n":  "flag needs an argument: -n",
@@ -122,6 +122,11 @@ func TestBadWords(t *testing.T) {
 		"@answers x error-rate=2":       "@answers: error-rate=2: write a share from 0% to 100%, as in error-rate=10%",
 		"@answers x error-code=200":     "@answers: error-code=200: an error has a status from 400 to 599, as in error-code=503",
 		"@answers x sad":                `@answers: unknown word "sad"; there are healthy, `,
+		"@serve x":                      "@serve: give a host and what it answers",
+		"@serve x status=7":             "@serve: status=7: write status=503",
+		"@serve x step=0s":              "@serve: step=0s: write step=1m",
+		"@serve x values=1+":            `@serve: answer 1: values "1+"`,
+		"@serve x sad":                  `@serve: unknown word "sad"; there are path=, status=, values=, step= and body=`,
 		"hey -z 1m":                     "hey: no URL",
 		"hey http://nowhere.example":    "hey: send to http://nowhere.example: could not resolve host: nowhere.example",
 		"curl http://nowhere":           "curl: (6) send to http://nowhere: could not resolve host: nowhere",

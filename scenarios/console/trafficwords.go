@@ -25,6 +25,9 @@ func trafficWords() []Command {
 		{Name: "@answers", Syntax: "PATTERN WORD... [and WORD...]", Kind: Harness, run: onSim(setAnswers),
 			Help: "Says how containers answer whose image matches: `healthy`, or " + strings.Join(answerNames(), ", ") +
 				". After an `and` follows what goes before it where it applies, as in `body='version {version}' and query=fail=true error-rate=100%`."},
+		{Name: "@serve", Syntax: "HOST [path=PATH] [status=CODE] [values=SERIES] [step=DURATION] body=TEXT [and ...] | HOST off", Kind: Harness, run: onSim(serve),
+			Help: "Answers the controller's requests to a host, for metrics that do not come from Prometheus: `*` stands for any text in HOST, `{value}` in the body " +
+				"for a number of SERIES, which is written as in promtool's tests (`9950x10 8000x5`), one a minute or a step. The last answer that fits a request counts."},
 		{Name: "@traffic", Kind: Harness, run: onSim(showTraffic),
 			Help: "Prints the requests since the last @traffic: by pod template, by destination, and how many were lost. A request is lost if no application got it."},
 	}
@@ -191,6 +194,53 @@ func setAnswer(b *mesh.Behaviour, word string, now time.Time) error {
 		return nil
 	}
 	return fmt.Errorf("unknown word %q; there are healthy, %s", word, strings.Join(answerNames(), ", "))
+}
+
+// serve answers requests to a host.
+func serve(_ context.Context, s *sim.Sim, c *call) error {
+	if len(c.args) == 2 && c.args[1] == "off" {
+		s.Network().Handle(c.args[0], nil)
+		return nil
+	}
+	if len(c.args) < 2 {
+		return fmt.Errorf("@serve: give a host and what it answers, as in @serve oap.istio-system values=9950x10 'body={...}', or off")
+	}
+	answers := []sim.Answer{{}}
+	for _, word := range c.args[1:] {
+		if word == "and" {
+			answers = append(answers, sim.Answer{})
+		} else if err := setServed(&answers[len(answers)-1], word); err != nil {
+			return fmt.Errorf("@serve: %w", err)
+		}
+	}
+	script, err := sim.NewScript(s.Clock(), answers...)
+	if err != nil {
+		return fmt.Errorf("@serve: %w", err)
+	}
+	s.Network().Handle(c.args[0], script)
+	return nil
+}
+
+func setServed(a *sim.Answer, word string) (err error) {
+	switch name, value, _ := strings.Cut(word, "="); name {
+	case "path":
+		a.Path = value
+	case "body":
+		a.Body = value
+	case "values":
+		a.Values = value
+	case "status":
+		if a.Status, err = strconv.Atoi(value); err != nil || a.Status < 100 || a.Status > 599 {
+			return fmt.Errorf("%s: write status=503", word)
+		}
+	case "step":
+		if a.Step, err = parseDuration(value); err != nil || a.Step <= 0 {
+			return fmt.Errorf("%s: write step=1m", word)
+		}
+	default:
+		return fmt.Errorf("unknown word %q; there are path=, status=, values=, step= and body=", word)
+	}
+	return nil
 }
 
 // counts are the requests by what @traffic shows.

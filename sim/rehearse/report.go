@@ -23,6 +23,8 @@ type Report struct {
 	Replicas       int32 `json:"replicas"`
 	MaxSurge       int32 `json:"maxSurge"`
 	MaxUnavailable int32 `json:"maxUnavailable"`
+	// Plan names the steps of a canary: "weight 20%", "pause 30s", "analysis".
+	Plan []string `json:"plan,omitempty"`
 	// Images are the images that were set to start the update; ImageChosen is
 	// true if nobody asked for them.
 	Images      []ImageChange `json:"images,omitempty"`

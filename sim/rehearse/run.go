@@ -19,6 +19,7 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/lint"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/ops"
+	"github.com/aviary-rollouts/aviary/internal/rollout"
 	"github.com/aviary-rollouts/aviary/internal/view"
 	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/kernel"
@@ -238,9 +239,40 @@ func (r *rehearsal) describe(ctx context.Context) (*Report, error) {
 	if ro.Spec.Strategy.BlueGreen != nil {
 		report.Strategy = view.BlueGreen
 	}
+	report.Plan = planOf(ro)
 	limits := limitsOf(ro)
 	report.MaxSurge, report.MaxUnavailable = limits.Surge, limits.Unavailable
 	return report, r.findUses(ctx)
+}
+
+// planOf names the steps.
+func planOf(ro *v1alpha1.Rollout) (plan []string) {
+	if ro.Spec.Strategy.Canary == nil {
+		return nil
+	}
+	for _, s := range ro.Spec.Strategy.Canary.Steps {
+		name := "plugin"
+		switch {
+		case s.SetWeight != nil:
+			name = fmt.Sprintf("weight %d%%", *s.SetWeight)
+		case s.Pause != nil && s.Pause.Duration == nil:
+			name = "pause"
+		case s.Pause != nil:
+			name = "pause " + Duration(rollout.PauseDuration(*s.Pause.Duration)).String()
+		case s.Analysis != nil:
+			name = "analysis"
+		case s.Experiment != nil:
+			name = "experiment"
+		case s.SetCanaryScale != nil:
+			name = "canary scale"
+		case s.SetHeaderRoute != nil:
+			name = "header route"
+		case s.SetMirrorRoute != nil:
+			name = "mirror route"
+		}
+		plan = append(plan, name)
+	}
+	return plan
 }
 
 // play lets time pass until something final, and says how it ended.

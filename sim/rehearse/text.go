@@ -44,24 +44,37 @@ func (r *Report) writeSummary(b *strings.Builder, width int) {
 }
 
 func (r *Report) writeHeader(b *strings.Builder, width int) {
-	fmt.Fprintf(b, "Rollout %s/%s, %s, %s", r.Namespace, r.Rollout, strategyText[r.Strategy], count(r.Replicas, "replica"))
-	if r.Strategy == view.Canary {
-		fmt.Fprintf(b, " (maxSurge %d, maxUnavailable %d)", r.MaxSurge, r.MaxUnavailable)
+	for i, line := range r.Header() {
+		writeParagraph(b, "", line, min(2, 2*i), width)
 	}
-	b.WriteByte('\n')
-	writeParagraph(b, "", r.FirstDeploy.Text, 2, width)
+}
+
+// Header says in a few lines what was rehearsed.
+func (r *Report) Header() []string {
+	lines := []string{r.Title(), r.FirstDeploy.Text}
 	for _, i := range r.Images {
 		text := fmt.Sprintf("Update: container %s from %s to %s", i.Container, i.From, i.To)
 		if r.ImageChosen {
 			text += fmt.Sprintf(" (a tag made up for the rehearsal; choose one with --set-image %s=IMAGE)", i.Container)
 		}
-		writeParagraph(b, "", text, 2, width)
+		lines = append(lines, text)
 	}
 	for _, text := range []string{r.loadText(), r.behavioursText()} {
 		if text != "" && r.Updated() {
-			writeParagraph(b, "", text, 2, width)
+			lines = append(lines, text)
 		}
 	}
+	return lines
+}
+
+// Title names the Rollout: "Rollout default/web, canary, 5 replicas (maxSurge 2,
+// maxUnavailable 1)".
+func (r *Report) Title() string {
+	text := fmt.Sprintf("Rollout %s/%s, %s, %s", r.Namespace, r.Rollout, strategyText[r.Strategy], count(r.Replicas, "replica"))
+	if r.Strategy == view.Canary {
+		text += fmt.Sprintf(" (maxSurge %d, maxUnavailable %d)", r.MaxSurge, r.MaxUnavailable)
+	}
+	return text
 }
 
 var strategyText = map[string]string{view.Canary: "canary", view.BlueGreen: "blue/green"}
@@ -133,18 +146,44 @@ func (r *Report) writeTimeline(b *strings.Builder, width int) {
 	}
 	b.WriteString(left + "WHAT HAPPENED\n")
 	indent := len(left) + 2
-	var before State
-	for i, row := range r.Timeline {
+	_, rows := r.Table()
+	for _, row := range rows {
 		left = ""
-		for _, c := range columns {
-			left += fmt.Sprintf("%*s  ", c.width, c.cell(row))
+		for i, c := range columns {
+			left += fmt.Sprintf("%*s  ", c.width, row.Cells[i])
 		}
-		writeParagraph(b, left, phaseText(row.State), indent, width)
-		for _, line := range r.eventLines(row, before, i == 0) {
+		writeParagraph(b, left, row.Status, indent, width)
+		for _, line := range row.Lines {
 			writeParagraph(b, strings.Repeat(" ", indent), line, indent+2, width)
 		}
+	}
+}
+
+// TableRow is a row of the timeline as text.
+type TableRow struct {
+	// Cells are the columns of numbers.
+	Cells []string
+	// Status is the phase with its message, Lines are what led to it.
+	Status string
+	Lines  []string
+}
+
+// Table is the timeline as text.
+func (r *Report) Table() (titles []string, rows []TableRow) {
+	columns := r.columns()
+	for _, c := range columns {
+		titles = append(titles, c.title)
+	}
+	var before State
+	for i, row := range r.Timeline {
+		out := TableRow{Status: phaseText(row.State), Lines: r.eventLines(row, before, i == 0)}
+		for _, c := range columns {
+			out.Cells = append(out.Cells, c.cell(row))
+		}
+		rows = append(rows, out)
 		before = row.State
 	}
+	return titles, rows
 }
 
 // phaseText is "Paused: CanaryPauseStep", or the phase alone.
@@ -243,7 +282,7 @@ func (r *Report) eventLines(row Row, before State, first bool) []string {
 			continue
 		}
 		if e.Type == MeasurementEvent {
-			lines = append(lines, "? "+e.Message)
+			lines = append(lines, "Measured "+e.Message)
 			continue
 		}
 		lines = append(lines, e.Reason+": "+r.short(e.Message, row))

@@ -56,13 +56,11 @@ func (w *world) run(args ...string) error {
 	w.t.Helper()
 	w.out.Reset()
 	w.errOut.Reset()
-	root := New(Options{
+	return Run(context.Background(), Options{
 		Client: w.client, Clock: clock.Func(func() time.Time { return w.now }), Wait: w.wait,
 		Out: &w.out, ErrOut: &w.errOut, Terminal: w.terminal, Files: w.open,
 		Version: Version{Version: "v1.2.3", GoVersion: "go1", Platform: "any/where"},
-	})
-	root.SetArgs(args)
-	return root.ExecuteContext(context.Background())
+	}, args...)
 }
 
 // open opens the files of the world.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,34 @@ func TestHelpIsTheKnownOne(t *testing.T) {
 			got := help(t, name, !strings.HasPrefix(want, "Usage:"))
 			if diff := cmp.Diff(significant(want), significant(got)); diff != "" {
 				t.Errorf("help (-known +ours):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestNew checks that the tree has the commands that Run builds one by one, and
+// that they bear the names by which it finds them.
+func TestNew(t *testing.T) {
+	var want, got []string
+	for _, c := range commands {
+		want = append(want, c.name)
+	}
+	for _, c := range New(Options{}).Commands() {
+		got = append(got, c.Name())
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("commands (-run +tree):\n%s", diff)
+	}
+}
+
+func BenchmarkRun(b *testing.B) {
+	for _, word := range []string{"version", "--namespace=default version"} { // one command, and the whole tree
+		b.Run(word, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := Run(b.Context(), Options{Out: io.Discard}, strings.Fields(word)...); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

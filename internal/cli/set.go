@@ -11,6 +11,12 @@ import (
 const setImageExample = `  # Set rollout image
   kubectl argo rollouts set image my-rollout www=image:v2`
 
+func (p *plugin) set() *cobra.Command {
+	c := group("set COMMAND", "Update various values on resources", setImageExample)
+	c.AddCommand(p.setImage())
+	return c
+}
+
 func (p *plugin) setImage() *cobra.Command {
 	return &cobra.Command{
 		Use:               "image ROLLOUT_NAME CONTAINER=IMAGE",

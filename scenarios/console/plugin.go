@@ -35,12 +35,11 @@ func pluginCommands() []Command {
 func plugin(words ...string) func(ctx context.Context, c *call) error {
 	return func(ctx context.Context, c *call) error {
 		b := c.console.Backend
-		root := cli.New(cli.Options{
+		options := cli.Options{
 			Client: b.Client(), Clock: b.Clock(), Wait: c.waitFor(time.Hour), Out: c.out, ErrOut: c.out,
 			Namespace: cmp.Or(c.namespace, corev1.NamespaceDefault), Files: c.manifests,
-		})
-		root.SetArgs(slices.Concat(words, c.args))
-		if err := root.ExecuteContext(ctx); err != nil {
+		}
+		if err := cli.Run(ctx, options, slices.Concat(words, c.args)...); err != nil {
 			return fmt.Errorf("Error: %w", err)
 		}
 		return nil

@@ -22,7 +22,7 @@ import (
 func harnessCommands() []Command {
 	return []Command{
 		{Name: "@image", Syntax: "PATTERN BEHAVIOUR...", Kind: Harness, run: onSim(setImage),
-			Help: "Says how containers behave whose image matches; `*` stands for any text, as in `'*:2.0.0'`. Behaviours: " + strings.Join(behaviourNames(), ", ") + ". Pods that run follow at once."},
+			Help: "Says how containers behave whose image matches; `*` stands for any text, as in `'*:2.0.0'`. Behaviours: " + strings.Join(behaviourNames(), ", ") + ". Pods that run follow at once; those of a Job end by themselves, at once or after `run-for`."},
 		{Name: "@crash", Syntax: "POD | SELECTOR [N]", Kind: Harness, run: onSim(crashPods),
 			Help: "Makes the containers of a pod, or of the first N pods with such labels (default: all), exit with an error once."},
 		{Name: "@quota", Syntax: "PODS | none", Kind: Harness, run: onSim(setQuota),
@@ -62,6 +62,7 @@ var behaviours = []struct {
 	{"crash-loop", func(b *world.ImageBehaviour, _ time.Duration) { b.CrashLoop = true }, false},
 	{"never-ready", func(b *world.ImageBehaviour, _ time.Duration) { b.NeverReady = true }, false},
 	{"ready-after", func(b *world.ImageBehaviour, d time.Duration) { b.ReadyAfter = d }, true},
+	{"run-for", func(b *world.ImageBehaviour, d time.Duration) { b.RunFor = d }, true},
 	{"fail-at", func(b *world.ImageBehaviour, d time.Duration) { b.FailAt = d }, true},
 }
 

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"time"
 )
 
@@ -10,7 +11,7 @@ import (
 //	created -> pullFailed -> pullBackOff -> pullFailed...   image cannot be pulled
 //	running -> running (first restart is at once)
 //	running -> crashBackOff -> running...                 it keeps failing
-//	running -> completed                                  an init container is done
+//	running -> completed                                  an init container or a Job's is done
 //	running -> failed                                     restartPolicy Never
 type phase uint8
 
@@ -39,6 +40,7 @@ type container struct {
 	name, image string
 	init        bool // an init container, sidecars included
 	sidecar     bool // an init container with restartPolicy Always
+	task        bool // of a Job: it ends by itself
 	noRestart   bool // the pod's restartPolicy forbids it
 	probeDelay  time.Duration
 
@@ -86,6 +88,9 @@ func (c *container) ends(b ImageBehaviour, t Timing) (at time.Time, ok bool) {
 		if c.init && !c.sidecar {
 			return c.since.Add(t.Init), true
 		}
+		if c.task {
+			return c.since.Add(cmp.Or(b.RunFor, t.Job)), true
+		}
 	}
 	return time.Time{}, false
 }
@@ -128,8 +133,8 @@ func (c *container) pull(now time.Time, b ImageBehaviour) {
 	c.enter(running, now)
 }
 
-// exit ends a run: an init container that does not fail is completed, any
-// other run is a failure. The first restart is at once, later ones wait.
+// exit ends a run: an init container or a Job's that does not fail is
+// completed, any other run is a failure. The first restart is at once, later ones wait.
 func (c *container) exit(now time.Time, b ImageBehaviour) {
 	_, fails := b.life()
 	if !fails && !c.doomed {

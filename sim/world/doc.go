@@ -1,6 +1,6 @@
 // Package world models what a cluster does around the controllers under test:
-// ReplicaSets make and delete pods, Deployments roll, a scheduler binds, a
-// kubelet starts, readies, restarts and stops containers, nodes fail,
+// ReplicaSets make and delete pods, Deployments roll, Jobs run to their end, a
+// scheduler binds, a kubelet starts, readies, restarts and stops containers, nodes fail,
 // EndpointSlices follow.
 //
 // Each model is a [control.Controller] row like the reconcilers under test, so
@@ -10,9 +10,9 @@
 // image's [ImageBehaviour] and of [Timing].
 //
 // It is not a cluster: there is no network, no volume, no resource request,
-// and a container does nothing but start, become ready and fail. Jobs and
-// autoscalers are not modelled yet; a Job's pod would run through the same
-// kubelet, and its controller would be one more row in [World.Controllers].
+// and a container does nothing but start, become ready, end and fail.
+// Autoscalers are not modelled yet; theirs would be one more row in
+// [World.Controllers].
 //
 // The models keep the promise of clients that copy nothing (store.Shares): what
 // they read and what they wrote belongs to the API server, and they replace

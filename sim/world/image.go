@@ -19,6 +19,8 @@ type ImageBehaviour struct {
 	NeverReady bool
 	// ReadyAfter replaces Timing.Ready: the time from binding to ready.
 	ReadyAfter time.Duration
+	// RunFor replaces Timing.Job: how long the containers of a Job run.
+	RunFor time.Duration
 	// FailAt makes each container exit with an error this long after it
 	// started, ready or not.
 	FailAt time.Duration

@@ -101,17 +101,20 @@ func (s *sandbox) conditions(pod *corev1.Pod, phase corev1.PodPhase, now time.Ti
 	list := conditionList{old: pod.Status.Conditions, now: apiTime(now)}
 	list.add(corev1.PodInitialized, s.initialized(), "ContainersNotInitialized", s.uninitializedMessage())
 	unready := s.unready()
-	ready, message := len(unready) == 0, unreadyMessage(unready)
-	if phase == corev1.PodFailed {
+	ready, reason, message := len(unready) == 0, "ContainersNotReady", unreadyMessage(unready)
+	switch phase {
+	case corev1.PodFailed:
 		ready = false
+	case corev1.PodSucceeded:
+		ready, reason, message = false, "PodCompleted", ""
 	}
 	gated := ready && !gatesOpen(pod)
 	if gated {
 		list.add(corev1.PodReady, false, "ReadinessGatesNotReady", "corresponding condition of pod readiness gate does not exist.")
 	} else {
-		list.add(corev1.PodReady, ready, "ContainersNotReady", message)
+		list.add(corev1.PodReady, ready, reason, message)
 	}
-	list.add(corev1.ContainersReady, ready, "ContainersNotReady", message)
+	list.add(corev1.ContainersReady, ready, reason, message)
 	list.add(corev1.PodScheduled, true, "", "")
 	return list.withOthers()
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -33,7 +34,7 @@ func newSandbox(pod *corev1.Pod, now time.Time, t Timing, ip string) *sandbox {
 	}
 	for i := range pod.Spec.Containers {
 		c := newContainer(&pod.Spec.Containers[i])
-		c.noRestart = never
+		c.noRestart, c.task = never, ofJob(pod)
 		s.containers = append(s.containers, c)
 	}
 	return s
@@ -45,6 +46,12 @@ func newContainer(spec *corev1.Container) *container {
 		c.probeDelay = time.Duration(p.InitialDelaySeconds) * time.Second
 	}
 	return c
+}
+
+// ofJob tells the pods that run to their end.
+func ofJob(pod *corev1.Pod) bool {
+	ref := metav1.GetControllerOfNoCopy(pod)
+	return ref != nil && ref.Kind == "Job"
 }
 
 // restartsAlways tells a native sidecar from an init container that ends.
@@ -87,7 +94,7 @@ func (c *container) letsPass() bool {
 // itself; zero if it does not.
 func (s *sandbox) probe(c *container, now time.Time, b ImageBehaviour) (wake time.Time) {
 	at, ok := c.readyAt(s.bound, b, s.timing)
-	ready := c.phase == completed || (ok && !now.Before(at))
+	ready := (c.phase == completed && c.init) || (ok && !now.Before(at))
 	if ready != c.ready {
 		c.ready, s.changed = ready, true
 	}
@@ -138,11 +145,14 @@ func (s *sandbox) phase() corev1.PodPhase {
 		if c.phase == created || ((c.phase == pullFailed || c.phase == pullBackOff) && c.restarts == 0) {
 			return corev1.PodPending
 		}
-		ended = ended && c.phase == failed
+		ended = ended && (c.phase == failed || c.phase == completed)
 		unhappy = unhappy || c.phase == failed
 	}
-	if ended && unhappy {
+	switch {
+	case ended && unhappy:
 		return corev1.PodFailed
+	case ended:
+		return corev1.PodSucceeded
 	}
 	return corev1.PodRunning
 }

@@ -37,6 +37,8 @@ type Timing struct {
 	Ready time.Duration
 	// Init is how long each init container runs. Default: at once.
 	Init time.Duration
+	// Job is how long each container of a Job runs. Default: at once.
+	Job time.Duration
 	// Termination is the time from a pod's deletion to its end. It is cut to
 	// the pod's grace period. Default 2 s.
 	Termination time.Duration
@@ -90,6 +92,7 @@ type World struct {
 	nodes      *nodes
 	replicaSet *replicaSets
 	deployment *deployments
+	job        *jobs
 	endpoints  *endpoints
 }
 
@@ -112,6 +115,7 @@ func New(k *kernel.Kernel, clientFor func(actor string) client.Client, o Options
 	w.kubelet = &kubelet{world: w, client: clientFor("kubelet"), sandboxes: map[types.NamespacedName]*sandbox{}}
 	w.replicaSet = &replicaSets{world: w, client: clientFor("replicaset-controller")}
 	w.deployment = &deployments{client: clientFor("deployment-controller"), now: k.Now}
+	w.job = &jobs{world: w, client: clientFor("job-controller")}
 	w.endpoints = &endpoints{client: clientFor("endpointslice-controller"), selectors: map[types.NamespacedName]selectorOf{}}
 	return w, w.nodes.create(cmp.Or(o.Nodes, 3), cmp.Or(o.PodsPerNode, 110))
 }
@@ -121,6 +125,7 @@ func (w *World) Controllers() []control.Controller {
 	return []control.Controller{
 		w.deployment.row(),
 		w.replicaSet.row(),
+		w.job.row(),
 		w.scheduler.row(),
 		w.kubelet.row(),
 		w.nodes.row(),

@@ -325,6 +325,7 @@ func (s *shownState) readRollout(lines []transcript.Line) {
 var (
 	treeGlyphs = regexp.MustCompile(`^[ │├└─]*`)
 	columns    = regexp.MustCompile(` {2,}`)
+	uid        = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	delayLeft  = regexp.MustCompile(`delay:\d+s`)
 	podRows    = regexp.MustCompile(`^(\d+) (Pod .*)$`)
 )
@@ -343,7 +344,7 @@ func (s *shownState) readRow(text string) {
 		return
 	}
 	// The cells are name, kind, status, age and, for some, info.
-	words := cells[1] + " " + cells[0] + " " + cells[2]
+	words := cells[1] + " " + uid.ReplaceAllString(cells[0], "<uid>") + " " + cells[2]
 	if cells[1] == "Pod" {
 		words = cells[1] + " " + cells[2]
 	}

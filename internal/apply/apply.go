@@ -49,6 +49,9 @@ type Executor struct {
 
 // Rollout carries out the plan of one Rollout, which must be as observed.
 func (e Executor) Rollout(ctx context.Context, observed *v1alpha1.Rollout, plan rollout.Plan) error {
+	if len(plan.Actions) == 0 && equality.Semantic.DeepEqual(observed.Status, plan.Status) {
+		return nil
+	}
 	ro := observed.DeepCopy()
 	actions := append([]rollout.Action(nil), plan.Actions...)
 	sort.SliceStable(actions, func(i, j int) bool { return stage(actions[i]) < stage(actions[j]) })
@@ -159,6 +162,11 @@ func (e Executor) patch(ctx context.Context, obj client.Object, annotations map[
 	return nil
 }
 
+// identity is what a patch needs of an object that was observed.
+func identity(obj client.Object) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: obj.GetNamespace(), Name: obj.GetName(), ResourceVersion: obj.GetResourceVersion()}
+}
+
 func pointers(values map[string]string) map[string]*string {
 	p := make(map[string]*string, len(values))
 	for k, v := range values {
@@ -198,7 +206,7 @@ func (e Executor) updateReplicaSet(ctx context.Context, a rollout.UpdateReplicaS
 	if a.MinReadySeconds != a.ReplicaSet.Spec.MinReadySeconds {
 		spec["minReadySeconds"] = a.MinReadySeconds
 	}
-	return e.patch(ctx, a.ReplicaSet.DeepCopy(), a.Annotations, spec)
+	return e.patch(ctx, &appsv1.ReplicaSet{ObjectMeta: identity(a.ReplicaSet)}, a.Annotations, spec)
 }
 
 // templatePatch is what changes in the pod template; pods that run keep theirs.
@@ -226,7 +234,7 @@ func templatePatch(a rollout.UpdateReplicaSet) map[string]any {
 func (e Executor) selectPods(ctx context.Context, ro *v1alpha1.Rollout, a rollout.SelectPods) error {
 	manager := map[string]*string{v1alpha1.ManagedByRolloutsKey: &ro.Name}
 	selector := map[string]string{v1alpha1.DefaultRolloutUniqueLabelKey: a.Hash}
-	return e.patch(ctx, a.Service.DeepCopy(), manager, map[string]any{"selector": selector})
+	return e.patch(ctx, &corev1.Service{ObjectMeta: identity(a.Service)}, manager, map[string]any{"selector": selector})
 }
 
 // route asks the router; what it did before an error is still told.
@@ -256,7 +264,7 @@ func (e Executor) dress(ctx context.Context, a rollout.PatchPod) error {
 	if err != nil {
 		return fmt.Errorf("encoding the metadata of pod %s: %w", a.Pod.Name, err)
 	}
-	pod := a.Pod.DeepCopy()
+	pod := &corev1.Pod{ObjectMeta: identity(a.Pod)}
 	if err := e.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, data)); err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("patching pod %s: %w", a.Pod.Name, err)
 	}

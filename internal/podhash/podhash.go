@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,19 +59,20 @@ func spell(n uint32) string {
 	return rand.SafeEncodeString(strconv.FormatUint(uint64(n), 10))
 }
 
-func templateJSON(template corev1.PodTemplateSpec) []byte {
-	t := template.DeepCopy()
+func templateJSON(t corev1.PodTemplateSpec) []byte {
 	t.CreationTimestamp = sentinel
 	for i := range t.Spec.Volumes {
 		if e := t.Spec.Volumes[i].Ephemeral; e != nil && e.VolumeClaimTemplate != nil {
+			t.Spec.Volumes = slices.Clone(t.Spec.Volumes)
+			e = e.DeepCopy()
 			e.VolumeClaimTemplate.CreationTimestamp = sentinel
+			t.Spec.Volumes[i].Ephemeral = e
 		}
 	}
-	b, err := json.Marshal(t)
+	b, err := json.Marshal(&t)
 	if err != nil {
 		panic(fmt.Sprintf("podhash: a template that was decoded from JSON cannot be encoded: %v", err))
 	}
 	// Inside a JSON string the quotes would be escaped, so this key can only be ours.
-	stamped := fmt.Appendf(nil, `"creationTimestamp":"%s"`, sentinel.UTC().Format(time.RFC3339))
-	return bytes.ReplaceAll(b, stamped, []byte(`"creationTimestamp":null`))
+	return bytes.ReplaceAll(b, []byte(`"creationTimestamp":"0001-02-03T04:05:06Z"`), []byte(`"creationTimestamp":null`))
 }

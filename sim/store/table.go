@@ -198,8 +198,8 @@ func (s *Store) tableFor(gvk schema.GroupVersionKind) *table {
 // knows, or the version asked for if it knows none.
 func (s *Store) storageVersion(gvk schema.GroupVersionKind) schema.GroupVersionKind {
 	best := ""
-	for _, gv := range s.scheme.VersionsForGroupKind(gvk.GroupKind()) {
-		if gv.Version == runtime.APIVersionInternal {
+	for _, gv := range s.scheme.PrioritizedVersionsForGroup(gvk.Group) {
+		if !s.scheme.Recognizes(gv.WithKind(gvk.Kind)) {
 			continue
 		}
 		if best == "" || version.CompareKubeAwareVersionStrings(gv.Version, best) > 0 {

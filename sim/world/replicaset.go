@@ -27,9 +27,17 @@ const burst = 500
 // and that are neither ended nor terminating; pods without an owner it leaves
 // alone (the real one adopts them).
 type replicaSets struct {
-	world  *World
-	client client.Client
-	pods   corev1.PodList // what was listed last, for its memory
+	world     *World
+	client    client.Client
+	selectors map[types.NamespacedName]podSelector
+	pods      corev1.PodList // what was listed last, for its memory
+}
+
+// podSelector is the selector of a ReplicaSet, which cannot change as long as it
+// lives.
+type podSelector struct {
+	labels.Selector
+	of types.UID
 }
 
 func (r *replicaSets) row() control.Controller {
@@ -53,6 +61,7 @@ func (r *replicaSets) reconcile(ctx context.Context, key types.NamespacedName) (
 	rs := &appsv1.ReplicaSet{}
 	if err := r.client.Get(ctx, key, rs); err != nil {
 		if apierrors.IsNotFound(err) {
+			delete(r.selectors, key)
 			return time.Time{}, nil
 		}
 		return time.Time{}, fmt.Errorf("read ReplicaSet %s: %w", key, err)
@@ -71,9 +80,9 @@ func (r *replicaSets) reconcile(ctx context.Context, key types.NamespacedName) (
 
 // activePods lists the pods that count: owned, not ended, not terminating.
 func (r *replicaSets) activePods(ctx context.Context, rs *appsv1.ReplicaSet) ([]*corev1.Pod, error) {
-	selector, err := metav1.LabelSelectorAsSelector(rs.Spec.Selector)
+	selector, err := r.selector(rs)
 	if err != nil {
-		return nil, fmt.Errorf("selector of ReplicaSet %s/%s: %w", rs.Namespace, rs.Name, err)
+		return nil, err
 	}
 	if err := r.client.List(ctx, &r.pods, client.InNamespace(rs.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
 		return nil, fmt.Errorf("list the pods of ReplicaSet %s/%s: %w", rs.Namespace, rs.Name, err)
@@ -85,6 +94,19 @@ func (r *replicaSets) activePods(ctx context.Context, rs *appsv1.ReplicaSet) ([]
 		}
 	}
 	return pods, nil
+}
+
+func (r *replicaSets) selector(rs *appsv1.ReplicaSet) (labels.Selector, error) {
+	key := client.ObjectKeyFromObject(rs)
+	if known := r.selectors[key]; known.of == rs.UID {
+		return known.Selector, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(rs.Spec.Selector)
+	if err != nil {
+		return nil, fmt.Errorf("selector of ReplicaSet %s: %w", key, err)
+	}
+	r.selectors[key] = podSelector{selector, rs.UID}
+	return selector, nil
 }
 
 func active(pod *corev1.Pod) bool {

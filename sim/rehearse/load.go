@@ -1,7 +1,6 @@
 package rehearse
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,9 +105,8 @@ type entry struct {
 	added   bool // a Service that nobody gave
 }
 
-// entry finds it: the host of the Rollout's VirtualService, else the Service
-// that leads to all pods, else the one that the strategy switches, else one that
-// is made up.
+// entry finds it: the host of the Rollout's VirtualService, else the active
+// Service, else one that leads to all pods, else one that is made up.
 func (r *rehearsal) entry(ctx context.Context) (entry, error) {
 	services := &corev1.ServiceList{}
 	if err := r.sim.Client().List(ctx, services, client.InNamespace(r.observer.key.Namespace)); err != nil {
@@ -161,22 +159,27 @@ func (r *rehearsal) routed(ctx context.Context, services []corev1.Service) (entr
 }
 
 // choice is the Service through which users of a Rollout without a router come.
+// Those of a canary lead to one version each and so cannot be it; of a blue-green
+// Rollout it is the active one.
 func (r *rehearsal) choice(services []corev1.Service) *corev1.Service {
-	named := map[string]int{}
-	if c := r.rollout.Spec.Strategy.Canary; c != nil {
-		named[c.CanaryService], named[c.StableService] = 3, 2
+	var active, apart []string
+	if c := r.rollout.Spec.Strategy.Canary; c != nil && c.TrafficRouting == nil {
+		apart = []string{c.CanaryService, c.StableService}
+	} else if c != nil {
+		active, apart = []string{c.StableService}, []string{c.CanaryService}
 	}
 	if b := r.rollout.Spec.Strategy.BlueGreen; b != nil {
-		named[b.PreviewService], named[b.ActiveService] = 3, 1
+		active, apart = []string{b.ActiveService}, []string{b.PreviewService}
 	}
 	var best *corev1.Service
 	for i := range services {
 		s := &services[i]
 		leads := len(s.Spec.Selector) > 0 && labels.SelectorFromSet(withoutHash(s.Spec.Selector)).Matches(labels.Set(r.podLabels))
-		if !leads || len(s.Spec.Ports) == 0 {
-			continue
-		}
-		if best == nil || cmp.Or(cmp.Compare(named[s.Name], named[best.Name]), cmp.Compare(s.Name, best.Name)) < 0 {
+		switch {
+		case !leads || len(s.Spec.Ports) == 0 || slices.Contains(apart, s.Name):
+		case slices.Contains(active, s.Name):
+			return s
+		case best == nil || s.Name < best.Name:
 			best = s
 		}
 	}

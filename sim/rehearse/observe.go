@@ -101,14 +101,28 @@ func (o *observer) rolloutWritten(e store.Event) {
 
 // replicaSets reads those of the Rollout.
 func (o *observer) replicaSets() []appsv1.ReplicaSet {
+	return slices.DeleteFunc(o.allReplicaSets(), func(rs appsv1.ReplicaSet) bool {
+		owner := metav1.GetControllerOf(&rs)
+		return owner == nil || owner.Kind != v1alpha1.KindRollout || owner.Name != o.key.Name
+	})
+}
+
+func (o *observer) allReplicaSets() []appsv1.ReplicaSet {
 	list := &appsv1.ReplicaSetList{}
 	if err := o.sim.Client().List(context.Background(), list, client.InNamespace(o.key.Namespace)); err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(list.Items, func(rs appsv1.ReplicaSet) bool {
-		owner := metav1.GetControllerOf(&rs)
-		return owner == nil || owner.Kind != v1alpha1.KindRollout || owner.Name != o.key.Name
-	})
+	return list.Items
+}
+
+// experimentPods counts the pods of the Experiments of the namespace.
+func (o *observer) experimentPods() (n int32) {
+	for _, rs := range o.allReplicaSets() {
+		if owner := metav1.GetControllerOf(&rs); owner != nil && owner.Kind == v1alpha1.KindExperiment {
+			n += rs.Status.Replicas
+		}
+	}
+	return n
 }
 
 // instant writes a row if the end of this instant differs from the last row or
@@ -145,7 +159,9 @@ func (o *observer) look() (s State, ok bool, err error) {
 	if workload, err := ops.Workload(ctx, c, ro); err == nil && workload != nil {
 		objects.Workload = workload
 	}
-	return stateOf(view.Rollout(objects, o.sim.Now()), pods.Items), true, nil
+	s = stateOf(view.Rollout(objects, o.sim.Now()), pods.Items)
+	s.Experiment = o.experimentPods()
+	return s, true, nil
 }
 
 // stateOf sums up a tree.
@@ -186,8 +202,8 @@ func ending(replicaSet string, pods []corev1.Pod) (n int32) {
 // measure keeps the extremes.
 func (o *observer) measure(s State) {
 	ready, total, all := s.sums()
-	o.extreme.Most = max(o.extreme.Most, total)
-	o.extreme.MostWithEnding = max(o.extreme.MostWithEnding, all)
+	o.extreme.Most = max(o.extreme.Most, total+s.Experiment)
+	o.extreme.MostWithEnding = max(o.extreme.MostWithEnding, all+s.Experiment)
 	if o.extreme.FewestReady < 0 || ready < o.extreme.FewestReady {
 		o.extreme.FewestReady = ready
 	}

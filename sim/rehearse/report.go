@@ -89,6 +89,8 @@ type State struct {
 	ActualWeight int32 `json:"actualWeight"`
 	// Revisions are the pods of each revision, the oldest first.
 	Revisions []Pods `json:"revisions"`
+	// Experiment counts the pods of Experiments.
+	Experiment int32 `json:"experiment,omitempty"`
 	// Active and Preview are the revisions that the Services of a blue-green
 	// Rollout select; 0 for none.
 	Active  int64 `json:"active,omitempty"`

@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/aviary-rollouts/aviary/internal/manifest"
@@ -10,7 +11,7 @@ import (
 // settings is the file of --with: what flags say, and what they have no room
 // for. docs/simulate.md describes it.
 type settings struct {
-	Load         string   `json:"load"`
+	Load         any      `json:"load"` // a number or a text
 	Fail         []string `json:"fail"`
 	Latency      []string `json:"latency"`
 	SetImage     []string `json:"setImage"`
@@ -58,10 +59,10 @@ func ReadSettings(f manifest.File, o *Options) error {
 }
 
 func (s *settings) readLoad(o *Options) error {
-	if s.Load == "" {
+	if s.Load == nil {
 		return nil
 	}
-	load, err := ParseLoad(s.Load)
+	load, err := ParseLoad(fmt.Sprint(s.Load))
 	o.Load = &load
 	return err
 }

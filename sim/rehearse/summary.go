@@ -76,6 +76,9 @@ func (r *Report) endText() string {
 }
 
 func (t *Traffic) requestsText() string {
+	if t.NewRequests == 0 {
+		return fmt.Sprintf("%s in %s, none of them to the new version", thousands(t.Requests), t.Span)
+	}
 	return fmt.Sprintf("%s in %s, of which the new version got %s (%s)",
 		thousands(t.Requests), t.Span, thousands(t.NewRequests), percent(ratio(t.NewRequests, t.Requests)))
 }
@@ -100,7 +103,13 @@ func (t *Traffic) failedText() string {
 }
 
 func (t *Traffic) exposedText(verdict string) string {
-	text := fmt.Sprintf("at most %s of requests at a time went to the new version", percent(t.PeakNew))
+	text := fmt.Sprintf("at most %s of requests at a time went to the new version", percent(t.PeakTrial))
+	if t.PeakTrial == 0 {
+		text = "no request went to the new version"
+	}
+	if verdict == Promoted {
+		text += " before it was promoted; all have gone there since"
+	}
 	if f := t.Failing(); f > 0 && verdict != Aborted {
 		text += fmt.Sprintf("; at the end %s requests still fail every minute", thousands(int64(60*f)))
 	}

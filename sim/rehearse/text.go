@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -217,6 +219,9 @@ func (r *Report) columns() []column {
 	}
 	for _, revision := range r.revisions() {
 		list = append(list, column{fmt.Sprintf("REV %d", revision), 5, func(row Row) string { return podsText(row, revision) }})
+	}
+	if slices.ContainsFunc(r.Timeline, func(row Row) bool { return row.Experiment > 0 }) {
+		list = append(list, column{"EXPERIMENT", 10, func(row Row) string { return strconv.Itoa(int(row.Experiment)) }})
 	}
 	for i := range list {
 		for _, row := range r.Timeline {

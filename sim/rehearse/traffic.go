@@ -36,6 +36,9 @@ type Traffic struct {
 	// PeakNew is the highest share of requests within one window that went to
 	// the new version, from 0 to 1.
 	PeakNew float64 `json:"peakNew"`
+	// PeakTrial is the same for the time before the promotion; without one it
+	// is PeakNew.
+	PeakTrial float64 `json:"peakTrial"`
 	// Versions sent answers. They are in the order in which they were first seen.
 	Versions []VersionTraffic `json:"versions"`
 	// Windows count by time; each lasts 10 s.
@@ -94,6 +97,11 @@ func (r *rehearsal) count(report *Report) error {
 		return nil
 	}
 	end := r.sim.Now().Add(tail)
+	for _, b := range r.Behaviours { // one that begins later is of interest, if the version is still there
+		if begins := r.observer.began.Add(time.Duration(b.After) + tail); report.Outcome.Verdict != Aborted && begins.After(end) {
+			end = begins
+		}
+	}
 	if rest := end.Sub(r.observer.began) % window; rest > 0 {
 		end = end.Add(window - rest)
 	}
@@ -106,6 +114,9 @@ func (r *rehearsal) count(report *Report) error {
 	for i := range seen.Timeline {
 		if w := &seen.Timeline[i]; !w.Start.Before(r.observer.began) {
 			t.add(w, r.observer.began)
+			if promoted := report.Outcome.Verdict == Promoted; !promoted || w.Start.Add(window).Sub(r.observer.began) <= time.Duration(report.Outcome.Took) {
+				t.PeakTrial = t.PeakNew
+			}
 		}
 	}
 	t.losses(seen.Lost, r.observer.began)
@@ -126,11 +137,11 @@ func (t *Traffic) versions(seen *mesh.Report, report *Report) {
 	}
 }
 
-var experimentPods = regexp.MustCompile(`^[a-z0-9]+-\d+-\d+-(.+)$`)
+var experimentWorkload = regexp.MustCompile(`^[a-z0-9]+-\d+-\d+-(.+)$`)
 
 // nameOf names pods that belong to no revision.
 func nameOf(v mesh.Version, report *Report) string {
-	if m := experimentPods.FindStringSubmatch(strings.TrimPrefix(v.Workload, report.Rollout+"-")); m != nil {
+	if m := experimentWorkload.FindStringSubmatch(strings.TrimPrefix(v.Workload, report.Rollout+"-")); m != nil {
 		return "experiment " + m[1]
 	}
 	return v.Workload

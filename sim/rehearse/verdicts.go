@@ -27,7 +27,7 @@ func (r *Report) analyses(e *evidence) {
 			r.limits(&u, m)
 			r.unplayed(e, &u, m)
 			if window := e.window(m); u.kind == "background" {
-				r.mixedWeights(e, m, window)
+				r.mixedWeights(e, &u, m, window)
 			} else {
 				r.shortPause(e, &u, m, window)
 			}
@@ -159,12 +159,12 @@ func atOnce(delay time.Duration) string {
 }
 
 // mixedWeights finds pauses that are shorter than what a background analysis
-// looks back.
-func (r *Report) mixedWeights(e *evidence, m *v1alpha1.Metric, window time.Duration) {
+// that is under way looks back.
+func (r *Report) mixedWeights(e *evidence, u *use, m *v1alpha1.Metric, window time.Duration) {
 	c := e.rollout.Spec.Strategy.Canary
 	shortest, at := time.Duration(0), -1
 	for i, s := range c.Steps {
-		if s.Pause == nil || s.Pause.Duration == nil {
+		if s.Pause == nil || s.Pause.Duration == nil || i+1 < u.step {
 			continue
 		}
 		if d := rollout.PauseDuration(*s.Pause.Duration); at < 0 || d < shortest {
@@ -310,6 +310,8 @@ func (e *evidence) why(metric string) string {
 		}
 		g := gaps[0]
 		switch {
+		case g.Label == "__name__" && len(g.Values) == 0:
+			return "; there is no series at all: nobody sends requests, see --load"
 		case g.Label == "__name__":
 			return fmt.Sprintf("; there is no series %s, this simulation has %s; add it under series, see --with", g.Selector, listed(g.Values))
 		case g.Label != "" && len(g.Values) > 0:

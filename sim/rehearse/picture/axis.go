@@ -66,7 +66,7 @@ func percentages(top, bottom float64) valueAxis {
 func upTo100(lowest, top, bottom float64) valueAxis {
 	a := percentages(top, bottom)
 	for _, low := range []float64{99, 95, 90, 80, 50} {
-		if lowest >= low {
+		if lowest == 100 || lowest >= low+(100-low)/10 {
 			a.low, a.ticks = low, []float64{low, (low + 100) / 2, 100}
 			break
 		}

@@ -141,7 +141,7 @@ func (c *chart) pods() {
 	revisions, highest := c.revisions()
 	var legend []key
 	for _, n := range revisions {
-		legend = append(legend, key{"a " + c.colour(n, ""), fmt.Sprintf("revision %d", n)})
+		legend = append(legend, key{"a " + c.podColour(n), podName(n)})
 	}
 	c.title("Pods", append(legend, key{"l want", "replicas"}))
 	a := counts(max(highest, float64(c.report.Replicas), 1), c.y, c.y+paneHeight)
@@ -155,19 +155,37 @@ func (c *chart) pods() {
 			i++
 			return sum[i-1]
 		})
-		c.areas.path("a "+c.colour(n, ""), down(line, below))
+		c.areas.path("a "+c.podColour(n), down(line, below))
 		below = func(i int) float64 { return line[i].y }
 	}
 	want := a.y(float64(c.report.Replicas))
 	c.line("l want", c.time.left, want, c.time.right, want)
 }
 
-// revisions lists those of the timeline, the oldest first, and the most pods at
-// one time.
+// experiments stands for the pods of Experiments among the revisions.
+const experiments = 0
+
+func podName(revision int64) string {
+	if revision == experiments {
+		return "experiments"
+	}
+	return fmt.Sprintf("revision %d", revision)
+}
+
+func (c *chart) podColour(revision int64) string {
+	if revision == experiments {
+		return "third"
+	}
+	return c.colour(revision, "")
+}
+
+// revisions lists those of the timeline, the oldest first and experiments last,
+// and the most pods at one time.
 func (c *chart) revisions() (list []int64, highest float64) {
-	seen := map[int64]bool{}
+	seen, trials := map[int64]bool{}, false
 	for _, row := range c.report.Timeline {
-		sum := 0.0
+		sum := float64(row.Experiment)
+		trials = trials || row.Experiment > 0
 		for _, p := range row.Revisions {
 			sum += float64(p.Total)
 			if !seen[p.Revision] {
@@ -177,10 +195,16 @@ func (c *chart) revisions() (list []int64, highest float64) {
 		}
 		highest = max(highest, sum)
 	}
+	if trials {
+		list = append(list, experiments)
+	}
 	return list, highest
 }
 
 func podsOf(row rehearse.Row, revision int64) (n float64) {
+	if revision == experiments {
+		return float64(row.Experiment)
+	}
 	for _, p := range row.Revisions {
 		if p.Revision == revision {
 			n += float64(p.Total)

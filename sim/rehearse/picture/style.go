@@ -9,7 +9,7 @@ svg.picture{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",
 .bg{fill:var(--bg)}
 .t{fill:var(--fg)}.s{fill:var(--soft)}.h{fill:var(--fg);font-size:18px;font-weight:600}.b{fill:var(--fg);font-weight:600}
 .t.good,.b.good{fill:var(--good)}.t.bad,.b.bad{fill:var(--bad)}.t.error{fill:var(--error)}.t.unsure{fill:var(--unsure)}
-.over{paint-order:stroke;stroke:var(--bg);stroke-width:4px;stroke-linejoin:round}
+.over{paint-order:stroke;stroke:var(--bg);stroke-width:6px;stroke-linejoin:round}
 .grid{stroke:var(--grid);stroke-width:1}
 .axis{stroke:var(--soft);stroke-width:1}
 .pause{fill:var(--pause)}

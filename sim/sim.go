@@ -134,7 +134,7 @@ func (s *Sim) connect() {
 
 // schemas and the scheme are compiled once in a process: they never change.
 var (
-	schemas      = store.NewSchemas(crd.All)
+	schemas      = store.NewSchemas(crd.Of)
 	sharedScheme = sync.OnceValues(Scheme)
 )
 

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/randfill"
@@ -62,6 +63,19 @@ func TestShape(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("kinds (-want +got):\n%s", diff)
+	}
+}
+
+// TestOf finds each definition by its kind.
+func TestOf(t *testing.T) {
+	for _, want := range all(t) {
+		got, err := crd.Of(schema.GroupKind{Group: want.Spec.Group, Kind: want.Spec.Names.Kind})
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: error %v (-all +of):\n%s", want.Name, err, diff)
+		}
+	}
+	if got, err := crd.Of(schema.GroupKind{Group: "apps", Kind: "Deployment"}); got != nil || err != nil {
+		t.Errorf("a Deployment has the definition %v, error %v", got, err)
 	}
 }
 

@@ -15,11 +15,11 @@ import (
 // Validator checks objects of the five kinds as an API server with these
 // definitions would, without a cluster.
 type Validator struct {
-	kinds map[string]schema
+	kinds map[string]kindSchema
 }
 
-// schema is the schema of one kind in the two forms that the API server uses.
-type schema struct {
+// kindSchema is the schema of one kind in the two forms that the API server uses.
+type kindSchema struct {
 	structural *structuralschema.Structural
 	validator  validation.SchemaValidator
 }
@@ -30,7 +30,7 @@ func NewValidator() (*Validator, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Validator{kinds: map[string]schema{}}
+	v := &Validator{kinds: map[string]kindSchema{}}
 	for _, def := range defs {
 		s, err := compile(def.Spec.Versions[0].Schema.OpenAPIV3Schema)
 		if err != nil {
@@ -41,20 +41,20 @@ func NewValidator() (*Validator, error) {
 	return v, nil
 }
 
-func compile(props *apiextensionsv1.JSONSchemaProps) (schema, error) {
+func compile(props *apiextensionsv1.JSONSchemaProps) (kindSchema, error) {
 	internal := &apiextensions.JSONSchemaProps{}
 	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(props, internal, nil); err != nil {
-		return schema{}, err
+		return kindSchema{}, err
 	}
 	structural, err := structuralschema.NewStructural(internal)
 	if err != nil {
-		return schema{}, err
+		return kindSchema{}, err
 	}
 	validator, _, err := validation.NewSchemaValidator(internal)
 	if err != nil {
-		return schema{}, err
+		return kindSchema{}, err
 	}
-	return schema{structural, validator}, nil
+	return kindSchema{structural, validator}, nil
 }
 
 // Default fills in the defaults of an object, decoded from JSON with whole

@@ -2,8 +2,6 @@ package store
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,6 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/aviary-rollouts/aviary/config/crd"
 )
 
 // widgetCRD has one of everything that admission has to deal with.
@@ -62,9 +62,12 @@ spec:
 `
 
 func widgetSchemas(t testing.TB) *Schemas {
-	return NewSchemas(func() ([]*apiextensionsv1.CustomResourceDefinition, error) {
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		return []*apiextensionsv1.CustomResourceDefinition{crd}, yaml.Unmarshal([]byte(widgetCRD), crd)
+	return NewSchemas(func(kind schema.GroupKind) (*apiextensionsv1.CustomResourceDefinition, error) {
+		if kind.Kind != "Widget" {
+			return nil, nil
+		}
+		def := &apiextensionsv1.CustomResourceDefinition{}
+		return def, yaml.Unmarshal([]byte(widgetCRD), def)
 	})
 }
 
@@ -163,34 +166,10 @@ func TestStrictBuiltin(t *testing.T) {
 }
 
 func TestSchemasThatDoNotLoad(t *testing.T) {
-	f := newFixture(t, Options{Schemas: NewSchemas(func() ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	f := newFixture(t, Options{Schemas: NewSchemas(func(schema.GroupKind) (*apiextensionsv1.CustomResourceDefinition, error) {
 		return nil, errors.New("no such file")
 	})}, AsUser())
-	wantError(t, f.Create(ctx, widget(t, `{size: 1}`)), "Internal error occurred: load the custom resource definitions: no such file")
-}
-
-// repositorySchemas are the definitions of the kinds under test.
-func repositorySchemas(t testing.TB) *Schemas {
-	paths, err := filepath.Glob("../../config/crd/*.yaml")
-	if err != nil || len(paths) == 0 {
-		t.Skipf("no definitions in config/crd: %v", err)
-	}
-	return NewSchemas(func() (list []*apiextensionsv1.CustomResourceDefinition, err error) {
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return nil, err
-			}
-			crd := &apiextensionsv1.CustomResourceDefinition{}
-			if err := yaml.Unmarshal(data, crd); err != nil {
-				return nil, err
-			}
-			if crd.Spec.Names.Kind != "" {
-				list = append(list, crd)
-			}
-		}
-		return list, nil
-	})
+	wantError(t, f.Create(ctx, widget(t, `{size: 1}`)), "Internal error occurred: load the custom resource definition of Widget.example.com: no such file")
 }
 
 func rollout(t testing.TB, name string) client.Object {
@@ -202,7 +181,7 @@ func rollout(t testing.TB, name string) client.Object {
 // The definitions of this repository compile, admit a Rollout, and refuse one
 // with a misspelt field.
 func TestAdmitRollout(t *testing.T) {
-	f := newFixture(t, Options{Schemas: repositorySchemas(t)}, AsUser(), Strict())
+	f := newFixture(t, Options{Schemas: NewSchemas(crd.Of)}, AsUser(), Strict())
 	good := rollout(t, "web")
 	f.must(f.Create(ctx, good))
 	bad := rollout(t, "bad").(*unstructured.Unstructured)
@@ -216,8 +195,7 @@ func TestAdmitRollout(t *testing.T) {
 // BenchmarkAdmitRollout is the cost of one user's write after the first, which
 // is BenchmarkCompileSchemas.
 func BenchmarkAdmitRollout(b *testing.B) {
-	schemas := repositorySchemas(b)
-	f := newFixture(b, Options{Schemas: schemas}, AsUser(), Strict())
+	f := newFixture(b, Options{Schemas: NewSchemas(crd.Of)}, AsUser(), Strict())
 	obj := rollout(b, "web")
 	f.must(f.Create(ctx, obj.DeepCopyObject().(client.Object), client.DryRunAll))
 	b.ReportAllocs()
@@ -233,7 +211,7 @@ func BenchmarkAdmitRollout(b *testing.B) {
 func BenchmarkCompileSchemas(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := repositorySchemas(b).lookup(rollout(b, "web").GetObjectKind().GroupVersionKind()); err != nil {
+		if _, err := NewSchemas(crd.Of).lookup(rollout(b, "web").GetObjectKind().GroupVersionKind()); err != nil {
 			b.Fatal(err)
 		}
 	}

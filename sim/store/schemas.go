@@ -25,41 +25,31 @@ import (
 // written. One value serves any number of stores, in any number of goroutines,
 // so a process needs but one.
 type Schemas struct {
-	load func() ([]*apiextensionsv1.CustomResourceDefinition, error)
-
-	once sync.Once
-	err  error
-	crds map[schema.GroupKind]*apiextensionsv1.CustomResourceDefinition
+	load func(schema.GroupKind) (*apiextensionsv1.CustomResourceDefinition, error)
 
 	mu       sync.Mutex
 	compiled map[schema.GroupVersionKind]*customSchema
 }
 
-// NewSchemas returns schemas from definitions that load returns; it is called
-// at most once, at the first write of a custom resource by a user.
-func NewSchemas(load func() ([]*apiextensionsv1.CustomResourceDefinition, error)) *Schemas {
+// NewSchemas returns schemas from definitions that load returns, nil for a kind
+// that it does not know. A kind is loaded when a user first writes it, one
+// version once.
+func NewSchemas(load func(schema.GroupKind) (*apiextensionsv1.CustomResourceDefinition, error)) *Schemas {
 	return &Schemas{load: load, compiled: map[schema.GroupVersionKind]*customSchema{}}
 }
 
 // lookup returns the schema of a kind; nil if no definition is known for it.
 func (s *Schemas) lookup(gvk schema.GroupVersionKind) (*customSchema, error) {
-	s.once.Do(func() {
-		list, err := s.load()
-		s.err = err
-		s.crds = map[schema.GroupKind]*apiextensionsv1.CustomResourceDefinition{}
-		for _, crd := range list {
-			s.crds[schema.GroupKind{Group: crd.Spec.Group, Kind: crd.Spec.Names.Kind}] = crd
-		}
-	})
-	if s.err != nil {
-		return nil, fmt.Errorf("load the custom resource definitions: %w", s.err)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c, ok := s.compiled[gvk]; ok {
 		return c, nil
 	}
-	c, err := compileSchema(s.crds[gvk.GroupKind()], gvk.Version)
+	crd, err := s.load(gvk.GroupKind())
+	if err != nil {
+		return nil, fmt.Errorf("load the custom resource definition of %s: %w", gvk.GroupKind(), err)
+	}
+	c, err := compileSchema(crd, gvk.Version)
 	if err != nil {
 		return nil, fmt.Errorf("compile the schema of %s: %w", gvk, err)
 	}

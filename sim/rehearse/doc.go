@@ -10,6 +10,11 @@
 // decides. So the report is true of any controller of these kinds, and shows
 // our mistakes as well.
 //
+// Requests of users are package mesh's, and what analyses measure of them is
+// package prom's: load.go finds where users come in, behaviour.go lets a version
+// misbehave, traffic.go counts what became of it, and verdicts.go finds what keeps
+// an analysis from its work. Package picture draws a report.
+//
 // It opens no files and knows no flags: cmd/aviary does. Read run.go next, then
 // observe.go (what is written down when), findings.go (what is worth saying)
 // and text.go (how it is printed).

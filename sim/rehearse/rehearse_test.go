@@ -42,6 +42,11 @@ func objects(t testing.TB, names ...string) []manifest.Object {
 	return list
 }
 
+func fixtureText(name string) (string, error) {
+	data, err := fs.ReadFile(fixtures.FS, name)
+	return string(data), err
+}
+
 func run(t testing.TB, o Options) *Report {
 	t.Helper()
 	report, err := Run(context.Background(), o)

@@ -108,7 +108,7 @@ func (c *chart) title(name string, legend []key) {
 			c.y += 17
 		}
 		c.swatch(k.class, x, c.y-4)
-		c.text("t", "start", x+22, c.y, k.name)
+		c.text("t", "start", x+22, c.y, fit(k.name, right-x-22, size))
 		x += w + 14
 	}
 	c.y += 14

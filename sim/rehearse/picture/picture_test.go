@@ -1,0 +1,231 @@
+package picture
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/fixtures"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/sim"
+	"github.com/aviary-rollouts/aviary/sim/rehearse"
+)
+
+var update = flag.Bool("update", false, "rewrite the picture in docs")
+
+// rehearsal runs a fixture in which the new version fails a tenth.
+func rehearsal(t testing.TB, name string) *rehearse.Report {
+	t.Helper()
+	data, err := fs.ReadFile(fixtures.FS, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme, err := sim.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := manifest.Read([]manifest.File{{Name: name, Data: data}}, scheme)
+	if err != nil {
+		t.Skip(err)
+	}
+	if !slices.ContainsFunc(list, func(o manifest.Object) bool { _, is := o.Object.(*v1alpha1.Rollout); return is }) {
+		t.Skip("no Rollout in it")
+	}
+	rate := 0.1
+	r, err := rehearse.Run(context.Background(), rehearse.Options{
+		Objects: list, PromoteAfter: time.Minute, Behaviours: []rehearse.Behaviour{{Image: rehearse.NewImage, ErrorRate: &rate}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+const manifest14 = "cases/mock-server-canary-istio-virtualservice-analysis.yaml"
+
+// TestGolden pins the picture of docs/simulate.md; look at it before you accept
+// another.
+func TestGolden(t *testing.T) {
+	const file = "../../../docs/simulate.svg"
+	got := SVG(rehearsal(t, manifest14))
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s differs (-want +got); look at it and run with -update:\n%s", file, diff)
+	}
+	if !bytes.Equal(got, SVG(rehearsal(t, manifest14))) {
+		t.Error("the same rehearsal gives another picture")
+	}
+}
+
+var outside = regexp.MustCompile(`(?i)<script|<link|<img|@import|url\(|(?:src|href)\s*=|https?://`)
+
+// TestEveryFixture draws all Rollouts of the source documents, and checks that
+// the pictures are sound XML, need nothing from outside, and have no texts on
+// top of each other or beyond the edge.
+func TestEveryFixture(t *testing.T) {
+	names, err := fs.Glob(fixtures.FS, "*/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			r := rehearsal(t, name)
+			page := HTML(r)
+			plain := strings.ReplaceAll(string(page), `xmlns="http://www.w3.org/2000/svg"`, "")
+			for _, address := range addresses(r) {
+				plain = strings.ReplaceAll(plain, address, "")
+			}
+			if found := outside.FindString(plain); found != "" {
+				t.Errorf("the page needs something from outside: %s", found)
+			}
+			if !r.Updated() {
+				return
+			}
+			checkTexts(t, SVG(r))
+			for _, part := range strings.SplitAfter(string(page), "</svg>") {
+				if i := strings.Index(part, "<svg"); i >= 0 {
+					checkTexts(t, []byte(part[i:]))
+				}
+			}
+		})
+	}
+}
+
+// addresses are those that are mentioned, not followed.
+func addresses(r *rehearse.Report) (list []string) {
+	for _, w := range r.Warnings {
+		list = append(list, regexp.MustCompile(`https?://\S+`).FindAllString(w.Text, -1)...)
+	}
+	return list
+}
+
+// box is where a text is.
+type box struct {
+	text                     string
+	left, right, top, bottom float64
+}
+
+// checkTexts finds texts that overlap, by a narrow estimate of letters.
+func checkTexts(t *testing.T, svg []byte) {
+	t.Helper()
+	boxes, width, err := texts(svg)
+	if err != nil {
+		t.Fatalf("the picture is no XML: %v", err)
+	}
+	for i, a := range boxes {
+		if a.left < -0.5 || a.right > width+0.5 {
+			t.Errorf("%g px wide: %q goes from %g to %g", width, a.text, a.left, a.right)
+		}
+		for _, b := range boxes[:i] {
+			if a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom {
+				t.Errorf("%g px wide: %q at %.0f,%.0f lies on %q at %.0f,%.0f", width, a.text, a.left, a.top, b.text, b.left, b.top)
+			}
+		}
+	}
+}
+
+func texts(svg []byte) (boxes []box, width float64, err error) {
+	d := xml.NewDecoder(bytes.NewReader(svg))
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return boxes, width, nil
+		} else if err != nil {
+			return nil, 0, err
+		}
+		e, is := token.(xml.StartElement)
+		if !is {
+			continue
+		}
+		attr := map[string]string{}
+		for _, a := range e.Attr {
+			attr[a.Name.Local] = a.Value
+		}
+		switch e.Name.Local {
+		case "svg":
+			_, _ = fmt.Sscanf(attr["viewBox"], "0 0 %f", &width)
+		case "text":
+			var text string
+			if err := d.DecodeElement(&text, &e); err != nil {
+				return nil, 0, err
+			}
+			boxes = append(boxes, boxOf(text, attr))
+		}
+	}
+}
+
+func boxOf(text string, attr map[string]string) box {
+	x, _ := strconv.ParseFloat(attr["x"], 64)
+	y, _ := strconv.ParseFloat(attr["y"], 64)
+	letters := float64(size)
+	if attr["class"] == "h" {
+		letters = 18
+	}
+	w := 0.56 * letters * float64(len([]rune(text)))
+	switch attr["text-anchor"] {
+	case "middle":
+		x -= w / 2
+	case "end":
+		x -= w
+	}
+	return box{text, x, x + w, y - 0.75*letters, y + 0.2*letters}
+}
+
+func TestTicks(t *testing.T) {
+	for end, want := range map[float64]int{1: 2, 100: 11, 125: 13, 600: 11, 3601: 13, 90000: 13, 4e6: 12} {
+		a := timeAxis{end: end, left: 58, right: 1138}
+		ticks := a.ticks(76)
+		if len(ticks) != want {
+			t.Errorf("%g s: %d ticks %v, want %d", end, len(ticks), ticks, want)
+		}
+		for i := 1; i < len(ticks); i++ {
+			if d := a.x(ticks[i]) - a.x(ticks[i-1]); d < 76-1e-6 {
+				t.Errorf("%g s: ticks are %g px apart", end, d)
+			}
+		}
+	}
+}
+
+func TestCounts(t *testing.T) {
+	for highest := 1.0; highest < 3000; highest = math.Ceil(highest * 1.3) {
+		a := counts(highest, 0, 100)
+		if a.high < highest || a.high > 2*highest+1 || len(a.ticks) < 2 || len(a.ticks) > 6 || a.ticks[len(a.ticks)-1] != a.high {
+			t.Errorf("%g pods: up to %g, ticks %v", highest, a.high, a.ticks)
+		}
+	}
+}
+
+func TestFit(t *testing.T) {
+	for text, want := range map[string]string{"analysis": "analysis", "experiment 12": "experim…", "setWeight": "setWeig…", "": ""} {
+		if got := fit(text, 58, 12); got != want {
+			t.Errorf("fit(%q) = %q, want %q", text, got, want)
+		}
+	}
+	if got := fit("analysis", 20, 12); got != "" {
+		t.Errorf("%q in 20 px", got)
+	}
+}

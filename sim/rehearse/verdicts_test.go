@@ -1,0 +1,168 @@
+package rehearse
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/internal/ops"
+	"github.com/aviary-rollouts/aviary/sim"
+)
+
+const manifest14 = "cases/mock-server-canary-istio-virtualservice-analysis.yaml"
+
+var version2 = []ops.ContainerImage{{Container: "mock-server", Image: "ghcr.io/ssup2/mock-go-server:2.0.0"}}
+
+// TestBadVersion is Manifest 14 with a version that fails a tenth of its requests
+// from the start: the analysis sees it three times.
+func TestBadVersion(t *testing.T) {
+	r := run(t, Options{Objects: objects(t, manifest14), Images: version2, Behaviours: []Behaviour{{Image: NewImage, ErrorRate: rate(0.1)}}})
+	if r.Outcome.Verdict != Aborted || r.Outcome.Took.String() != "1m34s" {
+		t.Errorf("%s after %s", r.Outcome.Verdict, r.Outcome.Took)
+	}
+	var got []string
+	for _, m := range r.Measurements {
+		got = append(got, fmt.Sprint(m.At, " ", m.Kind, " ", m.Phase))
+		if m.Value < "0.89" || m.Value > "0.91" {
+			t.Errorf("measured %s, want a tenth of failures", m.Value)
+		}
+	}
+	if diff := cmp.Diff([]string{"34s step 3 Failed", "1m4s step 3 Failed", "1m34s step 3 Failed"}, got); diff != "" {
+		t.Errorf("measurements (-want +got):\n%s", diff)
+	}
+	// 20 % of 50 requests a second for 90 s, a tenth of which fail.
+	x := r.Traffic
+	if x.NewRequests < 890 || x.NewRequests > 910 || x.Failed != x.NewFailed || x.Failed < 89 || x.Failed > 91 || x.Lost != 0 || x.PeakNew != 0.2 {
+		t.Errorf("%+v", x)
+	}
+	if x.Requests != int64(x.Span.Seconds()*x.Rate) {
+		t.Errorf("%d requests in %s at %g a second", x.Requests, x.Span, x.Rate)
+	}
+}
+
+// TestBadVersionFoundTooLate fails a minute later: too late for the analysis.
+func TestBadVersionFoundTooLate(t *testing.T) {
+	r := run(t, Options{Objects: objects(t, manifest14), Behaviours: []Behaviour{{Image: NewImage, ErrorRate: rate(0.1), After: Duration(time.Minute)}}})
+	if r.Outcome.Verdict != Promoted || !warned(r, "unnoticed", "promoted all the same") {
+		t.Errorf("%s: %+v", r.Outcome.Verdict, r.Warnings)
+	}
+	if r.Traffic.PeakTrial != 0.2 || r.Traffic.PeakNew != 1 {
+		t.Errorf("exposed %g, then %g", r.Traffic.PeakTrial, r.Traffic.PeakNew)
+	}
+}
+
+func warned(r *Report, code, text string) bool {
+	for _, w := range r.Warnings {
+		if w.Code == code && strings.Contains(w.Text, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// edited is Manifest 14 with texts replaced.
+func edited(t *testing.T, replace ...string) []manifest.Object {
+	t.Helper()
+	data, err := fixtureText(manifest14)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme, err := sim.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer(replace...).Replace(data)
+	if text == data && len(replace) > 0 {
+		t.Fatalf("nothing is replaced by %q", replace)
+	}
+	list, err := manifest.Read([]manifest.File{{Name: "manifest.yaml", Data: []byte(text)}}, scheme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+const background = `      analysis:
+        startingStep: %d
+        templates: [{templateName: success-rate}]
+      steps:`
+
+// TestWarnings breaks Manifest 14 in one way each, and finds that warning and no
+// other than those of the manifest as it is.
+func TestWarnings(t *testing.T) {
+	pause := "step 2 pause 30s is shorter than what metric \"success-rate\" of step 3 analysis looks back, 1m: the first measurement sees 30s of this weight"
+	for name, tc := range map[string]struct {
+		replace    []string
+		code, text string
+		not        string
+	}{
+		"as it is":      {nil, "window", pause, "never-fails"},
+		"long pause":    {[]string{"duration: 30s", "duration: 60s"}, "", "", "window"},
+		"initial delay": {[]string{"    interval: 30s\n", "    interval: 30s\n    initialDelay: 30s\n"}, "", "", "window"},
+		"no pause": {[]string{"      - pause: {duration: 30s}\n", ""}, "window",
+			"is measured at once: there is nothing to see of the new version yet", "never-fails"},
+		"endless pause": {[]string{"{duration: 30s}", "{}"}, "waits", "step 2 pause has no duration", "window"},
+		"limit = count": {[]string{"failureLimit: 2", "failureLimit: 3"}, "never-fails",
+			"can never fail: failureLimit 3 tolerates 3 failed measurements, and count allows 3; write at most 2", "no-data"},
+		"once, with a limit": {[]string{"    interval: 30s\n    count: 3\n", ""}, "never-fails", "count allows 1; write at most 0", "no-data"},
+		"no condition":       {[]string{"    successCondition: result >= 0.95\n", ""}, "no-condition", "whatever it measures is a success", "never-fails"},
+		"wrong label": {[]string{`service_name="mock-server-canary"`, `service_name="mock-server-canry"`}, "no-data",
+			"destination_service_name is mock-server-canary or mock-server-stable there", "never-fails"},
+		"wrong series": {[]string{"istio_requests_total", "http_requests_total"}, "no-data", "this simulation has istio_request", "never-fails"},
+		"late": {[]string{"      steps:", fmt.Sprintf(background, 3), "      - setWeight: 100\n", "      - pause: {duration: 2m}\n"}, "late",
+			"the background analysis starts with step 4 (startingStep 3, counted from 0), after the last setWeight (step 1, 20%)", "no-data"},
+		"never": {[]string{"      steps:", fmt.Sprintf(background, 4)}, "late", "startingStep 4, counted from 0, and there are 4 steps", "no-data"},
+		"too slow": {[]string{"      steps:", fmt.Sprintf(background, 2), "count: 3", "count: 30", "failureLimit: 2", "failureLimit: 20",
+			"      - analysis:\n          templates:\n          - templateName: success-rate\n", "      - pause: {duration: 1m}\n"}, "too-slow",
+			"with failureLimit 20 it fails 10m after its start at the earliest, and the update is over 1m4s after it", "no-data"},
+		"in time": {[]string{"      steps:", fmt.Sprintf(background, 0), "      - analysis:\n          templates:\n          - templateName: success-rate\n", "      - pause: {duration: 2m}\n"},
+			"window", "of the background analysis looks back, 1m: its measurements mix this weight", "too-slow"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := run(t, Options{Objects: edited(t, tc.replace...)})
+			if tc.code != "" && !warned(r, tc.code, tc.text) {
+				t.Errorf("no warning %s: %s in %+v", tc.code, tc.text, r.Warnings)
+			}
+			if warned(r, tc.not, "") {
+				t.Errorf("a warning %s in %+v", tc.not, r.Warnings)
+			}
+		})
+	}
+}
+
+// TestSettings reads a file, and answers metrics with it.
+func TestSettings(t *testing.T) {
+	var o Options
+	err := ReadSettings(manifest.File{Name: "with.yaml", Data: []byte(`
+load: 20
+fail: ["new=1%@30s"]
+latency: [old=9ms]
+setImage: [mock-server=x:2]
+promoteAfter: 1m
+until: 1h
+series:
+- {series: 'http_requests_total{destination_service_name="mock-server-canary",response_code="200"}', values: 0+10x60}
+- {series: 'http_requests_total{destination_service_name="mock-server-canary",response_code="500"}', values: 0+10x60, interval: 30s}
+answers:
+- {host: smoke, path: /x, status: 503, body: '{value}', values: 1 2, interval: 5s}
+`)}, &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Load.Rate != 20 || len(o.Behaviours) != 2 || o.Images[0].Image != "x:2" || o.PromoteAfter != time.Minute || o.Until != time.Hour || o.AbortAfter != 0 {
+		t.Errorf("%+v", o)
+	}
+	if diff := cmp.Diff([]Answer{{"smoke", "/x", 503, "{value}", "1 2", 5 * time.Second}}, o.Answers); diff != "" {
+		t.Error(diff)
+	}
+	// 10 in 15 s succeed, 10 in 30 s fail: two in three.
+	o.Objects = edited(t, "istio_requests_total", "http_requests_total")
+	r := run(t, o)
+	if len(r.Measurements) == 0 || !strings.HasPrefix(r.Measurements[0].Value, "0.6666") {
+		t.Errorf("%+v", r.Measurements)
+	}
+}

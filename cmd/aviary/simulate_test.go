@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -58,5 +59,24 @@ func TestSimulateJSON(t *testing.T) {
 	}
 	if found["weight"] != 2 || found["waits"] != 1 {
 		t.Errorf("warnings = %v, want two weights and one wait", plain.Warnings)
+	}
+}
+
+// TestSimulatePictures writes both files beside the table.
+func TestSimulatePictures(t *testing.T) {
+	page, svg := filepath.Join(t.TempDir(), "x.html"), filepath.Join(t.TempDir(), "x.svg")
+	args := []string{"-f", "testdata/simulate/manifests/shop.yaml", "--fail", "new=5%"}
+	text := output(newSimulateCommand(), append(args, "-o", "html="+page, "-o", "svg="+svg))
+	if text != output(newSimulateCommand(), args) {
+		t.Errorf("the table differs from the one without pictures:\n%s", text)
+	}
+	for file, want := range map[string]string{page: "<h2>Measurements</h2>", svg: "aborted after"} {
+		data, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(data), want) {
+			t.Errorf("%s lacks %q (%v)", file, want, err)
+		}
+	}
+	if text = output(newSimulateCommand(), append(args, "-o", "html="+filepath.Join(page, "x"))); !strings.Contains(text, "not a directory") {
+		t.Errorf("a file that cannot be written: %s", text)
 	}
 }

@@ -48,10 +48,24 @@ func (c *canvas) path(class string, points []point) {
 
 var gap = point{math.NaN(), 0}
 
+// level drops the points in the middle of level lines, of which hours of requests
+// have thousands.
+func level(points []point) (kept []point) {
+	for _, p := range points {
+		n := len(kept)
+		if n > 1 && kept[n-1].y == p.y && kept[n-2].y == p.y && !math.IsNaN(p.x+kept[n-1].x+kept[n-2].x) && (kept[n-1].x-kept[n-2].x)*(p.x-kept[n-1].x) >= 0 {
+			kept[n-1] = p
+			continue
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
 func pathData(points []point) string {
 	var b strings.Builder
 	command := "M"
-	for _, p := range points {
+	for _, p := range level(points) {
 		if math.IsNaN(p.x) {
 			command = "M"
 			continue

@@ -219,6 +219,13 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+func TestPathData(t *testing.T) {
+	got := pathData([]point{{0, 5}, {1, 5}, {2, 5}, {2, 7}, {3, 7}, gap, {4, 7}, {5, 7}, {9, 7}, {5, 7}})
+	if want := "M0 5L2 5L2 7L3 7M4 7L9 7L5 7"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestFit(t *testing.T) {
 	for text, want := range map[string]string{"analysis": "analysis", "experiment 12": "experim…", "setWeight": "setWeig…", "": ""} {
 		if got := fit(text, 58, 12); got != want {

@@ -19,24 +19,24 @@ type AnalysisRef struct {
 
 // Analyses lists the analyses of a strategy.
 func Analyses(ro *v1alpha1.Rollout) []AnalysisRef {
-	path := field.NewPath("spec", "strategy")
 	var list []AnalysisRef
-	add := func(spec *v1alpha1.RolloutAnalysis, finite bool, at *field.Path) {
-		if spec != nil {
-			list = append(list, AnalysisRef{at, spec, finite})
-		}
-	}
 	if c := ro.Spec.Strategy.Canary; c != nil {
 		for i := range c.Steps {
-			add(c.Steps[i].Analysis, true, path.Child("canary", "steps").Index(i).Child("analysis"))
+			if a := c.Steps[i].Analysis; a != nil {
+				list = append(list, AnalysisRef{field.NewPath("spec", "strategy", "canary", "steps").Index(i).Child("analysis"), a, true})
+			}
 		}
-		if c.Analysis != nil {
-			add(&c.Analysis.RolloutAnalysis, false, path.Child("canary", "analysis"))
+		if a := c.Analysis; a != nil {
+			list = append(list, AnalysisRef{field.NewPath("spec", "strategy", "canary", "analysis"), &a.RolloutAnalysis, false})
 		}
 	}
 	if b := ro.Spec.Strategy.BlueGreen; b != nil {
-		add(b.PrePromotionAnalysis, true, path.Child("blueGreen", "prePromotionAnalysis"))
-		add(b.PostPromotionAnalysis, true, path.Child("blueGreen", "postPromotionAnalysis"))
+		if a := b.PrePromotionAnalysis; a != nil {
+			list = append(list, AnalysisRef{field.NewPath("spec", "strategy", "blueGreen", "prePromotionAnalysis"), a, true})
+		}
+		if a := b.PostPromotionAnalysis; a != nil {
+			list = append(list, AnalysisRef{field.NewPath("spec", "strategy", "blueGreen", "postPromotionAnalysis"), a, true})
+		}
 	}
 	return list
 }

@@ -99,6 +99,8 @@ type Console struct {
 	Files func(name string) ([]kubectl.File, error)
 
 	table []Command
+	// names are the words of their names.
+	names [][]string
 	// counted is what @traffic has shown already.
 	counted counts
 	// loads are those that @load stops.
@@ -107,7 +109,11 @@ type Console struct {
 
 // New returns a console on a backend.
 func New(b backend.Backend, files func(name string) ([]kubectl.File, error)) *Console {
-	return &Console{Backend: b, Files: files, table: Table()}
+	c := &Console{Backend: b, Files: files, table: Table()}
+	for _, command := range c.table {
+		c.names = append(c.names, strings.Fields(command.Name))
+	}
+	return c
 }
 
 // Parse understands one command line. The error says what is wrong with it.
@@ -146,10 +152,9 @@ func (c *Console) parseWords(words []string) (transcript.Call, error) {
 // and the words after it.
 func (c *Console) find(words []string) (found Command, args []string, ok bool) {
 	longest := 0
-	for _, command := range c.table {
-		name := strings.Fields(command.Name)
+	for i, name := range c.names {
 		if len(name) > longest && len(words) >= len(name) && slices.Equal(name, words[:len(name)]) {
-			longest, found, args, ok = len(name), command, words[len(name):], true
+			longest, found, args, ok = len(name), c.table[i], words[len(name):], true
 		}
 	}
 	return found, args, ok

@@ -10,6 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Describe prints objects at length. It knows services and custom resources.
@@ -127,19 +128,15 @@ func (k *Kubectl) describePorts(ctx context.Context, svc *unstructured.Unstructu
 // serviceAddresses returns "IP:port" of what the service sends to, from its
 // EndpointSlices or, where there are none, its Endpoints.
 func (k *Kubectl) serviceAddresses(ctx context.Context, svc *unstructured.Unstructured) ([]string, error) {
-	slicesOf, err := resourceNamed("endpointslices")
-	if err != nil {
-		return nil, err
-	}
-	list, err := k.list(ctx, slicesOf, discoveryv1.LabelServiceName+"="+svc.GetName(), false)
-	if err != nil {
-		return nil, err
+	var list discoveryv1.EndpointSliceList
+	if err := k.Client.List(ctx, &list, client.InNamespace(k.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: svc.GetName()}); err != nil {
+		return nil, serverError(err)
 	}
 	var addresses []string
-	for i := range list {
-		addresses = append(addresses, sliceAddresses(&list[i])...)
+	for i := range list.Items {
+		addresses = append(addresses, sliceAddresses(&list.Items[i])...)
 	}
-	if len(list) > 0 {
+	if len(list.Items) > 0 {
 		return addresses, nil
 	}
 	endpoints, err := resourceNamed("endpoints")
@@ -163,7 +160,12 @@ func endpointAddresses(endpoints *unstructured.Unstructured) []string {
 	for _, s := range subsets {
 		subset, _ := s.(map[string]any)
 		addresses, _, _ := unstructured.NestedSlice(subset, "addresses")
-		ports, _, _ := unstructured.NestedSlice(subset, "ports")
+		var ports []string
+		list, _, _ := unstructured.NestedSlice(subset, "ports")
+		for _, p := range list {
+			port, _ := p.(map[string]any)
+			ports = append(ports, fmt.Sprint(port["port"]))
+		}
 		for _, a := range addresses {
 			address, _ := a.(map[string]any)
 			found = append(found, withPorts(fmt.Sprint(address["ip"]), ports)...)
@@ -173,31 +175,31 @@ func endpointAddresses(endpoints *unstructured.Unstructured) []string {
 }
 
 // sliceAddresses returns the ready addresses of an EndpointSlice.
-func sliceAddresses(slice *unstructured.Unstructured) []string {
-	endpoints, _, _ := unstructured.NestedSlice(slice.Object, "endpoints")
-	ports, _, _ := unstructured.NestedSlice(slice.Object, "ports")
-	var found []string
-	for _, e := range endpoints {
-		endpoint, _ := e.(map[string]any)
-		if ready, ok, _ := unstructured.NestedBool(endpoint, "conditions", "ready"); ok && !ready {
+func sliceAddresses(slice *discoveryv1.EndpointSlice) []string {
+	var ports, found []string
+	for _, p := range slice.Ports {
+		if p.Port != nil { // without one it is any port
+			ports = append(ports, fmt.Sprint(*p.Port))
+		}
+	}
+	for _, endpoint := range slice.Endpoints {
+		if ready := endpoint.Conditions.Ready; ready != nil && !*ready {
 			continue
 		}
-		addresses, _, _ := unstructured.NestedStringSlice(endpoint, "addresses")
-		for _, address := range addresses {
+		for _, address := range endpoint.Addresses {
 			found = append(found, withPorts(address, ports)...)
 		}
 	}
 	return found
 }
 
-func withPorts(ip string, ports []any) []string {
+func withPorts(ip string, ports []string) []string {
 	if len(ports) == 0 {
 		return []string{ip}
 	}
 	var found []string
-	for _, p := range ports {
-		port, _ := p.(map[string]any)
-		found = append(found, fmt.Sprintf("%s:%v", ip, port["port"]))
+	for _, port := range ports {
+		found = append(found, ip+":"+port)
 	}
 	return found
 }

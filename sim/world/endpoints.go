@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -28,7 +29,10 @@ type endpoints struct {
 
 // selectorOf is what a Service selected when it was last looked at. A Service
 // that changed is looked at anyway, so this is never too old.
-type selectorOf = labels.Selector
+type selectorOf struct {
+	labels.Selector
+	set map[string]string
+}
 
 func (e *endpoints) row() control.Controller {
 	return control.Controller{
@@ -62,8 +66,11 @@ func (e *endpoints) reconcile(ctx context.Context, key types.NamespacedName) (ti
 		delete(e.selectors, key)
 		return time.Time{}, nil
 	}
-	selector := labels.SelectorFromSet(svc.Spec.Selector)
-	e.selectors[key] = selector
+	selector := e.selectors[key]
+	if !maps.Equal(selector.set, svc.Spec.Selector) {
+		selector = selectorOf{labels.SelectorFromSet(svc.Spec.Selector), svc.Spec.Selector}
+		e.selectors[key] = selector
+	}
 	if err := e.client.List(ctx, &e.pods, client.InNamespace(key.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
 		return time.Time{}, fmt.Errorf("list the pods of Service %s: %w", key, err)
 	}

@@ -49,7 +49,8 @@ type Executor struct {
 
 // Rollout carries out the plan of one Rollout, which must be as observed.
 func (e Executor) Rollout(ctx context.Context, observed *v1alpha1.Rollout, plan rollout.Plan) error {
-	if len(plan.Actions) == 0 && equality.Semantic.DeepEqual(observed.Status, plan.Status) {
+	changed := !equality.Semantic.DeepEqual(observed.Status, plan.Status)
+	if len(plan.Actions) == 0 && !changed {
 		return nil
 	}
 	ro := observed.DeepCopy()
@@ -60,7 +61,7 @@ func (e Executor) Rollout(ctx context.Context, observed *v1alpha1.Rollout, plan 
 			return fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err)
 		}
 	}
-	if equality.Semantic.DeepEqual(ro.Status, plan.Status) {
+	if !changed {
 		return nil
 	}
 	ro.Status = plan.Status

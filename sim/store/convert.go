@@ -30,12 +30,13 @@ func decode(req request, in client.Object) (client.Object, error) {
 		return decodeContent(t, content, req.strict)
 	}
 	out := in
-	if req.sub == "status" {
+	switch {
+	case req.sub == "status":
 		out = t.statusOf(in)
+	case req.actor.shares:
+		out = t.shallowCopy(in)
 	}
-	if req.actor.shares {
-		out = t.shallowCopy(out)
-	} else {
+	if !req.actor.shares {
 		out = out.DeepCopyObject().(client.Object)
 	}
 	out.GetObjectKind().SetGroupVersionKind(t.gvk)

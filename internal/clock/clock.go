@@ -4,7 +4,10 @@
 // observes asks a [Clock]. Production uses [Real], the simulator its kernel.
 package clock
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Clock tells the time.
 type Clock interface {
@@ -23,3 +26,20 @@ type Func func() time.Time
 
 // Now calls f.
 func (f Func) Now() time.Time { return f() }
+
+// Wait waits for d, or until ctx ends: then it returns the error of ctx at once.
+// Only programs that stand beside a real cluster wait; what decides asks to be
+// woken.
+func Wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

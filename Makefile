@@ -44,6 +44,10 @@ bench: ## Benchmarks with allocations, in the form that benchstat reads
 build: ## Build the commands into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(BIN)/ ./cmd/...
 
+.PHONY: images
+images: ## Build the container images into bin/images, and into Docker where an engine runs
+	$(GO) run -C tools ./images ..
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf $(BIN)

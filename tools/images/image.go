@@ -1,0 +1,143 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// archives are the two forms of a built image.
+type archives struct {
+	digest      v1.Hash // of the manifest
+	oci, docker string  // paths
+}
+
+// setPlatform reads linux/arm64.
+func (o *options) setPlatform(text string) error {
+	if text == "" {
+		text = "linux/" + runtime.GOARCH
+	}
+	p, err := v1.ParsePlatform(text)
+	if err != nil || p.OS == "" || p.Architecture == "" {
+		return fmt.Errorf("platform %q: write it as linux/amd64", text)
+	}
+	o.platform = *p
+	return nil
+}
+
+// build compiles a recipe and writes both archives.
+func build(ctx context.Context, o options, r recipe) (archives, error) {
+	binary, err := compile(ctx, o, r)
+	if err != nil {
+		return archives{}, err
+	}
+	image, err := assemble(o, r, binary)
+	if err != nil {
+		return archives{}, err
+	}
+	digest, err := image.Digest()
+	if err != nil {
+		return archives{}, err
+	}
+	stem := filepath.Join(o.out, strings.NewReplacer("/", "_", ":", "_").Replace(path.Base(r.name)))
+	a := archives{digest: digest, oci: stem + ".oci.tar", docker: stem + ".docker.tar"}
+	tag, err := name.NewTag(r.name)
+	if err != nil {
+		return archives{}, err
+	}
+	if err := tarball.WriteToFile(a.docker, tag, image); err != nil {
+		return archives{}, fmt.Errorf("writing %s: %w", a.docker, err)
+	}
+	return a, writeOCI(a.oci, tag, image)
+}
+
+// compile returns a static binary: no C, no paths of this machine, no state of
+// the checkout, so that the same source gives the same bytes.
+func compile(ctx context.Context, o options, r recipe) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "aviary-image-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	flags := "-s -w"
+	if r.version != "" {
+		flags += " -X main.version=" + r.version
+	}
+	out := filepath.Join(dir, "binary")
+	command := exec.CommandContext(ctx, "go", "build", "-C", o.root, "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", out, "./"+r.folder)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+o.platform.OS, "GOARCH="+o.platform.Architecture)
+	if text, err := command.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build ./%s: %w\n%s", r.folder, err, text)
+	}
+	return os.ReadFile(out)
+}
+
+// unprivileged is a user that no file belongs to.
+const unprivileged = "65532:65532"
+
+// assemble puts the binary into an image that is otherwise empty.
+func assemble(o options, r recipe, binary []byte) (v1.Image, error) {
+	program := path.Base(r.folder)
+	layer, err := layerOf(program, binary)
+	if err != nil {
+		return nil, err
+	}
+	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	image, err := mutate.AppendLayers(base, layer)
+	if err != nil {
+		return nil, err
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = o.platform.OS, o.platform.Architecture
+	config.Created = v1.Time{Time: time.Unix(0, 0).UTC()}
+	config.Config.Entrypoint = []string{"/" + program}
+	config.Config.User = unprivileged
+	config.Config.WorkingDir = "/"
+	config.Config.Labels = map[string]string{
+		"org.opencontainers.image.title": program, "org.opencontainers.image.description": r.about,
+		"org.opencontainers.image.licenses": "Apache-2.0",
+	}
+	config.Config.ExposedPorts = map[string]struct{}{}
+	for _, port := range r.ports {
+		config.Config.ExposedPorts[port] = struct{}{}
+	}
+	return mutate.ConfigFile(image, config)
+}
+
+// layerOf returns a layer with one executable file, of the year 1970.
+func layerOf(program string, binary []byte) (v1.Layer, error) {
+	var buffer bytes.Buffer
+	writer := tar.NewWriter(&buffer)
+	header := &tar.Header{Name: program, Typeflag: tar.TypeReg, Mode: 0o555, Size: int64(len(binary)), ModTime: time.Unix(0, 0), Format: tar.FormatPAX}
+	if err := writer.WriteHeader(header); err != nil {
+		return nil, err
+	}
+	if _, err := writer.Write(binary); err != nil {
+		return nil, err
+	}
+	if err := writer.Close(); err != nil {
+		return nil, err
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(buffer.Bytes())), nil }
+	return tarball.LayerFromOpener(open, tarball.WithMediaType(types.OCILayer))
+}

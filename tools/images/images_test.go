@@ -1,0 +1,179 @@
+package main
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+)
+
+const mock2 = "ghcr.io/ssup2/mock-go-server:2.0.0"
+
+// TestBuild builds an image twice, reads both archives back and runs what is in
+// them.
+func TestBuild(t *testing.T) {
+	o := options{root: "../..", out: t.TempDir(), only: mock2, tag: "dev", log: io.Discard}
+	if err := o.setPlatform(""); err != nil {
+		t.Fatal(err)
+	}
+	r := recipeOf(t, mock2)
+	a, err := build(context.Background(), o, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := read(t, a)
+	if a, err = build(context.Background(), o, r); err != nil {
+		t.Fatal(err)
+	}
+	for file, content := range read(t, a) {
+		if content != first[file] {
+			t.Errorf("%s differs between two builds of the same source", filepath.Base(file))
+		}
+	}
+	tag, err := name.NewTag(mock2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	docker, err := tarball.ImageFromPath(a.docker, &tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, docker)
+	oci := fromOCI(t, a.oci)
+	check(t, oci)
+	if digest, err := oci.Digest(); err != nil || digest != a.digest {
+		t.Errorf("digest %s (%v), reported as %s", digest, err, a.digest)
+	}
+}
+
+// read returns the bytes of both archives.
+func read(t *testing.T, a archives) map[string]string {
+	files := map[string]string{}
+	for _, file := range []string{a.oci, a.docker} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[file] = string(content)
+	}
+	return files
+}
+
+func recipeOf(t *testing.T, name string) recipe {
+	for _, r := range catalogue("dev") {
+		if r.name == name {
+			return r
+		}
+	}
+	t.Fatalf("no recipe for %s", name)
+	return recipe{}
+}
+
+// check runs an image's program, which has to be the only file.
+func check(t *testing.T, image v1.Image) {
+	t.Helper()
+	config, err := image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if config.Config.User != "65532:65532" || config.OS != "linux" || config.Architecture != runtime.GOARCH {
+		t.Errorf("config %+v", config)
+	}
+	if _, ok := config.Config.ExposedPorts["8080/tcp"]; !ok || config.Config.Entrypoint[0] != "/mockserver" {
+		t.Errorf("config %+v", config.Config)
+	}
+	files := extract(t, mutate.Extract(image))
+	if len(files) != 1 || files["mockserver"] == "" {
+		t.Fatalf("files %v, want only mockserver", files)
+	}
+	command := exec.Command(files["mockserver"], "--help")
+	command.Env = []string{}
+	text, err := command.CombinedOutput()
+	if err != nil || !strings.Contains(string(text), `(default "2.0.0")`) {
+		t.Errorf("mockserver --help: %v\n%s", err, text)
+	}
+}
+
+// extract unpacks a tar into a folder and returns where its files are.
+func extract(t *testing.T, stream io.Reader) map[string]string {
+	t.Helper()
+	dir, files := t.TempDir(), map[string]string{}
+	reader := tar.NewReader(stream)
+	for {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, filepath.FromSlash(header.Name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, content, header.FileInfo().Mode()); err != nil {
+			t.Fatal(err)
+		}
+		files[header.Name] = path
+	}
+}
+
+// fromOCI reads the one image of an archive, which has to be named in the index.
+func fromOCI(t *testing.T, archive string) v1.Image {
+	t.Helper()
+	file, err := os.Open(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	files := extract(t, file)
+	if files["oci-layout"] == "" {
+		t.Fatalf("no oci-layout among %v", files)
+	}
+	path, err := layout.FromPath(filepath.Dir(files["oci-layout"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := path.ImageIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(manifest.Manifests) != 1 || manifest.Manifests[0].Annotations["io.containerd.image.name"] != mock2 {
+		t.Fatalf("index %+v", manifest)
+	}
+	image, err := path.Image(manifest.Manifests[0].Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
+func TestErrors(t *testing.T) {
+	o := options{root: "../..", out: t.TempDir(), only: "no such image", log: io.Discard}
+	if err := run(context.Background(), o, false); err == nil || !strings.Contains(err.Error(), "leave out -only") {
+		t.Errorf("no image: %v", err)
+	}
+	if err := o.setPlatform("amd64"); err == nil || !strings.Contains(err.Error(), "write it as linux/amd64") {
+		t.Errorf("a platform of one word: %v", err)
+	}
+}

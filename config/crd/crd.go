@@ -2,7 +2,7 @@
 // who install them or validate objects without a cluster.
 //
 // The YAML files are generated from api/v1alpha1 by tools/generate; do not edit
-// them. `kubectl apply -f config/crd` installs them.
+// them. `kubectl apply -k config/crd` installs them.
 package crd
 
 import (
@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-//go:embed *.yaml
+//go:embed argoproj.io_*.yaml
 var files embed.FS
 
 // All returns the definitions, sorted by the name of their file. Each call

@@ -13,12 +13,7 @@ const few = 8
 // suggest is the remedy for a misspelt name: the nearest of the names that
 // there are, or all of them if they are few.
 func suggest(name string, names []string) string {
-	best, distance := "", max(1, len(name)/3)+1
-	for _, candidate := range slices.Sorted(slices.Values(names)) {
-		if d := edits(strings.ToLower(name), strings.ToLower(candidate)); d < distance {
-			best, distance = candidate, d
-		}
-	}
+	best := Nearest(name, names)
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
@@ -27,6 +22,18 @@ func suggest(name string, names []string) string {
 	default:
 		return "remove it, or correct its name or its indentation"
 	}
+}
+
+// Nearest is the one of names that a misspelt name may mean, empty if none is
+// near.
+func Nearest(name string, names []string) string {
+	best, distance := "", max(1, len(name)/3)+1
+	for _, candidate := range slices.Sorted(slices.Values(names)) {
+		if d := edits(strings.ToLower(name), strings.ToLower(candidate)); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	return best
 }
 
 // edits counts the letters to insert, remove, replace, or swap with the next

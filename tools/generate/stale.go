@@ -21,7 +21,7 @@ func stale(root string, files map[string][]byte) ([]string, error) {
 			found = append(found, name)
 		}
 	}
-	for _, pattern := range []string{crdDir + "/*.yaml", apiDir + "/zz_generated*.go"} {
+	for _, pattern := range []string{crdDir + "/argoproj.io_*.yaml", apiDir + "/zz_generated*.go"} {
 		paths, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
 		if err != nil {
 			return nil, fmt.Errorf("listing %s: %w", pattern, err)

@@ -1,0 +1,99 @@
+// Command rollouts-controller controls Rollouts, AnalysisRuns and Experiments in
+// a cluster.
+//
+// It is wiring only: flags.go holds the flags, log.go the log, and
+// internal/manager runs the controllers of internal/control.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/pflag"
+	"k8s.io/klog/v2"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/aviary-rollouts/aviary/internal/manager"
+)
+
+// version is set when a release is linked: -ldflags "-X main.version=v1.2.3".
+var version string
+
+// collectAt makes the garbage collector run when the heap has grown by this many
+// per cent: the caches are most of it, and memory is what a controller is billed
+// for. GOGC decides where it is set.
+const collectAt = 60
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
+	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
+	case errors.Is(err, pflag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "rollouts-controller:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the command without the process around it.
+func run(ctx context.Context, args []string, out, errOut io.Writer) error {
+	f := newFlags()
+	if err := f.parse(args, out); err != nil {
+		return err
+	}
+	if f.showVersion {
+		_, err := fmt.Fprintln(out, "rollouts-controller", buildVersion())
+		return err
+	}
+	log, err := newLog(errOut, f.logLevel, f.logFormat)
+	if err != nil {
+		return err
+	}
+	if err := setLogs(log, f.klogLevel); err != nil {
+		return err
+	}
+	config, options, err := f.options()
+	if err != nil {
+		return err
+	}
+	options.Log, options.Version = log, buildVersion()
+	log.Info("Starting", "version", options.Version, "namespace", options.Namespace, "instance-id", options.InstanceID, "go", runtime.Version())
+	if err := manager.Run(ctx, config, options); err != nil {
+		return err
+	}
+	log.Info("Stopped")
+	return nil
+}
+
+// setLogs makes the libraries log through ours.
+func setLogs(log logr.Logger, klogLevel int) error {
+	ctrllog.SetLogger(log)
+	klog.SetLogger(log)
+	var level klog.Level
+	if err := level.Set(fmt.Sprint(klogLevel)); err != nil {
+		return fmt.Errorf("--kloglevel %d: %w", klogLevel, err)
+	}
+	return nil
+}
+
+// buildVersion is what was linked, or what the toolchain knows.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

@@ -1,0 +1,67 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
+
+	"github.com/aviary-rollouts/aviary/internal/control"
+	"github.com/aviary-rollouts/aviary/internal/telemetry"
+)
+
+// Component is the source that Events name.
+const Component = "rollouts-controller"
+
+const (
+	// eventBurst is how many Events one object may have at once. The default of
+	// 25 would swallow the end of a Rollout with many steps.
+	eventBurst = 100
+	// eventRate is how many more there may be a second.
+	eventRate = 1. / 30
+)
+
+// recorder writes Events, and counts them.
+type recorder struct {
+	record.EventRecorder
+	broadcaster record.EventBroadcaster
+	events      typedcorev1.EventInterface
+	meters      *telemetry.Meters
+}
+
+var _ control.EventSink = (*recorder)(nil)
+
+func newRecorder(config *rest.Config, h *http.Client, scheme *runtime.Scheme, meters *telemetry.Meters) (*recorder, error) {
+	core, err := typedcorev1.NewForConfigAndClient(config, h)
+	if err != nil {
+		return nil, fmt.Errorf("set up the writing of Events: %w", err)
+	}
+	b := record.NewBroadcaster(record.WithCorrelatorOptions(record.CorrelatorOptions{BurstSize: eventBurst, QPS: eventRate}))
+	return &recorder{
+		EventRecorder: b.NewRecorder(scheme, corev1.EventSource{Component: Component}),
+		broadcaster:   b, events: core.Events(""), meters: meters,
+	}, nil
+}
+
+// Event records one event.
+func (r *recorder) Event(obj runtime.Object, eventType, reason, message string) {
+	r.meters.Event(obj, eventType, reason)
+	r.EventRecorder.Event(obj, eventType, reason, message)
+}
+
+// Start writes Events until ctx ends.
+func (r *recorder) Start(ctx context.Context) error {
+	w := r.broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: r.events})
+	<-ctx.Done()
+	w.Stop()
+	r.broadcaster.Shutdown()
+	return nil
+}
+
+// NeedLeaderElection is false: there is nothing to write before we lead.
+func (r *recorder) NeedLeaderElection() bool { return false }

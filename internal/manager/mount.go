@@ -1,0 +1,98 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/aviary-rollouts/aviary/internal/control"
+)
+
+// soonest is the shortest time that a queue can wait.
+const soonest = time.Millisecond
+
+// mount gives each controller a queue and connects what wakes it.
+func (r *runner) mount(ctx context.Context, controllers []control.Controller, kinds *optionalKinds) error {
+	for _, c := range controllers {
+		mounted, err := controller.New(c.Name, r, controller.Options{
+			MaxConcurrentReconciles: r.options.Workers[c.Name],
+			Reconciler:              r.reconciler(c),
+		})
+		if err != nil {
+			return fmt.Errorf("set up the controller of %T: %w", c.For, err)
+		}
+		if err := r.watch(ctx, mounted, c.For, &handler.EnqueueRequestForObject{}, kinds); err != nil {
+			return err
+		}
+		for _, w := range c.Watches {
+			if err := r.watch(ctx, mounted, w.Kind, wakes(w), kinds); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// watch connects one kind to a queue: at once if the cluster must have it, else
+// as soon as it has.
+func (r *runner) watch(ctx context.Context, c controller.Controller, kind client.Object, h handler.EventHandler, kinds *optionalKinds) error {
+	gvk, err := apiutil.GVKForObject(kind, r.GetScheme())
+	if err != nil {
+		return fmt.Errorf("watch %T: %w", kind, err)
+	}
+	if _, ok := kind.(*unstructured.Unstructured); ok {
+		return kinds.watch(ctx, c, gvk.GroupKind(), h)
+	}
+	mapping, err := r.GetRESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
+	if meta.IsNoMatchError(err) {
+		return fmt.Errorf("the cluster has no kind %s of %s: install the definitions with `kubectl apply -k config/crd`", gvk.Kind, gvk.GroupVersion())
+	}
+	if err != nil {
+		return fmt.Errorf("look up %s: %w", gvk.Kind, err)
+	}
+	if r.options.Namespace != "" && mapping.Scope.Name() == meta.RESTScopeNameRoot {
+		return nil // it belongs to no namespace, and we may look at one only
+	}
+	if err := c.Watch(source.Kind(r.GetCache(), kind, h)); err != nil {
+		return fmt.Errorf("watch %s: %w", gvk.Kind, err)
+	}
+	return nil
+}
+
+// wakes asks the table which objects a change concerns: those of the object as
+// it is and, after an update, as it was.
+func wakes(w control.Watch) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
+		keys := w.Keys(ctx, obj)
+		requests := make([]reconcile.Request, len(keys))
+		for i, key := range keys {
+			requests[i].NamespacedName = key
+		}
+		return requests
+	})
+}
+
+// reconciler turns a time to wake up into a delay. The queue holds each object
+// once, with the nearest time at which it is due, and what is taken out takes
+// all earlier answers with it: only the last one counts.
+func (r *runner) reconciler(c control.Controller) reconcile.Reconciler {
+	return reconcile.Func(func(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+		start := r.clock.Now()
+		wake, err := c.Reconcile(ctx, req.NamespacedName)
+		end := r.clock.Now()
+		r.meters.Reconciled(ctx, c.Name, req.NamespacedName, end.Sub(start), err)
+		if err != nil || wake.IsZero() {
+			return reconcile.Result{}, err
+		}
+		return reconcile.Result{RequeueAfter: max(wake.Sub(end), soonest)}, nil
+	})
+}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/aviary-rollouts/aviary/sim/mesh/istiometric"
 	"github.com/aviary-rollouts/aviary/sim/store"
 )
 
@@ -130,7 +131,7 @@ func (m *Mesh) podChanged(e store.Event) {
 	object := e.Object.(*corev1.Pod)
 	p := m.pods[object.UID]
 	if p == nil {
-		p = &pod{identity: identityOf(object)}
+		p = &pod{identity: istiometric.Of(object)}
 		m.pods[object.UID] = p
 	}
 	p.object = object

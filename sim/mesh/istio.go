@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aviary-rollouts/aviary/sim/mesh/istiometric"
 )
 
 // The kinds are read as unstructured objects: their versions v1alpha3, v1beta1
@@ -176,9 +178,6 @@ func parseDestinationRule(u *unstructured.Unstructured) *destinationRule {
 	return dr
 }
 
-// clusterDomain is the end of the full name of a Service.
-const clusterDomain = ".svc.cluster.local"
-
 // qualify makes the full name of a host in an Istio object: a name without a
 // dot is a Service of the object's own namespace, anything else is meant as it
 // is written.
@@ -189,21 +188,14 @@ func qualify(host, namespace string) string {
 	if host == "" || host == "*" || strings.Contains(host, ".") {
 		return host
 	}
-	return host + "." + namespace + clusterDomain
+	return host + "." + namespace + istiometric.ClusterDomain
 }
 
 // serviceOf splits the full name of a Service.
-func serviceOf(host string) (key types.NamespacedName, ok bool) {
-	short, ok := strings.CutSuffix(host, clusterDomain)
-	if !ok {
-		return key, false
-	}
-	key.Name, key.Namespace, ok = strings.Cut(short, ".")
-	return key, ok
-}
+func serviceOf(host string) (types.NamespacedName, bool) { return istiometric.Service(host) }
 
 // hostOf is the reverse of serviceOf.
-func hostOf(key types.NamespacedName) string { return key.Name + "." + key.Namespace + clusterDomain }
+func hostOf(key types.NamespacedName) string { return istiometric.Host(key) }
 
 // hostMatches reports whether a host of an Istio object, possibly with a
 // wildcard first, stands for a name.

@@ -3,6 +3,8 @@ package mesh
 import (
 	"math"
 	"time"
+
+	"github.com/aviary-rollouts/aviary/sim/mesh/istiometric"
 )
 
 // Latency is how long answers take: a log-normal distribution, which is what
@@ -69,19 +71,6 @@ func (l Latency) below(d time.Duration) float64 {
 	return 0.5 * math.Erfc(-z/math.Sqrt2)
 }
 
-// bucketBounds are the upper bounds of Istio's duration histogram, and as the
-// label le shows them.
-var bucketBounds = []struct {
-	le string
-	d  time.Duration
-}{
-	{"0.5", 500 * time.Microsecond}, {"1", time.Millisecond}, {"5", 5 * time.Millisecond}, {"10", 10 * time.Millisecond},
-	{"25", 25 * time.Millisecond}, {"50", 50 * time.Millisecond}, {"100", 100 * time.Millisecond}, {"250", 250 * time.Millisecond},
-	{"500", 500 * time.Millisecond}, {"1000", time.Second}, {"2500", 2500 * time.Millisecond}, {"5000", 5 * time.Second},
-	{"10000", 10 * time.Second}, {"30000", 30 * time.Second}, {"60000", time.Minute}, {"300000", 5 * time.Minute},
-	{"600000", 10 * time.Minute}, {"1800000", 30 * time.Minute}, {"3600000", time.Hour}, {"+Inf", math.MaxInt64},
-}
-
 // shape is a latency as shares of the buckets.
 type shape struct {
 	latency Latency
@@ -91,8 +80,8 @@ type shape struct {
 
 func newShape(l Latency) *shape {
 	s := &shape{latency: l, mean: float64(l.Mean()) / float64(time.Millisecond)}
-	for _, b := range bucketBounds {
-		s.below = append(s.below, l.below(b.d))
+	for _, b := range istiometric.Buckets {
+		s.below = append(s.below, l.below(b.Bound))
 	}
 	s.below[len(s.below)-1] = 1
 	return s

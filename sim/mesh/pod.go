@@ -3,14 +3,13 @@ package mesh
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/sim/mesh/istiometric"
 	"github.com/aviary-rollouts/aviary/sim/prom"
 )
 
@@ -19,48 +18,8 @@ import (
 type pod struct {
 	object   *corev1.Pod
 	gone     time.Time // zero while it exists
-	identity identity
+	identity istiometric.Identity
 	report   *reporter // nil until it has something to report
-}
-
-// identity is how telemetry names the two ends of a request.
-type identity struct {
-	namespace, workload, app, version, service, revision, principal string
-}
-
-// identityOf names a pod as Istio does.
-func identityOf(p *corev1.Pod) identity {
-	workload := workloadOf(p)
-	account := cmp.Or(p.Spec.ServiceAccountName, "default")
-	return identity{
-		namespace: p.Namespace, workload: workload,
-		app:     p.Labels["app"],
-		version: p.Labels["version"],
-		service: cmp.Or(p.Labels["service.istio.io/canonical-name"], p.Labels["app.kubernetes.io/name"], p.Labels["app"], workload),
-		revision: cmp.Or(p.Labels["service.istio.io/canonical-revision"], p.Labels["app.kubernetes.io/version"],
-			p.Labels["version"], "latest"),
-		principal: "spiffe://cluster.local/ns/" + p.Namespace + "/sa/" + account,
-	}
-}
-
-// workloadOf is the name of what made a pod: that of its controller, without the
-// hash if that is a ReplicaSet of a Deployment or of a Rollout.
-//
-//	ReplicaSet mock-server-6579c6cc98               mock-server
-//	ReplicaSet mock-server-789cf554d9-2-0-stable    itself: it belongs to an Experiment
-func workloadOf(p *corev1.Pod) string {
-	owner := metav1.GetControllerOf(p)
-	if owner == nil {
-		return p.Name
-	}
-	for _, label := range []string{"pod-template-hash", v1alpha1.DefaultRolloutUniqueLabelKey} {
-		if hash := p.Labels[label]; owner.Kind == "ReplicaSet" && hash != "" {
-			if name, ok := strings.CutSuffix(owner.Name, "-"+hash); ok {
-				return name
-			}
-		}
-	}
-	return owner.Name
 }
 
 // hashOf is the hash that tells the pods of one template from those of another.
@@ -105,27 +64,17 @@ func (p *pod) image(port int32) string {
 	return ""
 }
 
-// scrapeLabels are those that a Prometheus puts on all series of a pod: where it
-// found it, and the labels of the pod.
-func scrapeLabels(key types.NamespacedName, ip string, labels map[string]string) []prom.Label {
-	found := []prom.Label{
-		{Name: "job", Value: "kubernetes-pods"}, {Name: "instance", Value: cmp.Or(ip, "10.0.0.1") + ":15020"},
-		{Name: "namespace", Value: key.Namespace}, {Name: "pod", Value: key.Name},
-	}
-	for _, name := range sortedKeys(labels) {
-		found = append(found, prom.Label{Name: labelName(name), Value: labels[name]})
-	}
-	return found
+// scrapeLabels are those that a Prometheus puts on all series of a pod.
+func scrapeLabels(key types.NamespacedName, ip string, labels map[string]string) prom.Labels {
+	return prom.NewLabels(promLabels(istiometric.Scraped(key, ip, labels))...)
 }
 
-// labelName replaces what a label of Prometheus cannot contain.
-func labelName(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '_'
-	}, name)
+func promLabels(list []istiometric.Label) []prom.Label {
+	out := make([]prom.Label, len(list))
+	for i, l := range list {
+		out[i] = prom.Label(l)
+	}
+	return out
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aviary-rollouts/aviary/sim/mesh/istiometric"
 )
 
 // proxy is the sidecar of a client or a gateway: it sends requests where the
@@ -11,7 +13,7 @@ import (
 type proxy struct {
 	origin
 	key      types.NamespacedName
-	identity identity
+	identity istiometric.Identity
 	report   *reporter
 	view     tables
 	pending  [classes][]change // written, but not heard of yet; oldest first
@@ -56,10 +58,7 @@ func (m *Mesh) introduce(p *proxy, gateway bool) {
 			return
 		}
 	}
-	p.identity = identity{
-		namespace: p.key.Namespace, workload: p.key.Name, app: p.key.Name, service: p.key.Name, revision: "latest",
-		principal: "spiffe://cluster.local/ns/" + p.key.Namespace + "/sa/" + p.key.Name,
-	}
+	p.identity = istiometric.Named(p.key)
 	p.labels = map[string]string{"app": p.key.Name}
 	p.report = m.newReporter(p.key, "", p.labels)
 }

@@ -111,7 +111,7 @@ type versionTally struct {
 
 // versionOf returns the index of the version that a pod belongs to.
 func (m *Mesh) versionOf(p *pod, image string) int {
-	v := Version{p.identity.namespace, p.identity.workload, hashOf(p.object), image}
+	v := Version{p.identity.Namespace, p.identity.Workload, hashOf(p.object), image}
 	i := slices.IndexFunc(m.versions, func(x versionTally) bool { return x.Version == v })
 	if i < 0 {
 		i = len(m.versions)

@@ -1,13 +1,12 @@
 package mesh
 
 import (
-	"cmp"
 	"math"
-	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/aviary-rollouts/aviary/sim/mesh/istiometric"
 	"github.com/aviary-rollouts/aviary/sim/prom"
 )
 
@@ -22,7 +21,7 @@ type reporter struct {
 // newReporter starts to scrape a proxy.
 func (m *Mesh) newReporter(key types.NamespacedName, ip string, labels map[string]string) *reporter {
 	r := &reporter{byKey: map[groupKey]*group{}}
-	r.target = m.scraper.Add(key.String(), m.sending, prom.NewLabels(scrapeLabels(key, ip, labels)...), r.collect)
+	r.target = m.scraper.Add(key.String(), m.sending, scrapeLabels(key, ip, labels), r.collect)
 	return r
 }
 
@@ -44,7 +43,7 @@ func (r *reporter) collect(t *prom.Target) {
 // groupKey is what tells the requests of a proxy apart in its telemetry.
 type groupKey struct {
 	source      bool // reported by the client's proxy
-	from, to    identity
+	from, to    istiometric.Identity
 	destination string // the full name of the Service
 	protocol    Protocol
 	code        int
@@ -129,62 +128,28 @@ func (g *group) makeSeries(t *prom.Target) *groupSeries {
 	labels := t.Labels(g.key.labels()...)
 	if g.key.protocol != HTTP {
 		return &groupSeries{
-			total:  t.Series("istio_tcp_connections_opened_total", labels),
-			closed: t.Series("istio_tcp_connections_closed_total", labels),
+			total:  t.Series(istiometric.TCPOpened, labels),
+			closed: t.Series(istiometric.TCPClosed, labels),
 		}
 	}
-	const duration = "istio_request_duration_milliseconds"
+	const duration = istiometric.Duration
 	s := &groupSeries{
-		total: t.Series("istio_requests_total", labels),
+		total: t.Series(istiometric.Requests, labels),
 		count: t.Series(duration+"_count", labels),
 		sum:   t.Series(duration+"_sum", labels),
 	}
-	for _, b := range bucketBounds {
-		s.buckets = append(s.buckets, t.Series(duration+"_bucket", labels, prom.Label{Name: "le", Value: b.le}))
+	for _, b := range istiometric.Buckets {
+		s.buckets = append(s.buckets, t.Series(duration+"_bucket", labels, prom.Label{Name: "le", Value: b.Le}))
 	}
 	return s
 }
 
 // labels are those of Istio's standard metrics.
 func (k *groupKey) labels() []prom.Label {
-	reporter, security := "destination", "mutual_tls"
-	if k.source {
-		reporter, security = "source", "unknown"
+	r := istiometric.Request{
+		Source: k.source, From: k.from, To: k.to, Destination: k.destination, Protocol: string(k.protocol), Code: k.code, Flags: k.flags,
 	}
-	name, namespace := "unknown", "unknown"
-	if key, ok := serviceOf(k.destination); ok {
-		name, namespace = key.Name, key.Namespace
-	}
-	labels := []prom.Label{
-		{Name: "reporter", Value: reporter},
-		{Name: "destination_service", Value: k.destination},
-		{Name: "destination_service_name", Value: name},
-		{Name: "destination_service_namespace", Value: namespace},
-		{Name: "request_protocol", Value: string(k.protocol)},
-		{Name: "response_flags", Value: cmp.Or(k.flags, "-")},
-		{Name: "connection_security_policy", Value: security},
-		{Name: "source_cluster", Value: "Kubernetes"},
-		{Name: "destination_cluster", Value: "Kubernetes"},
-	}
-	if k.protocol == HTTP {
-		labels = append(labels, prom.Label{Name: "response_code", Value: strconv.Itoa(k.code)})
-	}
-	labels = append(labels, k.from.labels("source_")...)
-	return append(labels, k.to.labels("destination_")...)
-}
-
-// labels names one end of a request; what is not known is "unknown".
-func (id *identity) labels(prefix string) []prom.Label {
-	var labels []prom.Label
-	for _, l := range []prom.Label{
-		{Name: "workload", Value: id.workload}, {Name: "workload_namespace", Value: id.namespace},
-		{Name: "app", Value: id.app}, {Name: "version", Value: id.version},
-		{Name: "canonical_service", Value: id.service}, {Name: "canonical_revision", Value: id.revision},
-		{Name: "principal", Value: id.principal},
-	} {
-		labels = append(labels, prom.Label{Name: prefix + l.Name, Value: cmp.Or(l.Value, "unknown")})
-	}
-	return labels
+	return promLabels(r.Labels())
 }
 
 // sink is where the answers of one pod with one status are counted.
@@ -237,4 +202,4 @@ func (m *Mesh) shapeOf(l Latency) *shape {
 }
 
 // shortHost drops the part of a host that all Services of the cluster share.
-func shortHost(host string) string { return strings.TrimSuffix(host, clusterDomain) }
+func shortHost(host string) string { return strings.TrimSuffix(host, istiometric.ClusterDomain) }

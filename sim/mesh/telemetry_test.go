@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
+
+	"github.com/aviary-rollouts/aviary/sim/mesh/istiometric"
 )
 
 // inPhase makes all scrapes happen at full quarters of a minute.
@@ -74,32 +74,6 @@ source_workload_namespace="default"`
 	for _, reporter := range []string{"source", "destination"} {
 		if got := f.value(`sum(istio_requests_total{reporter="` + reporter + `"})`); got != 15 {
 			t.Errorf("%s: %v", reporter, got)
-		}
-	}
-}
-
-func TestIdentity(t *testing.T) {
-	pod := func(kind, owner string, labels map[string]string) *corev1.Pod {
-		yes := true
-		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "alone", Labels: labels}}
-		if owner != "" {
-			p.OwnerReferences = []metav1.OwnerReference{{Kind: kind, Name: owner, Controller: &yes}}
-		}
-		return p
-	}
-	for _, tc := range []struct {
-		pod                                  *corev1.Pod
-		workload, service, version, revision string
-	}{
-		{pod("ReplicaSet", "web-abc", map[string]string{"pod-template-hash": "abc", "app": "web", "version": "v1"}), "web", "web", "v1", "v1"},
-		{pod("ReplicaSet", "web-abc", map[string]string{"rollouts-pod-template-hash": "abc"}), "web", "web", "", "latest"},
-		{pod("ReplicaSet", "web-abc-2-0-stable", map[string]string{"rollouts-pod-template-hash": "def"}), "web-abc-2-0-stable", "web-abc-2-0-stable", "", "latest"},
-		{pod("StatefulSet", "db", map[string]string{"app.kubernetes.io/name": "database", "app.kubernetes.io/version": "9"}), "db", "database", "", "9"},
-		{pod("", "", nil), "alone", "alone", "", "latest"},
-	} {
-		id := identityOf(tc.pod)
-		if got := []string{id.workload, id.service, id.version, id.revision}; !cmp.Equal(got, []string{tc.workload, tc.service, tc.version, tc.revision}) {
-			t.Errorf("%v: %q", tc.pod.OwnerReferences, got)
 		}
 	}
 }
@@ -185,7 +159,7 @@ func TestLatencyShape(t *testing.T) {
 		last := 0.0
 		for i, below := range s.below {
 			if below < last || below > 1 {
-				t.Fatalf("%+v: bucket %s has %v after %v", l, bucketBounds[i].le, below, last)
+				t.Fatalf("%+v: bucket %s has %v after %v", l, istiometric.Buckets[i].Le, below, last)
 			}
 			last = below
 		}

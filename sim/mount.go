@@ -49,7 +49,8 @@ func newMount(s *Sim, controllers []control.Controller, f feed) *mount {
 func (m *mount) add(controllers []control.Controller) {
 	for _, c := range controllers {
 		r := &runner{Controller: c, mount: m, kernel: m.sim.kernel, kind: m.kindOf(c.For),
-			queued: map[types.NamespacedName]bool{}, failures: map[types.NamespacedName]int{}, timers: map[types.NamespacedName]func(){}}
+			queued: map[types.NamespacedName]bool{}, failures: map[types.NamespacedName]int{}, timers: map[types.NamespacedName]func(){},
+			waits: map[types.NamespacedName]Wait{}, over: map[types.NamespacedName]Wait{}}
 		m.runners = append(m.runners, r)
 		m.subscribe(c.For, r.ownEvent)
 		for _, w := range c.Watches {
@@ -122,6 +123,8 @@ type runner struct {
 	queued   map[types.NamespacedName]bool
 	failures map[types.NamespacedName]int
 	timers   map[types.NamespacedName]func()
+	waits    map[types.NamespacedName]Wait // what the timers are for
+	over     map[types.NamespacedName]Wait // those that have ended and were not looked at yet
 }
 
 func (r *runner) ownEvent(e store.Event) {
@@ -164,7 +167,9 @@ func (r *runner) run(key types.NamespacedName) {
 		return
 	}
 	r.kernel.Count(r.Name, key.String())
+	before := r.mount.sim.store.Revision()
 	wake, err := r.reconcile(key)
+	r.waited(key, before)
 	if r.mount.stopped {
 		return // it died on the way
 	}
@@ -205,8 +210,14 @@ func (r *runner) retry(key types.NamespacedName, err error) {
 }
 
 func (r *runner) timer(key types.NamespacedName, at time.Time, why string) {
+	wait := Wait{From: r.kernel.Now(), To: at}
+	if last, ok := r.waits[key]; ok && last.To.Equal(at) {
+		wait.From = last.From // the same, asked for again
+	}
+	r.waits[key] = wait
 	r.timers[key] = r.kernel.At(at, kernel.ClassWorld, r.Name, func() {
 		delete(r.timers, key)
+		r.over[key] = wait
 		r.enqueue(key, why)
 	})
 }

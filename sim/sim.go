@@ -84,6 +84,8 @@ type Sim struct {
 	metrics  *prom.Server
 	network  Network
 
+	waits []Wait // those that led to something
+
 	around *mount // the controllers of the world
 	under  *mount // the controllers under test; nil while they are down
 }

@@ -25,8 +25,8 @@ type Case struct {
 	Took time.Duration
 	// Failure is nil for a case that did not fail.
 	Failure *Failure
-	// Skipped is true for a case that did not run.
-	Skipped bool
+	// Skipped says why the case did not run; empty if it did.
+	Skipped string
 }
 
 // Failure is why a case failed.
@@ -54,7 +54,10 @@ type (
 		ClassName string      `xml:"classname,attr"`
 		Time      string      `xml:"time,attr"`
 		Failure   *xmlFailure `xml:"failure,omitempty"`
-		Skipped   *struct{}   `xml:"skipped,omitempty"`
+		Skipped   *xmlSkipped `xml:"skipped,omitempty"`
+	}
+	xmlSkipped struct {
+		Message string `xml:"message,attr"`
 	}
 	xmlFailure struct {
 		Message string `xml:"message,attr"`
@@ -86,9 +89,9 @@ func suite(s Suite) xmlSuite {
 			x.Failures++
 			y.Failure = &xmlFailure{c.Failure.Message, c.Failure.Text}
 		}
-		if c.Skipped {
+		if c.Skipped != "" {
 			x.Skipped++
-			y.Skipped = &struct{}{}
+			y.Skipped = &xmlSkipped{c.Skipped}
 		}
 		x.Cases = append(x.Cases, y)
 	}

@@ -33,6 +33,8 @@ type Backend interface {
 	Await(ctx context.Context, read func(ctx context.Context) bool) error
 	// Sleep lets the cluster's time pass.
 	Sleep(ctx context.Context, d time.Duration) error
+	// Tools are for the words of the harness.
+	Tools() Tools
 	// Close releases the cluster.
 	Close() error
 }

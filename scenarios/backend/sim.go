@@ -53,10 +53,16 @@ func (b *Sim) Await(ctx context.Context, read func(context.Context) bool) error 
 // Sleep lets virtual time pass.
 func (b *Sim) Sleep(_ context.Context, d time.Duration) error { return b.sim.Sleep(d) }
 
+// Tools are all there: a simulation can be told anything.
+func (b *Sim) Tools() Tools {
+	t := simTools{b.sim}
+	return Tools{Traffic: t, Machines: t, Quotas: t, Servers: t, Controller: t, Faults: b.sim.Faults(), Quiet: t, Trace: b}
+}
+
 // Close does nothing: a simulation is memory.
 func (b *Sim) Close() error { return nil }
 
-// Sim returns the simulation, for the words of the harness.
+// Sim returns the simulation.
 func (b *Sim) Sim() *sim.Sim { return b.sim }
 
 // resourceVersion is left out of trace lines: each write changes those of all

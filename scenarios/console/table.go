@@ -11,7 +11,6 @@ import (
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
 	"github.com/aviary-rollouts/aviary/scenarios/kubectl"
 	"github.com/aviary-rollouts/aviary/scenarios/transcript"
-	"github.com/aviary-rollouts/aviary/sim/mesh"
 )
 
 // Kind says how a command touches the world.
@@ -43,6 +42,13 @@ type Command struct {
 	Kind Kind
 	// reads is set for a word of the harness that only looks.
 	reads bool
+	// sends is set for a word of the harness that sends requests.
+	sends bool
+	// alike compares lines of its output where chance decides; nil for lines
+	// in which nothing but ages may differ.
+	alike func(want, got string) bool
+	// needs is what the backend has to have; nil for nothing.
+	needs *tool
 	// run runs the command on the words after Name.
 	run func(ctx context.Context, c *call) error
 }
@@ -104,7 +110,7 @@ type Console struct {
 	// counted is what @traffic has shown already.
 	counted counts
 	// loads are those that @load stops.
-	loads []*mesh.Load
+	loads []backend.Load
 }
 
 // New returns a console on a backend.
@@ -145,7 +151,11 @@ func (c *Console) parseWords(words []string) (transcript.Call, error) {
 		}
 		return err
 	}
-	return transcript.Call{Reads: command.Kind == Reads || command.reads, Run: run}, nil
+	call := transcript.Call{Reads: command.Kind == Reads || command.reads, Sleeps: command.Name == "sleep", Sends: command.Kind == Sends || command.sends, Alike: command.alike, Run: run}
+	if command.needs != nil && !command.needs.has(c.Backend.Tools()) {
+		call.Missing = command.needs.name
+	}
+	return call, nil
 }
 
 // find returns the command with the longest name that the line begins with,

@@ -11,30 +11,30 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/mesh"
 )
 
 func trafficCommands() []Command {
 	return []Command{
-		{Name: "kubectl exec", Syntax: "[-it] POD -- curl URL ... | hey URL ...", Kind: Sends, run: onSim(execInPod),
+		{Name: "kubectl exec", Syntax: "[-it] POD -- curl URL ... | hey URL ...", Kind: Sends, needs: traffic, run: execInPod,
 			Help: "Sends requests from a pod, which has to run. It knows no other programs."},
-		{Name: "curl", Syntax: "[-s] [-o FILE] [-w FORMAT] [-f] [-H HEADER] [-X METHOD] URL", Kind: Sends, run: onSim(curlOutside),
+		{Name: "curl", Syntax: "[-s] [-o FILE] [-w FORMAT] [-f] [-H HEADER] [-X METHOD] URL", Kind: Sends, needs: traffic, run: curlOutside,
 			Help: "Sends one request from outside the cluster, through a gateway, and prints the body of the answer: what `@answers` says. " +
 				"-w knows %{http_code} and \\n."},
-		{Name: "hey", Syntax: "[-z DURATION] [-n REQUESTS] [-c WORKERS] [-q RATE] [-m METHOD] [-H HEADER] URL", Kind: Sends, run: onSim(heyOutside),
+		{Name: "hey", Syntax: "[-z DURATION] [-n REQUESTS] [-c WORKERS] [-q RATE] [-m METHOD] [-H HEADER] URL", Kind: Sends, needs: traffic, run: heyOutside,
 			Help: "Sends requests from outside, in the background as from another terminal: for a duration, or 200 of them. It prints nothing; `@traffic` counts, and `@load off` is ctrl-c."},
 	}
 }
 
 // execInPod runs a program in a pod.
-func execInPod(ctx context.Context, s *sim.Sim, c *call) error {
-	from, command, err := readExec(ctx, s, c.args, c.namespace)
+func execInPod(ctx context.Context, c *call) error {
+	from, command, err := readExec(ctx, c.console.Backend.Client(), c.args, c.namespace)
 	if err != nil {
 		return err
 	}
-	err = runProgram(s, c, command, from)
+	err = runProgram(ctx, c, command, from)
 	if e := (*exitError)(nil); errors.As(err, &e) {
 		return e.in("command terminated with exit code %d")
 	}
@@ -43,7 +43,7 @@ func execInPod(ctx context.Context, s *sim.Sim, c *call) error {
 
 // readExec reads what follows kubectl exec: the pod, which has to run, and the
 // command.
-func readExec(ctx context.Context, s *sim.Sim, args []string, namespace string) (pod types.NamespacedName, command []string, err error) {
+func readExec(ctx context.Context, user client.Client, args []string, namespace string) (pod types.NamespacedName, command []string, err error) {
 	flags := args
 	if i := slices.Index(args, "--"); i >= 0 {
 		flags, command = args[:i], args[i+1:]
@@ -63,15 +63,15 @@ func readExec(ctx context.Context, s *sim.Sim, args []string, namespace string) 
 	if pod.Name == "" || len(command) == 0 {
 		return pod, nil, fmt.Errorf("error: you must specify a pod and at least one command for the container, as in kubectl exec -it shell -- curl URL")
 	}
-	return pod, command, checkRuns(ctx, s, pod)
+	return pod, command, checkRuns(ctx, user, pod)
 }
 
 // curlOf reads the request of "curl ..." or of "kubectl exec POD -- curl ...".
-func curlOf(ctx context.Context, s *sim.Sim, words []string, namespace string) (mesh.Request, error) {
+func curlOf(ctx context.Context, user client.Client, words []string, namespace string) (mesh.Request, error) {
 	var from types.NamespacedName
 	if len(words) > 2 && words[0] == "kubectl" && words[1] == "exec" {
 		var err error
-		if from, words, err = readExec(ctx, s, words[2:], namespace); err != nil {
+		if from, words, err = readExec(ctx, user, words[2:], namespace); err != nil {
 			return mesh.Request{}, err
 		}
 	}
@@ -82,9 +82,9 @@ func curlOf(ctx context.Context, s *sim.Sim, words []string, namespace string) (
 }
 
 // checkRuns returns the error of kubectl exec for a pod that does not run.
-func checkRuns(ctx context.Context, s *sim.Sim, key types.NamespacedName) error {
+func checkRuns(ctx context.Context, user client.Client, key types.NamespacedName) error {
 	var pod corev1.Pod
-	switch err := s.Client().Get(ctx, key, &pod); {
+	switch err := user.Get(ctx, key, &pod); {
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("Error from server (NotFound): pods %q not found", key.Name)
 	case err != nil:
@@ -95,32 +95,32 @@ func checkRuns(ctx context.Context, s *sim.Sim, key types.NamespacedName) error 
 	return nil
 }
 
-func runProgram(s *sim.Sim, c *call, command []string, from types.NamespacedName) error {
+func runProgram(ctx context.Context, c *call, command []string, from types.NamespacedName) error {
 	switch program, args := command[0], command[1:]; program {
 	case "curl":
-		return curl(s, c, args, from)
+		return curl(ctx, c, args, from)
 	case "hey":
-		return hey(s, c, args, from)
+		return hey(ctx, c, args, from)
 	default:
-		return fmt.Errorf("%s: simulated pods know curl and hey", program)
+		return fmt.Errorf("%s: pods know curl and hey here", program)
 	}
 }
 
-func curlOutside(_ context.Context, s *sim.Sim, c *call) error {
-	return runProgram(s, c, slices.Insert(slices.Clone(c.args), 0, "curl"), types.NamespacedName{})
+func curlOutside(ctx context.Context, c *call) error {
+	return runProgram(ctx, c, slices.Insert(slices.Clone(c.args), 0, "curl"), types.NamespacedName{})
 }
 
-func heyOutside(_ context.Context, s *sim.Sim, c *call) error {
-	return runProgram(s, c, slices.Insert(slices.Clone(c.args), 0, "hey"), types.NamespacedName{})
+func heyOutside(ctx context.Context, c *call) error {
+	return runProgram(ctx, c, slices.Insert(slices.Clone(c.args), 0, "hey"), types.NamespacedName{})
 }
 
 // hey starts a load that nobody waits for.
-func hey(s *sim.Sim, c *call, args []string, from types.NamespacedName) error {
+func hey(ctx context.Context, c *call, args []string, from types.NamespacedName) error {
 	source, err := mesh.ParseHey(args, from)
 	if err != nil {
 		return err
 	}
-	l, err := s.Mesh().Start(source)
+	l, err := c.tools().Traffic.Start(ctx, source)
 	if err != nil {
 		return fmt.Errorf("hey: %w", err)
 	}
@@ -146,13 +146,13 @@ func (e *exitError) in(format string) error {
 }
 
 // curl sends one request and prints the answer.
-func curl(s *sim.Sim, c *call, args []string, from types.NamespacedName) error {
+func curl(ctx context.Context, c *call, args []string, from types.NamespacedName) error {
 	request, err := mesh.ParseCurl(args, from)
 	if err != nil {
 		return err
 	}
 	o := readCurlOutput(args)
-	response, err := s.Mesh().Do(request)
+	response, err := c.tools().Traffic.Do(ctx, request)
 	if err != nil {
 		return o.failure(err)
 	}

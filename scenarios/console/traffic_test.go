@@ -74,3 +74,23 @@ func TestTraffic(t *testing.T) {
 		}
 	}
 }
+
+func TestAlikeTraffic(t *testing.T) {
+	const want = "mock-go-server:2.0.0  mock-server  7c6fcfb847    200       20.0%  0"
+	for got, alike := range map[string]bool{
+		want: true,
+		"mock-go-server:2.0.0  mock-server  7c6fcfb847  212  21.3%  0": true,
+		"mock-go-server:2.0.0  mock-server  7c6fcfb847  310  31.0%  0": false,
+		"mock-go-server:2.0.0  mock-server  7c6fcfb847  200  20.0%  1": false,
+		"mock-go-server:2.0.0  mock-server  6579c6cc98  200  20.0%  0": false,
+		"mock-go-server:2.0.0  mock-server  7c6fcfb847  0  0.0%  0":    false,
+		"lost requests: 0": false,
+	} {
+		if alikeTraffic(want, got) != alike {
+			t.Errorf("%q: want %t", got, alike)
+		}
+	}
+	if !alikeTraffic("IMAGE   WORKLOAD  SHARE", "IMAGE WORKLOAD    SHARE") || alikeTraffic("lost requests: 0", "lost requests: 1") {
+		t.Error("other lines are compared word by word")
+	}
+}

@@ -2,8 +2,10 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,17 +20,17 @@ import (
 
 func trafficWords() []Command {
 	return []Command{
-		{Name: "@repeat", Syntax: "N [every=DURATION] COMMAND", Kind: Harness, run: repeat,
+		{Name: "@repeat", Syntax: "N [every=DURATION] COMMAND", Kind: Harness, sends: true, run: repeat,
 			Help: "Runs a command N times, with that time after each; it ends with the first that fails."},
-		{Name: "@load", Syntax: "RATE [kubectl exec POD --] curl URL ... | off", Kind: Harness, run: onSim(load),
+		{Name: "@load", Syntax: "RATE [kubectl exec POD --] curl URL ... | off", Kind: Harness, sends: true, needs: traffic, run: load,
 			Help: "Sends the request of a curl command RATE times a second from now on. off ends all loads, those of hey too."},
-		{Name: "@answers", Syntax: "PATTERN WORD... [and WORD...]", Kind: Harness, run: onSim(setAnswers),
+		{Name: "@answers", Syntax: "PATTERN WORD... [and WORD...]", Kind: Harness, needs: traffic, run: setAnswers,
 			Help: "Says how containers answer whose image matches: `healthy`, or " + strings.Join(answerNames(), ", ") +
 				". After an `and` follows what goes before it where it applies, as in `body='version {version}' and query=fail=true error-rate=100%`."},
-		{Name: "@serve", Syntax: "HOST [path=PATH] [status=CODE] [values=SERIES] [step=DURATION] body=TEXT [and ...] | HOST off", Kind: Harness, run: onSim(serve),
+		{Name: "@serve", Syntax: "HOST [path=PATH] [status=CODE] [values=SERIES] [step=DURATION] body=TEXT [and ...] | HOST off", Kind: Harness, needs: servers, run: serve,
 			Help: "Answers the controller's requests to a host, for metrics that do not come from Prometheus: `*` stands for any text in HOST, `{value}` in the body " +
 				"for a number of SERIES, which is written as in promtool's tests (`9950x10 8000x5`), one a minute or a step. The last answer that fits a request counts."},
-		{Name: "@traffic", Kind: Harness, run: onSim(showTraffic),
+		{Name: "@traffic", Kind: Harness, alike: alikeTraffic, needs: traffic, run: showTraffic,
 			Help: "Prints the requests since the last @traffic: by pod template, by destination, and how many were lost. A request is lost if no application got it."},
 	}
 }
@@ -74,7 +76,7 @@ func repeat(ctx context.Context, c *call) error {
 type errPrinted struct{ error }
 
 // load starts a steady load, or ends all.
-func load(ctx context.Context, s *sim.Sim, c *call) error {
+func load(ctx context.Context, c *call) error {
 	if len(c.args) == 1 && c.args[0] == "off" {
 		for _, l := range c.console.loads {
 			l.Stop()
@@ -90,11 +92,11 @@ func load(ctx context.Context, s *sim.Sim, c *call) error {
 	if err != nil || !(rate > 0) || rate > 1e9 {
 		return fmt.Errorf("@load: %q is not a number of requests per second: %s", c.args[0], remedy)
 	}
-	request, err := curlOf(ctx, s, c.args[1:], c.namespace)
+	request, err := curlOf(ctx, c.console.Backend.Client(), c.args[1:], c.namespace)
 	if err != nil {
 		return fmt.Errorf("@load: %w", err)
 	}
-	l, err := s.Mesh().Start(mesh.Source{Request: request, Rate: rate})
+	l, err := c.tools().Traffic.Start(ctx, mesh.Source{Request: request, Rate: rate})
 	if err != nil {
 		return fmt.Errorf("@load: %w", err)
 	}
@@ -162,7 +164,7 @@ func parseShare(text string) (float64, error) {
 	return share, nil
 }
 
-func setAnswers(_ context.Context, s *sim.Sim, c *call) error {
+func setAnswers(ctx context.Context, c *call) error {
 	if len(c.args) < 2 {
 		return fmt.Errorf("@answers: give a pattern and what its images do, as in @answers '*:2.0.0' error-rate=10%%")
 	}
@@ -173,13 +175,12 @@ func setAnswers(_ context.Context, s *sim.Sim, c *call) error {
 		case "and":
 			behaviours = append(behaviours, mesh.Behaviour{})
 		default:
-			if err := setAnswer(&behaviours[len(behaviours)-1], word, s.Kernel().Now()); err != nil {
+			if err := setAnswer(&behaviours[len(behaviours)-1], word, c.console.Backend.Clock().Now()); err != nil {
 				return fmt.Errorf("@answers: %w", err)
 			}
 		}
 	}
-	s.Mesh().SetImage(c.args[0], behaviours...)
-	return nil
+	return c.tools().Traffic.SetAnswers(ctx, c.args[0], behaviours)
 }
 
 func setAnswer(b *mesh.Behaviour, word string, now time.Time) error {
@@ -197,10 +198,9 @@ func setAnswer(b *mesh.Behaviour, word string, now time.Time) error {
 }
 
 // serve answers requests to a host.
-func serve(_ context.Context, s *sim.Sim, c *call) error {
+func serve(ctx context.Context, c *call) error {
 	if len(c.args) == 2 && c.args[1] == "off" {
-		s.Network().Handle(c.args[0], nil)
-		return nil
+		return c.tools().Servers.Serve(ctx, c.args[0], nil)
 	}
 	if len(c.args) < 2 {
 		return fmt.Errorf("@serve: give a host and what it answers, as in @serve oap.istio-system values=9950x10 'body={...}', or off")
@@ -213,11 +213,9 @@ func serve(_ context.Context, s *sim.Sim, c *call) error {
 			return fmt.Errorf("@serve: %w", err)
 		}
 	}
-	script, err := sim.NewScript(s.Clock(), answers...)
-	if err != nil {
+	if err := c.tools().Servers.Serve(ctx, c.args[0], answers); err != nil {
 		return fmt.Errorf("@serve: %w", err)
 	}
-	s.Network().Handle(c.args[0], script)
 	return nil
 }
 
@@ -277,8 +275,11 @@ func destinationName(d mesh.DestinationCount) string {
 }
 
 // showTraffic prints what was sent since the last time.
-func showTraffic(_ context.Context, s *sim.Sim, c *call) error {
-	report := s.Mesh().Report()
+func showTraffic(ctx context.Context, c *call) error {
+	report, err := c.tools().Traffic.Report(ctx)
+	if err != nil {
+		return fmt.Errorf("@traffic: %w", err)
+	}
 	before, now := c.console.counted, countsOf(report)
 	c.console.counted = now
 	var rows []trafficRow
@@ -325,4 +326,51 @@ func printTraffic(out io.Writer, title string, rows []trafficRow) error {
 		}
 	}
 	return w.Flush()
+}
+
+// alikeTraffic compares two lines of @traffic where requests choose their way
+// by chance: a share may be five standard deviations off, and two points for
+// what happened while a weight moved. Failures may be as far off; what was lost
+// may not.
+func alikeTraffic(want, got string) bool {
+	w, g := strings.Fields(want), strings.Fields(got)
+	if len(w) != len(g) || len(w) < 4 || !strings.HasSuffix(w[len(w)-2], "%") || !strings.HasSuffix(g[len(g)-2], "%") {
+		return strings.Join(w, " ") == strings.Join(g, " ")
+	}
+	cells := len(w) - 3
+	if !slices.Equal(w[:cells], g[:cells]) {
+		return false
+	}
+	wanted, err1 := readTrafficNumbers(w[cells:])
+	seen, err2 := readTrafficNumbers(g[cells:])
+	return err1 == nil && err2 == nil && wanted.near(seen)
+}
+
+// trafficNumbers are those of a line of @traffic.
+type trafficNumbers struct{ requests, share, failed float64 }
+
+func readTrafficNumbers(cells []string) (n trafficNumbers, err error) {
+	var errs [3]error
+	n.requests, errs[0] = strconv.ParseFloat(cells[0], 64)
+	n.share, errs[1] = parseShare(cells[1])
+	n.failed, errs[2] = strconv.ParseFloat(cells[2], 64)
+	return n, errors.Join(errs[:]...)
+}
+
+// near reports whether chance can have made seen of n.
+func (n trafficNumbers) near(seen trafficNumbers) bool {
+	if n.requests == 0 || seen.requests == 0 {
+		return n.requests == seen.requests
+	}
+	all := seen.requests / max(seen.share, 1e-9)
+	return within(n.share, seen.share, all) && within(n.failed/n.requests, seen.failed/seen.requests, seen.requests)
+}
+
+// within reports whether a share of n requests may come out where p is meant.
+// None and all leave nothing to chance.
+func within(p, share, n float64) bool {
+	if p == 0 || p == 1 {
+		return share == p
+	}
+	return math.Abs(share-p) <= 5*math.Sqrt(p*(1-p)/n)+0.02
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/scenarios/backend"
 	"github.com/aviary-rollouts/aviary/scenarios/console"
 	"github.com/aviary-rollouts/aviary/scenarios/transcript"
 	"github.com/aviary-rollouts/aviary/sim/kernel"
@@ -45,6 +46,7 @@ func (c *cluster) Client() client.WithWatch     { return c.client }
 func (c *cluster) Clock() clock.Clock           { return clock.Func(c.kernel.Now) }
 func (c *cluster) Settle(context.Context) error { return c.kernel.Settle() }
 func (c *cluster) Close() error                 { return nil }
+func (c *cluster) Tools() backend.Tools         { return backend.Tools{} }
 
 func (c *cluster) Await(ctx context.Context, read func(context.Context) bool) error {
 	read(ctx)

@@ -27,6 +27,7 @@ type scenarioReport struct {
 	Simulated float64         `json:"simulatedSeconds"`
 	Wall      float64         `json:"wallSeconds"`
 	Error     string          `json:"error,omitempty"`
+	Skipped   string          `json:"skipped,omitempty"`
 	Failures  []failureReport `json:"failures,omitempty"`
 }
 
@@ -58,7 +59,7 @@ func WriteJSON(w io.Writer, seed uint64, outcomes []Outcome) error {
 			s.Error = o.Err.Error()
 		}
 		if o.Result != nil {
-			s.Checks, s.Simulated = o.Result.Checks, o.Result.Simulated.Seconds()
+			s.Checks, s.Simulated, s.Skipped = o.Result.Checks, o.Result.Simulated.Seconds(), o.Result.Skipped
 			for _, f := range o.Result.Failures {
 				s.Failures = append(s.Failures, failureReport(f))
 			}
@@ -89,9 +90,12 @@ func WriteJUnit(w io.Writer, outcomes []Outcome) error {
 }
 
 func (o *Outcome) junitCase() junit.Case {
-	c := junit.Case{Name: path.Base(o.Scenario.Name), Took: o.Wall, Skipped: o.Verdict() == Skipped}
-	if o.Verdict() == Failed {
+	c := junit.Case{Name: path.Base(o.Scenario.Name), Took: o.Wall}
+	switch o.Verdict() {
+	case Failed:
 		c.Failure = o.junitFailure()
+	case Skipped:
+		c.Skipped = o.Result.Skipped
 	}
 	return c
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
 	"github.com/aviary-rollouts/aviary/scenarios/console"
 	"github.com/aviary-rollouts/aviary/scenarios/transcript"
+	"github.com/aviary-rollouts/aviary/sim"
 )
 
 // Player plays scenarios.
@@ -26,6 +27,9 @@ type Player struct {
 	Open func() (backend.Backend, error)
 	// Clock tells the wall time.
 	Clock clock.Clock
+	// Longest is how much real time a scenario may take on a cluster whose time
+	// cannot be commanded, by its timetable; zero means any.
+	Longest time.Duration
 	// Update rewrites the files instead of failing.
 	Update bool
 }
@@ -59,7 +63,7 @@ func (o *Outcome) Verdict() Verdict {
 	switch {
 	case o.Err != nil || len(o.Result.Failures) > 0:
 		return Failed
-	case o.Result.Skipped:
+	case o.Result.Skipped != "":
 		return Skipped
 	}
 	return Passed
@@ -87,6 +91,17 @@ func (p *Player) play(ctx context.Context, o *Outcome) (err error) {
 		Backend: cluster, Update: p.Update,
 		Commands: console.New(cluster, console.SectionFiles(o.File, o.Scenario.folders()...)),
 	}
+	if live, ok := cluster.(paced); ok {
+		table, err := p.rehearse(ctx, o)
+		if err != nil {
+			return err
+		}
+		if p.Longest > 0 && table.Length > p.Longest {
+			o.Result = &transcript.Result{Skipped: fmt.Sprintf("it takes %s of real time, and %s is allowed", table.Length.Round(time.Second), p.Longest)}
+			return nil
+		}
+		runner.Pace = func(line int) { live.SetPace(table.Paces[line]) }
+	}
 	if o.Result, err = runner.Run(ctx, o.File); err != nil {
 		return err
 	}
@@ -96,6 +111,24 @@ func (p *Player) play(ctx context.Context, o *Outcome) (err error) {
 		}
 	}
 	return nil
+}
+
+// paced is a backend whose time passes by itself.
+type paced interface{ SetPace(backend.Pace) }
+
+// rehearse plays the scenario in the simulator, to learn what has to be waited
+// for in real time.
+func (p *Player) rehearse(ctx context.Context, o *Outcome) (Timetable, error) {
+	cluster, err := backend.NewSim(sim.Options{Seed: 1})
+	if err != nil {
+		return Timetable{}, err
+	}
+	runner := transcript.Runner{Backend: cluster, Commands: console.New(cluster, console.SectionFiles(o.File, o.Scenario.folders()...))}
+	result, err := runner.Run(ctx, o.File)
+	if err != nil {
+		return Timetable{}, fmt.Errorf("rehearse it in the simulator: %w", err)
+	}
+	return NewTimetable(result, cluster.Sim()), nil
 }
 
 // folders are where the files are that commands name and the scenario does not

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -13,6 +14,8 @@ type Text struct {
 	Out io.Writer
 	// Verbose shows the whole transcript with what was printed.
 	Verbose bool
+	// Time says what the cluster's time is; empty means simulated.
+	Time string
 	// NameWidth is the width of the column of names.
 	NameWidth int
 }
@@ -27,14 +30,17 @@ func (t *Text) Write(o *Outcome) {
 	if o.Result != nil {
 		checks, simulated = o.Result.Checks, o.Result.Simulated
 	}
-	fmt.Fprintf(t.Out, "%s  %-*s  %3d checks  %10s simulated  %7s\n",
-		o.Verdict(), t.NameWidth, o.Scenario.Name, checks, simulated, roundWall(o.Wall))
+	fmt.Fprintf(t.Out, "%s  %-*s  %3d checks  %10s %s  %7s\n",
+		o.Verdict(), t.NameWidth, o.Scenario.Name, checks, simulated, cmp.Or(t.Time, "simulated"), roundWall(o.Wall))
 	if t.Verbose && o.Result != nil {
 		t.writeTranscript(o)
 	}
 	if o.Err != nil {
 		t.indented(o.Err.Error())
 		return
+	}
+	if o.Result.Skipped != "" {
+		t.indented(o.Result.Skipped)
 	}
 	t.writeFailures(o)
 }

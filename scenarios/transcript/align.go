@@ -58,27 +58,35 @@ func Align(want []Line, got []string, normalize func(string) string) Alignment {
 	for j, line := range got {
 		g[j] = normalize(line)
 	}
-	return append(a, trace(want, got, costs(want, w, g), func(i, j int) bool { return w[i] == g[j] })...)
+	equal := func(i, j int) bool { return w[i] == g[j] }
+	return append(a, trace(want, got, costs(want, len(got), equal), equal)...)
 }
 
-// costs returns for each i and j what it costs to align want[i:] with got[j:].
-func costs(want []Line, w, g []string) [][]int {
+// AlignAlike does the same where lines count as equal that alike takes for it.
+func AlignAlike(want []Line, got []string, alike func(want, got string) bool) Alignment {
+	equal := func(i, j int) bool { return want[i].Text == got[j] || alike(want[i].Text, got[j]) }
+	return trace(want, got, costs(want, len(got), equal), equal)
+}
+
+// costs returns for each i and j what it costs to align want[i:] with the got
+// printed lines from j on.
+func costs(want []Line, got int, equal func(i, j int) bool) [][]int {
 	cost := make([][]int, len(want)+1)
 	for i := range cost {
-		cost[i] = make([]int, len(g)+1)
+		cost[i] = make([]int, got+1)
 	}
 	for i := len(want); i >= 0; i-- {
-		for j := len(g); j >= 0; j-- {
+		for j := got; j >= 0; j-- {
 			switch {
 			case i == len(want):
-				cost[i][j] = len(g) - j
-			case want[i].Any && j == len(g):
+				cost[i][j] = got - j
+			case want[i].Any && j == got:
 				cost[i][j] = cost[i+1][j]
 			case want[i].Any:
 				cost[i][j] = min(cost[i+1][j], cost[i][j+1])
-			case j == len(g):
+			case j == got:
 				cost[i][j] = cost[i+1][j] + 1
-			case w[i] == g[j]:
+			case equal(i, j):
 				cost[i][j] = cost[i+1][j+1]
 			default:
 				cost[i][j] = 1 + min(cost[i+1][j+1], cost[i+1][j], cost[i][j+1])

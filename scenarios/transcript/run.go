@@ -17,8 +17,18 @@ type Call struct {
 	// Reads is true for a command that only looks. It waits for a settled
 	// point and may be repeated.
 	Reads bool
+	// Sleeps is true for a command that only lets time pass.
+	Sleeps bool
+	// Sends is true for a command that sends requests to applications.
+	Sends bool
+	// Missing names what the command needs and the backend does not have; empty
+	// if it can be run.
+	Missing string
 	// Run runs the command and writes what a person would see.
 	Run func(ctx context.Context, out io.Writer) error
+	// Alike says whether two lines of output mean the same where chance and
+	// time cannot be commanded; nil means that only ages may differ.
+	Alike func(want, got string) bool
 }
 
 // Interpreter knows the commands.
@@ -33,6 +43,9 @@ type Runner struct {
 	Backend backend.Backend
 	// Commands understands the command lines.
 	Commands Interpreter
+	// Pace is told of each command before it runs, so that a backend whose time
+	// passes by itself can know where in the file it is. It may be nil.
+	Pace func(line int)
 	// Update replaces expected output that does not fit instead of failing.
 	// The caller writes the file back.
 	Update bool
@@ -50,14 +63,17 @@ type Result struct {
 	Updated bool
 	// Simulated is how much of the backend's time passed.
 	Simulated time.Duration
-	// Skipped is true if the guards of the file exclude the backend.
-	Skipped bool
+	// Skipped says why the file was not played on this backend; empty if it was.
+	Skipped string
 }
 
 // Step is one command with what it printed.
 type Step struct {
 	Command *Command
+	Call    Call
 	Output  string
+	// Began and Ended are in the backend's time.
+	Began, Ended time.Time
 	// Unchecked is true if there was output and nothing to compare it with.
 	Unchecked bool
 }
@@ -85,24 +101,36 @@ func (f *Failure) String() string {
 	return b.String()
 }
 
-// Tracer is a backend that can tell what happened on it, line by line.
-type Tracer interface {
-	TraceLines() []string
-}
-
 // Run plays the file. It goes on after an output that differs, and stops after
 // a command that fails though it should not (or the reverse), because nothing
 // that follows could be trusted. The error is for a backend that broke.
 func (r *Runner) Run(ctx context.Context, f *File) (*Result, error) {
 	result := &Result{}
-	if !Allow(f.Guards, r.Backend.Name()) {
-		result.Skipped = true
+	if result.Skipped = r.excluded(f); result.Skipped != "" {
 		return result, nil
 	}
 	start := r.Backend.Clock().Now()
 	err := r.play(ctx, f, result)
 	result.Simulated = r.Backend.Clock().Now().Sub(start)
 	return result, err
+}
+
+// excluded says why the file cannot be played on the backend, or nothing.
+func (r *Runner) excluded(f *File) string {
+	name := r.Backend.Name()
+	if !Allow(f.Guards, name) {
+		return "the first lines of the file exclude " + name
+	}
+	for i := range f.Parts {
+		c := f.Parts[i].Command
+		if c == nil || !Allow(c.Guards, name) {
+			continue
+		}
+		if call, err := r.Commands.Parse(c.Text()); err == nil && call.Missing != "" {
+			return fmt.Sprintf("line %d needs %s, which %s does not have", c.Line, call.Missing, name)
+		}
+	}
+	return ""
 }
 
 var errStop = errors.New("stop")
@@ -134,12 +162,16 @@ func (r *Runner) step(ctx context.Context, f *File, c *Command, result *Result) 
 		result.Failures = append(result.Failures, failure)
 		return errStop
 	}
+	if r.Pace != nil {
+		r.Pace(c.Line)
+	}
+	began := r.Backend.Clock().Now()
 	output, commandErr, err := r.run(ctx, c, call)
 	if err != nil {
 		return err
 	}
 	checked := len(c.Want) > 0
-	result.Steps = append(result.Steps, Step{Command: c, Output: output, Unchecked: !checked && output != ""})
+	result.Steps = append(result.Steps, Step{Command: c, Call: call, Output: output, Began: began, Ended: r.Backend.Clock().Now(), Unchecked: !checked && output != ""})
 	if failure.Text = outcome(c, commandErr); failure.Text != "" {
 		if lines := outputLines(output); len(lines) > 0 && (commandErr == nil || strings.Join(lines, "\n") != commandErr.Error()) {
 			failure.Diff = "  " + strings.Join(lines, "\n  ") + "\n"
@@ -147,7 +179,7 @@ func (r *Runner) step(ctx context.Context, f *File, c *Command, result *Result) 
 		result.Failures = append(result.Failures, failure)
 		return errStop
 	}
-	r.compare(c, output, &failure, result)
+	r.compare(c, call, output, &failure, result)
 	return nil
 }
 
@@ -166,7 +198,7 @@ func (r *Runner) run(ctx context.Context, c *Command, call Call) (output string,
 		var out bytes.Buffer
 		commandErr = call.Run(ctx, &out)
 		output = out.String()
-		return outcome(c, commandErr) == "" && (len(c.Want) == 0 || r.align(c.Want, output).Equal())
+		return outcome(c, commandErr) == "" && (len(c.Want) == 0 || r.align(c.Want, call, output).Equal())
 	})
 	return output, commandErr, err
 }
@@ -184,16 +216,16 @@ func outcome(c *Command, err error) string {
 
 // compare checks the output of a command, or puts it in the place of what was
 // expected.
-func (r *Runner) compare(c *Command, output string, failure *Failure, result *Result) {
+func (r *Runner) compare(c *Command, call Call, output string, failure *Failure, result *Result) {
 	if len(c.Want) == 0 {
 		if r.Update && output != "" {
-			c.Want = Rewrite(r.align(nil, output))
+			c.Want = Rewrite(r.align(nil, call, output))
 			result.Updated = true
 		}
 		return
 	}
 	result.Checks++
-	a := r.align(c.Want, output)
+	a := r.align(c.Want, call, output)
 	switch {
 	case a.Equal():
 	case r.Update:
@@ -206,12 +238,15 @@ func (r *Runner) compare(c *Command, output string, failure *Failure, result *Re
 }
 
 // align compares expected lines with output in the way that the backend allows.
-func (r *Runner) align(want []Line, output string) Alignment {
-	normalize := NormalizeNames
-	if r.Backend.Name() != backend.SimName {
-		normalize = func(line string) string { return NormalizeAges(NormalizeNames(line)) }
+func (r *Runner) align(want []Line, call Call, output string) Alignment {
+	if r.Backend.Name() == backend.SimName {
+		return Align(want, outputLines(output), NormalizeNames)
 	}
-	return Align(want, outputLines(output), normalize)
+	got := outputLines(output)
+	if call.Alike != nil {
+		return AlignAlike(want, got, call.Alike)
+	}
+	return Align(want, got, func(line string) string { return NormalizeAges(NormalizeNames(line)) })
 }
 
 // outputLines cuts output into lines without blanks at their ends and without
@@ -224,8 +259,8 @@ func outputLines(output string) []string {
 // able to tell.
 func (r *Runner) checkTrace(f *File, result *Result) error {
 	section := f.Section(TraceSection)
-	tracer, ok := r.Backend.(Tracer)
-	if section == nil || !ok {
+	tracer := r.Backend.Tools().Trace
+	if section == nil || tracer == nil {
 		return nil
 	}
 	if err := r.Backend.Settle(context.Background()); err != nil {

@@ -1,0 +1,203 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/internal/clock"
+)
+
+// Cluster is a real API server that scenarios are played on, many at a time.
+type Cluster struct {
+	// Name is "local", "kind", or whatever guards and reports shall call it.
+	Name string
+	// Config reaches the API server as a user who may do anything.
+	Config *rest.Config
+	// Scheme holds the types of the objects.
+	Scheme *runtime.Scheme
+	// Clock tells the time, Wait lets it pass.
+	Clock clock.Clock
+	Wait  func(ctx context.Context, d time.Duration) error
+	// Labels are put on the namespaces of scenarios.
+	Labels map[string]string
+	// Patience is how long what a scenario expects may be late; zero means 30 s.
+	Patience time.Duration
+	// Tools makes the tools for one scenario. Names of namespaces that they get
+	// are those of the scenario; inCluster translates them. It may be nil.
+	Tools func(c client.Client, inCluster func(namespace string) string) Tools
+
+	scenarios int
+}
+
+// Pace tells a scenario on a live cluster what comes next: how much of a sleep
+// can be left out, and for how long nothing will change.
+type Pace struct{ Idle, Calm time.Duration }
+
+// Live is a scenario's view of a live cluster.
+type Live struct {
+	cluster *Cluster
+	user    client.WithWatch
+	admin   client.Client
+	names   *namespaces
+	tools   Tools
+	made    []string // namespaces
+
+	next    Pace
+	due     time.Time // when, by the scenario's own clock, it is now
+	settled bool      // what was read since time passed has been quiet
+}
+
+var _ Backend = (*Live)(nil)
+
+// Open returns a view with namespaces of its own. It must not be called from
+// several goroutines at once.
+func (c *Cluster) Open() (*Live, error) {
+	c.scenarios++
+	b := &Live{cluster: c, due: c.Clock.Now()}
+	b.names = &namespaces{tag: tagOf(c.scenarios), keep: []string{"istio-system", "kube-system"}, known: map[string]*nameRule{}, prepare: b.makeNamespace}
+	admin, err := client.New(c.Config, client.Options{Scheme: c.Scheme})
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", c.Name, err)
+	}
+	b.admin = admin
+	config := rest.CopyConfig(c.Config)
+	config.ContentType, config.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		b.names.next = next
+		return b.names
+	})
+	if b.user, err = client.NewWithWatch(config, client.Options{Scheme: c.Scheme}); err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", c.Name, err)
+	}
+	if c.Tools != nil {
+		b.tools = c.Tools(b.user, b.names.inCluster)
+	}
+	return b, b.names.use(corev1.NamespaceDefault)
+}
+
+// makeNamespace creates a namespace and waits until pods can be made in it.
+func (b *Live) makeNamespace(name string) error {
+	ctx := context.Background()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: b.cluster.Labels}}
+	if err := b.admin.Create(ctx, namespace); err != nil && !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	b.made = append(b.made, name)
+	account := types.NamespacedName{Namespace: name, Name: "default"}
+	return b.poll(ctx, b.patience(), func() bool { return b.admin.Get(ctx, account, &corev1.ServiceAccount{}) == nil })
+}
+
+// Name is the word used in guards.
+func (b *Live) Name() string { return b.cluster.Name }
+
+// Client reads and writes as the user.
+func (b *Live) Client() client.WithWatch { return b.user }
+
+// Clock tells the time of the day.
+func (b *Live) Clock() clock.Clock { return b.cluster.Clock }
+
+// Tools are what the cluster came with.
+func (b *Live) Tools() Tools { return b.tools }
+
+// Namespace returns what a namespace of the scenario is called in the cluster.
+func (b *Live) Namespace(name string) string { return b.names.inCluster(name) }
+
+// SetPace says what the next command meets.
+func (b *Live) SetPace(p Pace) { b.next = p }
+
+// Settle waits for nothing: a live cluster is asked until it answers as
+// expected, and anew after every command that is not a question.
+func (b *Live) Settle(context.Context) error {
+	b.settled = false
+	return nil
+}
+
+const (
+	pollEvery = 200 * time.Millisecond
+	// quiet is for how long an answer has to stay as expected.
+	quiet = 2 * time.Second
+)
+
+// Await reads until the answer is as expected and stays so. It is looked at for
+// a shorter time where the next change is near, and but once at each point of
+// time.
+func (b *Live) Await(ctx context.Context, read func(ctx context.Context) bool) error {
+	var since time.Time // when the answer began to be as expected
+	stay := min(quiet, b.next.Calm/2)
+	if b.settled {
+		stay = 0
+	}
+	err := b.poll(ctx, b.patience(), func() bool {
+		now := b.cluster.Clock.Now()
+		switch ok := read(ctx); {
+		case !ok:
+			since = time.Time{}
+			return false
+		case since.IsZero():
+			since = now
+		}
+		return now.Sub(since) >= stay
+	})
+	if errors.Is(err, errTimeUp) {
+		return nil // the last answer is compared, and shows what is wrong
+	}
+	b.settled = err == nil
+	return err
+}
+
+// Sleep waits until it is due by the scenario's clock: time that was spent on
+// looking is made up for.
+func (b *Live) Sleep(ctx context.Context, d time.Duration) error {
+	idle := min(b.next.Idle, d)
+	b.next.Idle -= idle
+	b.due, b.settled = b.due.Add(d-idle), false
+	left := b.due.Sub(b.cluster.Clock.Now())
+	if left <= 0 {
+		return ctx.Err()
+	}
+	return b.cluster.Wait(ctx, left)
+}
+
+// Close deletes the namespaces, without waiting until they are gone.
+func (b *Live) Close() error {
+	var errs []error
+	for _, name := range b.made {
+		err := b.admin.Delete(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+		errs = append(errs, client.IgnoreNotFound(err))
+	}
+	return errors.Join(errs...)
+}
+
+func (b *Live) patience() time.Duration {
+	if b.cluster.Patience > 0 {
+		return b.cluster.Patience
+	}
+	return 30 * time.Second
+}
+
+var errTimeUp = errors.New("it did not happen in time")
+
+// poll asks until done or out of time.
+func (b *Live) poll(ctx context.Context, limit time.Duration, done func() bool) error {
+	end := b.cluster.Clock.Now().Add(limit)
+	for !done() {
+		if b.cluster.Clock.Now().After(end) {
+			return errTimeUp
+		}
+		if err := b.cluster.Wait(ctx, pollEvery); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package backend
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Scenarios say "default" or "istio" and mean a cluster of their own. Where many
+// share one, each has its own namespaces: what a scenario calls NAME is
+// NAME-TAG in the cluster. The names are changed on the way to the API server
+// and back, so that neither manifests nor outputs know of it.
+
+// namespaces translates the names of namespaces for one scenario.
+type namespaces struct {
+	next http.RoundTripper
+	tag  string
+	// keep are namespaces that belong to the cluster: their names stay.
+	keep []string
+
+	mu    sync.Mutex
+	known map[string]*nameRule
+	// prepare makes a namespace of the cluster ready at its first use.
+	prepare func(name string) error
+}
+
+// nameRule finds the places in JSON where a namespace is named: as the value of
+// a field, as a part of the host name of a Service, and in a PromQL selector.
+type nameRule struct {
+	once     sync.Once
+	err      error
+	field    []byte
+	host     *regexp.Regexp
+	selector *regexp.Regexp
+}
+
+func newNameRule(name string) *nameRule {
+	q := regexp.QuoteMeta(name)
+	return &nameRule{
+		field:    []byte(`"namespace":"` + name + `"`),
+		host:     regexp.MustCompile(`([a-z0-9}*-])\.` + q + `(\.svc\b|["\\:/]|$)`),
+		selector: regexp.MustCompile(`(namespace(?:!=|=~|=)\\?["'])` + q + `(\\?["'])`),
+	}
+}
+
+// inCluster returns what a namespace of the scenario is called in the cluster.
+func (n *namespaces) inCluster(name string) string {
+	if name == "" || slices.Contains(n.keep, name) {
+		return name
+	}
+	return name + "-" + n.tag
+}
+
+// use learns a name, and makes its namespace ready.
+func (n *namespaces) use(name string) error {
+	if name == "" || slices.Contains(n.keep, name) {
+		return nil
+	}
+	n.mu.Lock()
+	rule := n.known[name]
+	if rule == nil {
+		rule = newNameRule(name)
+		n.known[name] = rule
+	}
+	n.mu.Unlock()
+	rule.once.Do(func() { rule.err = n.prepare(n.inCluster(name)) })
+	return rule.err
+}
+
+var pathNamespace = regexp.MustCompile(`/namespaces/([^/]+)`)
+
+// RoundTrip translates a request and its answer.
+func (n *namespaces) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	if m := pathNamespace.FindStringSubmatch(r.URL.Path); m != nil {
+		if err := n.use(m[1]); err != nil {
+			return nil, fmt.Errorf("prepare the namespace %s: %w", n.inCluster(m[1]), err)
+		}
+		r.URL.Path = strings.Replace(r.URL.Path, m[0], "/namespaces/"+n.inCluster(m[1]), 1)
+	}
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		_ = r.Body.Close() // it was read to its end
+		body = n.outward(body)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	}
+	r.Header.Set("Accept", "application/json") // what can be translated
+	resp, err := n.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = n.inward(resp.Body)
+	resp.ContentLength = -1
+	resp.Header.Del("Content-Length")
+	return resp, nil
+}
+
+// outward translates JSON of the scenario into that of the cluster.
+func (n *namespaces) outward(body []byte) []byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for name, rule := range n.known {
+		to := n.inCluster(name)
+		body = bytes.ReplaceAll(body, rule.field, []byte(`"namespace":"`+to+`"`))
+		body = rule.host.ReplaceAll(body, []byte("${1}."+to+"${2}"))
+		body = rule.selector.ReplaceAll(body, []byte("${1}"+to+"${2}"))
+	}
+	return body
+}
+
+// inward translates an answer line by line, so that a watch flows.
+func (n *namespaces) inward(body io.ReadCloser) io.ReadCloser {
+	return &translated{source: body, lines: bufio.NewReaderSize(body, 64<<10), suffix: []byte("-" + n.tag)}
+}
+
+// translated drops the tag from every name in a stream.
+type translated struct {
+	source io.Closer
+	lines  *bufio.Reader
+	suffix []byte
+	rest   []byte
+	err    error
+}
+
+func (t *translated) Read(p []byte) (int, error) {
+	for len(t.rest) == 0 {
+		if t.err != nil {
+			return 0, t.err
+		}
+		var line []byte
+		line, t.err = t.lines.ReadBytes('\n')
+		t.rest = bytes.ReplaceAll(line, t.suffix, nil)
+	}
+	n := copy(p, t.rest)
+	t.rest = t.rest[n:]
+	return n, nil
+}
+
+func (t *translated) Close() error { return t.source.Close() }
+
+// tagOf returns the tag of the nth scenario on a cluster: letters that no word
+// of a scenario contains, so that it can be taken out again.
+func tagOf(n int) string { return "zq" + strconv.Itoa(n) + "x" }

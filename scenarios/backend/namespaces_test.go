@@ -1,0 +1,66 @@
+package backend
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// echo answers with what it was asked.
+type echo struct{ path, body string }
+
+func (e *echo) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := ""
+	if r.Body != nil {
+		data, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = string(data)
+	}
+	e.path, e.body = r.URL.Path, body
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+// Names of namespaces are translated where they are names of namespaces, and
+// back.
+func TestNamespacesAreTranslated(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"namespace":"istio"}`:                                                    `{"namespace":"istio-zq7x"}`,
+		`{"host":"reviews.istio.svc.cluster.local"}`:                               `{"host":"reviews.istio-zq7x.svc.cluster.local"}`,
+		`{"host":"reviews.istio"}`:                                                 `{"host":"reviews.istio-zq7x"}`,
+		`{"url":"http://reviews.istio:9080/x"}`:                                    `{"url":"http://reviews.istio-zq7x:9080/x"}`,
+		`{"value":"{{args.service}}.istio.svc"}`:                                   `{"value":"{{args.service}}.istio-zq7x.svc"}`,
+		`{"apiVersion":"networking.istio.io/v1"}`:                                  `{"apiVersion":"networking.istio.io/v1"}`,
+		`{"query":"sum(x{destination_service_namespace=\"istio\"})"}`:              `{"query":"sum(x{destination_service_namespace=\"istio-zq7x\"})"}`,
+		`{"query":"x{service=~\"a.istio.svc.cluster.local\",reporter=\"istio\"}"}`: `{"query":"x{service=~\"a.istio-zq7x.svc.cluster.local\",reporter=\"istio\"}"}`,
+		`{"address":"http://prometheus.istio-system:9090"}`:                        `{"address":"http://prometheus.istio-system:9090"}`,
+		`{"name":"istio"}`:                                                         `{"name":"istio"}`,
+	} {
+		server := &echo{}
+		var made []string
+		n := &namespaces{next: server, tag: tagOf(7), keep: []string{"istio-system"}, known: map[string]*nameRule{}, prepare: func(name string) error {
+			made = append(made, name)
+			return nil
+		}}
+		r, err := http.NewRequest(http.MethodPost, "http://x/api/v1/namespaces/istio/pods", strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := n.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if server.body != want || string(back) != text || server.path != "/api/v1/namespaces/istio-zq7x/pods" {
+			t.Errorf("%s\n sent %s to %s\n back %s", text, server.body, server.path, back)
+		}
+		if len(made) != 1 || made[0] != "istio-zq7x" {
+			t.Errorf("namespaces made: %q", made)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package replay
+
+import (
+	"slices"
+	"time"
+
+	"github.com/aviary-rollouts/aviary/scenarios/backend"
+	"github.com/aviary-rollouts/aviary/scenarios/transcript"
+	"github.com/aviary-rollouts/aviary/sim"
+)
+
+// Where time cannot be commanded, an hour of waiting is an hour. Most of it
+// passes while nothing can happen: the simulator, which plays the scenario
+// first, knows when. A timetable keeps the rest.
+
+// Timetable says how a scenario is played in real time.
+type Timetable struct {
+	// Paces are by the lines of the commands.
+	Paces map[int]backend.Pace
+	// Length is how long playing takes at least.
+	Length time.Duration
+}
+
+const (
+	// settling is what every sleep keeps, after the last thing that happens in
+	// it: real pods start and stop a little later than simulated ones.
+	settling = 5 * time.Second
+	// memory is what a sleep keeps once requests were sent: rates look back a
+	// minute or so, and a series without samples ends after five.
+	memory = 6 * time.Minute
+)
+
+// NewTimetable reads from a play in the simulator what has to be waited for.
+func NewTimetable(result *transcript.Result, s *sim.Sim) Timetable {
+	var events []time.Time
+	for _, line := range s.Trace().Lines() {
+		events = append(events, line.At)
+	}
+	table, least := Timetable{Paces: map[int]backend.Pace{}}, time.Duration(0)
+	for _, step := range result.Steps {
+		pace, whole := backend.Pace{Calm: calm(step.Ended, events)}, step.Ended.Sub(step.Began)
+		if step.Call.Sends {
+			least = memory
+		}
+		if step.Call.Sleeps {
+			pace.Idle = whole - max(needed(step.Began, step.Ended, events, s.Waits()), min(whole, least))
+		}
+		table.Paces[step.Command.Line] = pace
+		table.Length += whole - pace.Idle
+	}
+	return table
+}
+
+// needed returns how much of the time between from and to has to pass: until
+// the last event in it, and whatever belongs to a wait.
+func needed(from, to time.Time, events []time.Time, waits []sim.Wait) time.Duration {
+	last := from
+	if i := after(events, to); i > 0 && events[i-1].After(from) {
+		last = events[i-1]
+	}
+	spans := []sim.Wait{{From: from, To: earlier(last.Add(settling), to)}}
+	for _, w := range waits {
+		if w.To.After(from) && w.From.Before(to) {
+			spans = append(spans, sim.Wait{From: later(w.From, from), To: earlier(w.To, to)})
+		}
+	}
+	slices.SortFunc(spans, func(a, b sim.Wait) int { return a.From.Compare(b.From) })
+	var sum time.Duration
+	covered := from
+	for _, s := range spans {
+		if start := later(s.From, covered); s.To.After(start) {
+			sum += s.To.Sub(start)
+			covered = s.To
+		}
+	}
+	return sum
+}
+
+// calm returns for how long nothing happens after a time; an hour stands for
+// ever.
+func calm(from time.Time, events []time.Time) time.Duration {
+	if i := after(events, from); i < len(events) {
+		return events[i].Sub(from)
+	}
+	return time.Hour
+}
+
+// after returns the index of the first event after t.
+func after(events []time.Time, t time.Time) int {
+	i, _ := slices.BinarySearchFunc(events, t, func(e, t time.Time) int {
+		if e.After(t) {
+			return 1
+		}
+		return -1
+	})
+	return i
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

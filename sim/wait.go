@@ -1,0 +1,28 @@
+package sim
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Wait is a span of time that had to pass before a controller did something:
+// the duration of a pause, the interval of a measurement, a delay.
+type Wait struct{ From, To time.Time }
+
+// Waits returns the waits that led to a write, in the order of their ends. Where
+// time costs something, the rest of it need not pass.
+func (s *Sim) Waits() []Wait { return s.waits }
+
+// waited notes a wait that has ended, if the reconcile after it wrote: the
+// revision of the store before it is no longer that of now.
+func (r *runner) waited(key types.NamespacedName, before int64) {
+	wait, ok := r.over[key]
+	if !ok {
+		return
+	}
+	delete(r.over, key)
+	if s := r.mount.sim; s.store.Revision() != before {
+		s.waits = append(s.waits, wait)
+	}
+}

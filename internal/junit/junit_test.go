@@ -13,7 +13,7 @@ func TestWrite(t *testing.T) {
 	err := Write(&b, []Suite{{Name: "web_test.yaml", Cases: []Case{
 		{Name: "good", Took: 2 * time.Millisecond},
 		{Name: "bad", Took: time.Second, Failure: &Failure{`phase is "Failed"`, "expected a\n< b ]]> c"}},
-		{Name: "not here", Skipped: true},
+		{Name: "not here", Skipped: "no mesh"},
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -27,7 +27,7 @@ func TestWrite(t *testing.T) {
 < b ]]]]><![CDATA[> c]]></failure>
     </testcase>
     <testcase name="not here" classname="web_test.yaml" time="0.000">
-      <skipped></skipped>
+      <skipped message="no mesh"></skipped>
     </testcase>
   </testsuite>
 </testsuites>

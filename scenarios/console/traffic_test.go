@@ -48,7 +48,7 @@ func TestTraffic(t *testing.T) {
 		{curl + "/status/404 -s -o /dev/null -w '%{http_code}\\n'", "404\n"},
 		{curl + "/status/404 -f", "curl: (22) The requested URL returned error: 404\ncommand terminated with exit code 22\n"},
 		{"kubectl exec shell -- curl -s web:80", "command terminated with exit code 7\n"},
-		{"kubectl exec shell -- wget web", "wget: simulated pods know curl and hey\n"},
+		{"kubectl exec shell -- wget web", "wget: pods know curl and hey here\n"},
 		{"kubectl exec shell -x -- curl web", "error: kubectl exec: \"-x\" is not understood; write kubectl exec -it POD -- curl URL\n"},
 		{"curl -s http://nowhere", ""},
 		{"@repeat 3 every=1s " + curl, "version 7\nversion 7\nversion 7\n"},

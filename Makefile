@@ -48,6 +48,10 @@ build: ## Build the commands into bin/
 images: ## Build the container images into bin/images, and into Docker where an engine runs
 	$(GO) run -C tools ./images ..
 
+.PHONY: local
+local: ## Start a real control plane on this machine, with our CRDs; ctrl-c ends it
+	$(GO) run -trimpath ./e2e/localplane/cmd/localplane --apply 'config/crd/*.yaml'
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf $(BIN)

@@ -198,19 +198,30 @@ func TestTroubleUnderLoad(t *testing.T) {
 
 // BenchmarkRoutedCanary is a rollout through an analysis of three measurements
 // under 50 requests a second: case 2.2.5 with traffic from the start.
-func BenchmarkRoutedCanary(b *testing.B) {
+func BenchmarkRoutedCanary(b *testing.B) { benchmarkRouted(b, 3) }
+
+// BenchmarkRoutedCanaryWithAnalysis is the same with ten measurements.
+func BenchmarkRoutedCanaryWithAnalysis(b *testing.B) { benchmarkRouted(b, 10) }
+
+// benchmarkRouted plays a rollout from an empty cluster over its first
+// deployment to the end of an update, with measurements 30 seconds apart.
+func benchmarkRouted(b *testing.B, measurements int) {
 	b.ReportAllocs()
+	manifest := fixture(b, "cases/mock-server-canary-istio-virtualservice-analysis.yaml", "count: 3", fmt.Sprintf("count: %d", measurements))
 	for b.Loop() {
-		s := start(b, sim.Options{
-			Objects: fixture(b, "cases/mock-server-canary-istio-virtualservice-analysis.yaml"), Checks: []check.Check{}, NoTrace: true,
-		})
+		objects := make([]client.Object, len(manifest))
+		for i, obj := range manifest {
+			objects[i] = obj.DeepCopyObject().(client.Object)
+		}
+		s := start(b, sim.Options{Objects: objects, Checks: []check.Check{}, NoTrace: true})
 		sleep(b, s, 10*time.Second)
-		load(b, s, "mock-server-stable:8080/status/200", 50)
+		l := load(b, s, "mock-server-stable:8080/status/200", 50)
 		sleep(b, s, time.Minute)
 		update(b, s, "2.0.0")
-		sleep(b, s, 4*time.Minute)
-		if got := phase(b, s); got != "Healthy " {
-			b.Fatal(got)
+		sleep(b, s, time.Minute+time.Duration(measurements)*30*time.Second)
+		if got := phase(b, s); got != "Healthy " || l.Count().Failed != 0 {
+			b.Fatalf("%s, and of the requests %+v", got, l.Count())
 		}
 	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rollouts/s")
 }

@@ -35,6 +35,7 @@ var shared = client.UnsafeDisableDeepCopy
 type rolloutReconciler struct {
 	Deps
 	fresh *freshness
+	specs *specs
 }
 
 // Reconcile brings one Rollout a safe step forward.
@@ -80,21 +81,23 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	if err := r.Client.Get(ctx, key, ro, shared); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.fresh.forget(key)
+			r.specs.forget(key)
 			return nil, true, nil
 		}
 		return nil, false, fmt.Errorf("rollout %s: reading it: %w", key, err)
 	}
-	o = &rollout.Observed{Rollout: ro, Template: ro.Spec.Template, Selector: ro.Spec.Selector, Services: map[string]*corev1.Service{}}
+	spec := r.specs.of(key, ro)
+	o = &rollout.Observed{Rollout: ro, Template: ro.Spec.Template, Hashes: spec.hashes, Selector: ro.Spec.Selector, Services: map[string]*corev1.Service{}}
 	refs := validate.Refs{Services: o.Services}
 	read := []client.Object{ro}
 	var more field.ErrorList // what is wrong with routes and templates
 	for _, step := range []func() error{
 		func() error { return r.readWorkload(ctx, o, &refs, &read) },
-		func() error { return r.readServices(ctx, o) },
+		func() error { return r.readServices(ctx, o, spec.services) },
 		func() error { return r.readReplicaSets(ctx, o, &read) },
 		func() error { return r.readPods(ctx, o) },
 		func() (err error) { more, err = r.readRouting(ctx, o, &read); return err },
-		func() error { return r.readRuns(ctx, o, &read) },
+		func() error { return r.readRuns(ctx, o, spec.templates, &read) },
 	} {
 		if err := step(); err != nil {
 			return nil, false, fmt.Errorf("rollout %s: %w", key, err)
@@ -103,13 +106,28 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	for _, svc := range o.Services {
 		read = append(read, svc)
 	}
-	more = append(more, validate.Templates(ro, o.Templates)...)
-	if problems := append(validate.Rollout(ro, refs), more...); len(problems) > 0 {
-		o.Invalid = problems[0].Error()
-	} else {
-		o.Invalid = rollout.Unsupported(ro)
-	}
+	o.Invalid = firstProblem(spec, o, refs, more)
 	return o, r.fresh.sees(key, read, now), nil
+}
+
+// firstProblem is the first error of validation, the most fundamental first: the
+// spec by itself, what it refers to if the spec makes sense, routes, templates;
+// empty if there is none.
+func firstProblem(spec *specFacts, o *rollout.Observed, refs validate.Refs, routes field.ErrorList) string {
+	problems := spec.problems
+	if len(problems) == 0 {
+		problems = validate.References(o.Rollout, refs)
+	}
+	if len(problems) == 0 {
+		problems = routes
+	}
+	if len(problems) == 0 {
+		problems = validate.Templates(o.Rollout, o.Templates)
+	}
+	if len(problems) == 0 {
+		return rollout.Unsupported(o.Rollout)
+	}
+	return problems[0].Error()
 }
 
 // readWorkload takes the template from the object that spec.workloadRef names.
@@ -164,8 +182,8 @@ func workloadOf(obj client.Object, ref *v1alpha1.ObjectRef) (corev1.PodTemplateS
 
 // readServices reads the Services that the strategy names; those that do not
 // exist are left out, which validation reports.
-func (r *rolloutReconciler) readServices(ctx context.Context, o *rollout.Observed) error {
-	for _, ref := range validate.Services(o.Rollout) {
+func (r *rolloutReconciler) readServices(ctx context.Context, o *rollout.Observed, named []validate.ServiceRef) error {
+	for _, ref := range named {
 		name, svc := ref.Name, &corev1.Service{}
 		err := r.Client.Get(ctx, types.NamespacedName{Namespace: o.Rollout.Namespace, Name: name}, svc, shared)
 		if apierrors.IsNotFound(err) {

@@ -28,6 +28,9 @@ func (r *rolloutReconciler) readRouting(ctx context.Context, o *rollout.Observed
 	seen := istio.Observe(o.Rollout, found)
 	o.Routing = &seen
 	*read = append(*read, found.All()...)
+	if seen.Problem == "" {
+		return nil, nil
+	}
 	return istio.Validate(o.Rollout, found), nil
 }
 

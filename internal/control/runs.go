@@ -16,7 +16,7 @@ import (
 
 // readRuns reads the AnalysisRuns and Experiments that a Rollout controls and the
 // templates that its analyses refer to.
-func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, read *[]client.Object) error {
+func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, named []v1alpha1.AnalysisTemplateRef, read *[]client.Object) error {
 	list := &v1alpha1.AnalysisRunList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), shared); err != nil {
 		return fmt.Errorf("listing AnalysisRuns: %w", err)
@@ -41,12 +41,8 @@ func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, r
 			o.OtherExperiments = append(o.OtherExperiments, e)
 		}
 	}
-	var refs []v1alpha1.AnalysisTemplateRef
-	for _, a := range validate.Analyses(o.Rollout) {
-		refs = append(refs, a.Spec.Templates...)
-	}
 	var err error
-	o.Templates, err = library.Read(ctx, r.Client, o.Rollout.Namespace, refs)
+	o.Templates, err = library.Read(ctx, r.Client, o.Rollout.Namespace, named)
 	return err
 }
 

@@ -18,7 +18,7 @@ import (
 
 // Controllers returns the one table of controllers and of who wakes whom.
 func Controllers(d Deps) []Controller {
-	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness()}
+	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), specs: newSpecs()}
 	runs := newAnalysisRunReconciler(d)
 	experiments := &experimentReconciler{Deps: d, fresh: newFreshness()}
 	return []Controller{{
@@ -92,7 +92,8 @@ func waitsForNode(pod *corev1.Pod) bool {
 
 func (r *rolloutReconciler) usersOfService(ctx context.Context, obj client.Object) []types.NamespacedName {
 	return r.rolloutsThat(ctx, obj.GetNamespace(), func(ro *v1alpha1.Rollout) bool {
-		return slices.ContainsFunc(validate.Services(ro), func(s validate.ServiceRef) bool { return s.Name == obj.GetName() })
+		named := r.specs.of(client.ObjectKeyFromObject(ro), ro).services
+		return slices.ContainsFunc(named, func(s validate.ServiceRef) bool { return s.Name == obj.GetName() })
 	})
 }
 

@@ -39,12 +39,16 @@ func identify(o Observed) cast {
 		}
 		return a.Name < b.Name
 	})
-	c.hash = podhash.Of(o.Template, o.Rollout.Status.CollisionCount)
+	c.hash = o.Hashes.Template
+	if c.hash == "" {
+		c.hash = podhash.Of(o.Template, o.Rollout.Status.CollisionCount)
+	}
 	c.newRS = findNew(c.all, o, c.hash)
 	if c.newRS != nil {
 		c.hash = hashOf(c.newRS)
 	}
-	if canary := o.Rollout.Spec.Strategy.Canary; canary != nil && len(canary.Steps) > 0 {
+	c.stepHash = o.Hashes.Steps
+	if canary := o.Rollout.Spec.Strategy.Canary; c.stepHash == "" && canary != nil && len(canary.Steps) > 0 {
 		c.stepHash = podhash.OfSteps(canary.Steps)
 	}
 	for _, rs := range c.all {

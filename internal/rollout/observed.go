@@ -19,6 +19,8 @@ type Observed struct {
 	// Template and Selector are the Rollout's own or its workload's.
 	Template corev1.PodTemplateSpec
 	Selector *metav1.LabelSelector
+	// Hashes are those of the template and the steps, if the observer knows them.
+	Hashes Hashes
 	// Workload is the object that spec.workloadRef names; nil without one.
 	Workload *Workload
 	// ReplicaSets are those that the Rollout controls.
@@ -40,6 +42,15 @@ type Observed struct {
 	OtherExperiments []*v1alpha1.Experiment
 	// Services are the Services that the strategy names, by name.
 	Services map[string]*corev1.Service
+}
+
+// Hashes spares a decision the computing of what it compares. An empty one is
+// computed.
+type Hashes struct {
+	// Template is podhash.Of the template and the status' collisionCount.
+	Template string
+	// Steps is podhash.OfSteps of a canary's steps.
+	Steps string
 }
 
 // Workload is what matters of a referenced workload.

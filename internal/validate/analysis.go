@@ -17,17 +17,23 @@ type AnalysisRef struct {
 	Finite bool
 }
 
+// The paths of what has analyses in a canary.
+var (
+	stepsPath          = strategyPath.Child("canary", "steps")
+	canaryAnalysisPath = strategyPath.Child("canary", "analysis")
+)
+
 // Analyses lists the analyses of a strategy.
 func Analyses(ro *v1alpha1.Rollout) []AnalysisRef {
 	var list []AnalysisRef
 	if c := ro.Spec.Strategy.Canary; c != nil {
 		for i := range c.Steps {
 			if a := c.Steps[i].Analysis; a != nil {
-				list = append(list, AnalysisRef{field.NewPath("spec", "strategy", "canary", "steps").Index(i).Child("analysis"), a, true})
+				list = append(list, AnalysisRef{stepsPath.Index(i).Child("analysis"), a, true})
 			}
 		}
 		if a := c.Analysis; a != nil {
-			list = append(list, AnalysisRef{field.NewPath("spec", "strategy", "canary", "analysis"), &a.RolloutAnalysis, false})
+			list = append(list, AnalysisRef{canaryAnalysisPath, &a.RolloutAnalysis, false})
 		}
 	}
 	if b := ro.Spec.Strategy.BlueGreen; b != nil {

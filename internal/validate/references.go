@@ -34,29 +34,41 @@ type ServiceRef struct {
 	Managed bool
 }
 
+// The paths of the fields that name Services.
+var (
+	strategyPath       = field.NewPath("spec", "strategy")
+	canaryServicePath  = strategyPath.Child("canary", "canaryService")
+	stableServicePath  = strategyPath.Child("canary", "stableService")
+	pingServicePath    = strategyPath.Child("canary", "pingPong", "pingService")
+	pongServicePath    = strategyPath.Child("canary", "pingPong", "pongService")
+	rootServicePath    = strategyPath.Child("canary", "trafficRouting", "alb", "rootService")
+	activeServicePath  = strategyPath.Child("blueGreen", "activeService")
+	previewServicePath = strategyPath.Child("blueGreen", "previewService")
+)
+
 // Services lists the Services that the strategy names. Their order is the order
 // in which problems are reported.
 func Services(ro *v1alpha1.Rollout) []ServiceRef {
 	var list []ServiceRef
-	add := func(name string, managed bool, path ...string) {
+	add := func(name string, managed bool, path *field.Path) {
 		if name != "" {
-			list = append(list, ServiceRef{Field: field.NewPath("spec", "strategy").Child(path[0], path[1:]...), Name: name, Managed: managed})
+			list = append(list, ServiceRef{Field: path, Name: name, Managed: managed})
 		}
 	}
 	if c := ro.Spec.Strategy.Canary; c != nil {
-		add(c.CanaryService, true, "canary", "canaryService")
-		add(c.StableService, true, "canary", "stableService")
+		add(c.CanaryService, true, canaryServicePath)
+		add(c.StableService, true, stableServicePath)
 		if p := c.PingPong; p != nil {
-			add(p.PingService, true, "canary", "pingPong", "pingService")
-			add(p.PongService, true, "canary", "pingPong", "pongService")
+			add(p.PingService, true, pingServicePath)
+			add(p.PongService, true, pongServicePath)
 		}
 		if r := c.TrafficRouting; r != nil && r.ALB != nil {
-			add(r.ALB.RootService, false, "canary", "trafficRouting", "alb", "rootService")
+			add(r.ALB.RootService, false, rootServicePath)
 		}
 	}
 	if b := ro.Spec.Strategy.BlueGreen; b != nil {
-		add(b.ActiveService, true, "blueGreen", "activeService")
-		add(b.PreviewService, true, "blueGreen", "previewService")
+		add(b.ActiveService, true, activeServicePath)
+		add(b.PreviewService, true, previewServicePath)
 	}
 	return list
 }

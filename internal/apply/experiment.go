@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sort"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -42,7 +41,7 @@ func (e Executor) Experiment(ctx context.Context, observed *v1alpha1.Experiment,
 			return fmt.Errorf("experiment %s: %w", key, err)
 		}
 	}
-	if equality.Semantic.DeepEqual(observed.Status, plan.Status) {
+	if sameStatus(observed.Status, plan.Status) {
 		return nil
 	}
 	patch, err := experimentStatusPatch(observed, plan.Status)

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 
@@ -199,7 +200,7 @@ func viaJSON(v any) (any, error) {
 // fill copies a stored object into an object of the caller's choice: the same
 // Go type, another version of it, unstructured or metadata alone. Typed and
 // partial results carry the kind asked for. With share, what is inside an object
-// of the stored Go type is not copied.
+// is not copied if it has the stored form.
 func fill(t *table, stored, out client.Object, share bool) error {
 	if share && t.stores(out) {
 		reflect.ValueOf(out).Elem().Set(reflect.ValueOf(stored).Elem())
@@ -207,7 +208,7 @@ func fill(t *table, stored, out client.Object, share bool) error {
 	}
 	switch dst := out.(type) {
 	case *unstructured.Unstructured:
-		return fillUnstructured(t, stored, dst)
+		return fillUnstructured(t, stored, dst, share)
 	case *metav1.PartialObjectMetadata:
 		return fillPartial(stored, dst)
 	}
@@ -253,14 +254,18 @@ func copyTyped(src, dst client.Object) bool {
 	return false
 }
 
-func fillUnstructured(t *table, stored client.Object, dst *unstructured.Unstructured) error {
+func fillUnstructured(t *table, stored client.Object, dst *unstructured.Unstructured, share bool) error {
 	gvk := dst.GroupVersionKind()
 	if gvk.Kind == "" || gvk.Version == "" {
 		gvk = t.gvk
 	}
-	if u, ok := stored.(*unstructured.Unstructured); ok {
+	u, ok := stored.(*unstructured.Unstructured)
+	switch {
+	case ok && share:
+		dst.Object = maps.Clone(u.Object) // the kind is set below
+	case ok:
 		dst.Object = runtime.DeepCopyJSON(u.Object)
-	} else {
+	default:
 		content, err := contentOf(stored)
 		if err != nil {
 			return fmt.Errorf("convert stored %s %s: %w", t.gvk.Kind, client.ObjectKeyFromObject(stored), err)

@@ -111,14 +111,11 @@ func equalValues(a, b reflect.Value) bool {
 func equalStructs(a, b reflect.Value) bool {
 	switch a.Type() {
 	case timeType:
-		x, y := a.Interface().(metav1.Time), b.Interface().(metav1.Time)
-		return x.Equal(&y)
+		return in[metav1.Time](a).Equal(in[metav1.Time](b))
 	case microTimeType:
-		x, y := a.Interface().(metav1.MicroTime), b.Interface().(metav1.MicroTime)
-		return x.Equal(&y)
+		return in[metav1.MicroTime](a).Equal(in[metav1.MicroTime](b))
 	case quantityType:
-		x, y := a.Interface().(resource.Quantity), b.Interface().(resource.Quantity)
-		return x.Cmp(y) == 0
+		return in[resource.Quantity](a).Cmp(*in[resource.Quantity](b)) == 0
 	}
 	for i := range a.NumField() {
 		field := a.Field(i)
@@ -130,6 +127,15 @@ func equalStructs(a, b reflect.Value) bool {
 		}
 	}
 	return true
+}
+
+// in points at the T that v holds, which is copied only if it has no address.
+func in[T any](v reflect.Value) *T {
+	if v.CanAddr() {
+		return v.Addr().Interface().(*T)
+	}
+	copied := v.Interface().(T)
+	return &copied
 }
 
 func equalSlices(a, b reflect.Value) bool {
@@ -156,6 +162,9 @@ func equalMaps(a, b reflect.Value) bool {
 	}
 	if a.Len() == 0 || a.Pointer() == b.Pointer() {
 		return true
+	}
+	if texts, ok := a.Interface().(map[string]string); ok {
+		return maps.Equal(texts, b.Interface().(map[string]string))
 	}
 	iter := a.MapRange()
 	for iter.Next() {

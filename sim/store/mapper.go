@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -43,11 +44,27 @@ func (s *Store) restMapper() *restMapper {
 		return s.mapper
 	}
 	m := &restMapper{store: s}
+	if served, ok := schemeKinds.Load(s.scheme); ok && len(s.opts.APIResources) == 0 {
+		m.served = served.([]servedKind)
+	} else {
+		m.served = s.servedKinds()
+	}
+	s.mapper = m
+	return m
+}
+
+// schemeKinds holds, by scheme, what stores without declared kinds serve: a
+// scheme has hundreds of kinds and does not change once a store was made for it.
+var schemeKinds sync.Map // *runtime.Scheme -> []servedKind
+
+// servedKinds gathers the kinds of the scheme and the declared ones.
+func (s *Store) servedKinds() []servedKind {
+	var served []servedKind
 	seen := map[schema.GroupKind]bool{}
 	add := func(gvk schema.GroupVersionKind) {
 		if !seen[gvk.GroupKind()] {
 			seen[gvk.GroupKind()] = true
-			m.served = append(m.served, s.describe(gvk))
+			served = append(served, s.describe(gvk))
 		}
 	}
 	for _, r := range s.opts.APIResources {
@@ -60,9 +77,11 @@ func (s *Store) restMapper() *restMapper {
 			add(s.storageVersion(gvk))
 		}
 	}
-	slices.SortFunc(m.served, func(a, b servedKind) int { return compareKinds(a.gvk, b.gvk) })
-	s.mapper = m
-	return m
+	slices.SortFunc(served, func(a, b servedKind) int { return compareKinds(a.gvk, b.gvk) })
+	if len(s.opts.APIResources) == 0 {
+		schemeKinds.Store(s.scheme, served)
+	}
+	return served
 }
 
 // compareKinds puts the core group first, then the built-in groups, then the

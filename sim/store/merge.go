@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"maps"
 	"reflect"
 	"strings"
@@ -19,28 +18,19 @@ import (
 // have to think about; the object is then half patched and must be thrown
 // away. TestMergeTyped and FuzzMergeTyped hold it to the general way.
 func mergeTyped(obj client.Object, data []byte) bool {
-	patch, ok := decodePatch(data)
-	return ok && mergeStruct(reflect.ValueOf(obj).Elem(), patch)
+	return mergeStruct(reflect.ValueOf(obj).Elem(), data)
 }
 
-// decodePatch decodes a merge patch that is an object. A number is passed on as
-// it is written.
-func decodePatch(data []byte) (patch map[string]any, ok bool) {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	if err := decoder.Decode(&patch); err != nil || patch == nil {
-		return nil, false
+func mergeStruct(dst reflect.Value, data []byte) bool {
+	var patch map[string]json.RawMessage
+	if err := json.Unmarshal(data, &patch); err != nil || patch == nil {
+		return false
 	}
-	_, err := decoder.Token()
-	return patch, err == io.EOF
-}
-
-func mergeStruct(dst reflect.Value, patch map[string]any) bool {
 	names := fieldNames(dst.Type())
 	for key, value := range patch {
 		index, known := names[key]
 		if !known {
-			if value != nil && !plain(value) {
+			if !isNull(value) && mayHoldNull(value) {
 				return false
 			}
 			continue // an unknown field is dropped, as decoding drops it
@@ -54,23 +44,23 @@ func mergeStruct(dst reflect.Value, patch map[string]any) bool {
 
 // mergeValue patches one field: null removes it, an object goes into an
 // object, and anything else replaces what is there.
-func mergeValue(dst reflect.Value, value any) bool {
-	if value == nil {
+func mergeValue(dst reflect.Value, value json.RawMessage) bool {
+	if isNull(value) {
 		dst.SetZero()
 		return true
 	}
-	if object, ok := value.(map[string]any); ok {
+	if value[0] == '{' {
 		switch {
 		case dst.Addr().Type().Implements(unmarshaler):
 		case dst.Kind() == reflect.Struct:
-			return mergeStruct(dst, object)
+			return mergeStruct(dst, value)
 		case dst.Kind() == reflect.Pointer && dst.Type().Elem().Kind() == reflect.Struct && !dst.Type().Implements(unmarshaler):
 			if dst.IsNil() {
 				dst.Set(reflect.New(dst.Type().Elem()))
 			}
-			return mergeStruct(dst.Elem(), object)
+			return mergeStruct(dst.Elem(), value)
 		case dst.Type() == reflect.TypeFor[map[string]string]():
-			return mergeStrings(dst, object)
+			return mergeStrings(dst, value)
 		}
 	}
 	return replaceValue(dst, value)
@@ -79,19 +69,20 @@ func mergeValue(dst reflect.Value, value any) bool {
 var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
 
 // mergeStrings patches labels, annotations and their like.
-func mergeStrings(dst reflect.Value, patch map[string]any) bool {
+func mergeStrings(dst reflect.Value, value json.RawMessage) bool {
+	var patch map[string]*string
+	if err := json.Unmarshal(value, &patch); err != nil {
+		return false
+	}
 	if dst.IsNil() {
 		dst.Set(reflect.ValueOf(map[string]string{}))
 	}
 	m := dst.Interface().(map[string]string)
-	for key, value := range patch {
-		switch v := value.(type) {
-		case nil:
+	for key, text := range patch {
+		if text == nil {
 			delete(m, key)
-		case string:
-			m[key] = v
-		default:
-			return false
+		} else {
+			m[key] = *text
 		}
 	}
 	return true
@@ -99,21 +90,23 @@ func mergeStrings(dst reflect.Value, patch map[string]any) bool {
 
 // replaceValue decodes a value into a field. What the decoder refuses, and
 // nulls inside of lists and objects, are left to the general way.
-func replaceValue(dst reflect.Value, value any) bool {
-	if !plain(value) || dst.Kind() == reflect.Map {
-		return false
-	}
-	data, err := json.Marshal(value)
-	if err != nil {
+func replaceValue(dst reflect.Value, value json.RawMessage) bool {
+	if mayHoldNull(value) || dst.Kind() == reflect.Map {
 		return false
 	}
 	fresh := reflect.New(dst.Type())
-	if err := utiljson.Unmarshal(data, fresh.Interface()); err != nil {
+	if err := utiljson.Unmarshal(value, fresh.Interface()); err != nil {
 		return false
 	}
 	dst.Set(fresh.Elem())
 	return true
 }
+
+func isNull(value json.RawMessage) bool { return string(value) == "null" }
+
+// mayHoldNull reports whether there may be a null in a JSON value; a text with
+// that word counts too.
+func mayHoldNull(value json.RawMessage) bool { return bytes.Contains(value, []byte("null")) }
 
 // plain reports whether a JSON value has no null in it.
 func plain(value any) bool {

@@ -147,7 +147,7 @@ func mergeRecords(a, b []*record, visit func(*record)) {
 func (a *actor) fillList(t *table, gvk schema.GroupVersionKind, found []client.Object, list client.ObjectList, share bool) error {
 	switch l := list.(type) {
 	case *unstructured.UnstructuredList:
-		return fillUnstructuredList(t, gvk, found, l)
+		return fillUnstructuredList(t, gvk, found, l, share)
 	case *metav1.PartialObjectMetadataList:
 		l.Items = make([]metav1.PartialObjectMetadata, len(found))
 		for i, obj := range found {
@@ -195,11 +195,11 @@ func (a *actor) fillItem(t *table, gvk schema.GroupVersionKind, obj client.Objec
 	return nil
 }
 
-func fillUnstructuredList(t *table, gvk schema.GroupVersionKind, found []client.Object, l *unstructured.UnstructuredList) error {
+func fillUnstructuredList(t *table, gvk schema.GroupVersionKind, found []client.Object, l *unstructured.UnstructuredList, share bool) error {
 	l.Items = make([]unstructured.Unstructured, len(found))
 	for i, obj := range found {
 		l.Items[i].SetGroupVersionKind(gvk)
-		if err := fillUnstructured(t, obj, &l.Items[i]); err != nil {
+		if err := fillUnstructured(t, obj, &l.Items[i], share); err != nil {
 			return err
 		}
 	}

@@ -20,12 +20,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// The paths of what every object has.
+var (
+	metadataPath = field.NewPath("metadata")
+	specPath     = field.NewPath("spec")
+)
+
 // validateCreate checks a new object as the API server does, in as far as a
 // person or a controller is likely to get it wrong: names, labels, references,
 // selectors, ports, containers.
 func (s *Store) validateCreate(req request, obj client.Object) error {
 	t := req.table
-	errs := apivalidation.ValidateObjectMetaAccessor(obj, !t.facts.clusterScoped, nameRule(t), field.NewPath("metadata"))
+	errs := apivalidation.ValidateObjectMetaAccessor(obj, !t.facts.clusterScoped, nameRule(t), metadataPath)
 	errs = append(errs, validateContent(obj)...)
 	return invalid(t, obj, errs)
 }
@@ -38,7 +44,7 @@ func (s *Store) validateUpdate(req request, cur, next client.Object, diff differ
 	}
 	var errs field.ErrorList
 	if diff.metadata {
-		errs = apivalidation.ValidateObjectMetaAccessorUpdate(next, cur, field.NewPath("metadata"))
+		errs = apivalidation.ValidateObjectMetaAccessorUpdate(next, cur, metadataPath)
 	}
 	if diff.content {
 		errs = append(errs, validateContent(next)...)
@@ -70,44 +76,42 @@ func nameRule(t *table) apivalidation.ValidateNameFunc {
 
 // validateContent checks an object by itself.
 func validateContent(obj client.Object) field.ErrorList {
-	spec := field.NewPath("spec")
 	switch o := obj.(type) {
 	case *corev1.Pod:
-		return validatePodSpec(&o.Spec, spec)
+		return validatePodSpec(&o.Spec, specPath)
 	case *corev1.Service:
-		return validateService(&o.Spec, spec)
+		return validateService(&o.Spec, specPath)
 	case *appsv1.ReplicaSet:
-		return validateWorkload("replicaset", o.Spec.Replicas, o.Spec.Selector, &o.Spec.Template, spec)
+		return validateWorkload("replicaset", o.Spec.Replicas, o.Spec.Selector, &o.Spec.Template, specPath)
 	case *appsv1.Deployment:
-		return validateWorkload("deployment", o.Spec.Replicas, o.Spec.Selector, &o.Spec.Template, spec)
+		return validateWorkload("deployment", o.Spec.Replicas, o.Spec.Selector, &o.Spec.Template, specPath)
 	case *appsv1.StatefulSet:
-		return validateWorkload("statefulset", o.Spec.Replicas, o.Spec.Selector, &o.Spec.Template, spec)
+		return validateWorkload("statefulset", o.Spec.Replicas, o.Spec.Selector, &o.Spec.Template, specPath)
 	case *batchv1.Job:
-		return validateJob(&o.Spec, spec)
+		return validateJob(&o.Spec, specPath)
 	case *autoscalingv2.HorizontalPodAutoscaler:
-		return validateAutoscaler(&o.Spec, spec)
+		return validateAutoscaler(&o.Spec, specPath)
 	}
 	return nil
 }
 
 // validateChange checks what may not change.
 func validateChange(cur, next client.Object) field.ErrorList {
-	spec := field.NewPath("spec")
 	switch o := next.(type) {
 	case *corev1.Pod:
-		return validatePodChange(&o.Spec, &cur.(*corev1.Pod).Spec, spec)
+		return validatePodChange(&o.Spec, &cur.(*corev1.Pod).Spec, specPath)
 	case *corev1.Service:
-		return validateServiceChange(&o.Spec, &cur.(*corev1.Service).Spec, spec)
+		return validateServiceChange(&o.Spec, &cur.(*corev1.Service).Spec, specPath)
 	case *appsv1.ReplicaSet:
-		return apivalidation.ValidateImmutableField(o.Spec.Selector, cur.(*appsv1.ReplicaSet).Spec.Selector, spec.Child("selector"))
+		return apivalidation.ValidateImmutableField(o.Spec.Selector, cur.(*appsv1.ReplicaSet).Spec.Selector, specPath.Child("selector"))
 	case *appsv1.Deployment:
-		return apivalidation.ValidateImmutableField(o.Spec.Selector, cur.(*appsv1.Deployment).Spec.Selector, spec.Child("selector"))
+		return apivalidation.ValidateImmutableField(o.Spec.Selector, cur.(*appsv1.Deployment).Spec.Selector, specPath.Child("selector"))
 	case *appsv1.StatefulSet:
-		return apivalidation.ValidateImmutableField(o.Spec.Selector, cur.(*appsv1.StatefulSet).Spec.Selector, spec.Child("selector"))
+		return apivalidation.ValidateImmutableField(o.Spec.Selector, cur.(*appsv1.StatefulSet).Spec.Selector, specPath.Child("selector"))
 	case *batchv1.Job:
 		old := cur.(*batchv1.Job)
-		errs := apivalidation.ValidateImmutableField(o.Spec.Selector, old.Spec.Selector, spec.Child("selector"))
-		return append(errs, apivalidation.ValidateImmutableField(o.Spec.Template, old.Spec.Template, spec.Child("template"))...)
+		errs := apivalidation.ValidateImmutableField(o.Spec.Selector, old.Spec.Selector, specPath.Child("selector"))
+		return append(errs, apivalidation.ValidateImmutableField(o.Spec.Template, old.Spec.Template, specPath.Child("template"))...)
 	}
 	return nil
 }

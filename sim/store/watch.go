@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
@@ -72,13 +74,14 @@ func (sub *subscription) send(t *table, e Event) {
 	sub.fn(e)
 }
 
-// inVersion returns an unstructured object under another apiVersion.
+// inVersion returns an unstructured object under another apiVersion. What is
+// inside is shared.
 func inVersion(obj client.Object, gvk schema.GroupVersionKind) client.Object {
 	if obj == nil {
 		return nil
 	}
-	c := obj.DeepCopyObject().(client.Object)
-	c.GetObjectKind().SetGroupVersionKind(gvk)
+	c := &unstructured.Unstructured{Object: maps.Clone(obj.(*unstructured.Unstructured).Object)}
+	c.SetGroupVersionKind(gvk)
 	return c
 }
 

@@ -128,8 +128,7 @@ func compileHeader(h *routev3.HeaderMatcher) (condition, error) {
 	return func(r *Request) bool {
 		value, has := r.header(name)
 		if !has && !empty {
-			// Without the header nothing matches; an inverted match by value does.
-			return h.GetInvertMatch() && test != nil
+			return false // an inverted match wants another value, not none
 		}
 		return (test == nil || test(value)) != h.GetInvertMatch()
 	}, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/metric"
+	"github.com/aviary-rollouts/aviary/internal/metric/graphite"
 	"github.com/aviary-rollouts/aviary/internal/metric/job"
 	"github.com/aviary-rollouts/aviary/internal/metric/providers"
 	"github.com/aviary-rollouts/aviary/internal/metric/skywalking"
@@ -46,7 +47,7 @@ type Trial struct {
 	Series *prom.DB
 	// Outages are when Prometheus cannot be reached.
 	Outages []Outage
-	// Answers are what web and SkyWalking servers answer, by the name of the
+	// Answers are what web, Graphite and SkyWalking servers answer, by the name of the
 	// metric, one for each measurement. The last one holds for all that follow.
 	Answers map[string][]Answer
 	// Jobs are how Jobs end, by the name of the metric, likewise.
@@ -177,7 +178,7 @@ func (t Trial) Check() error {
 		}
 		unanswered := false
 		switch kind {
-		case web.Kind, skywalking.Kind:
+		case web.Kind, skywalking.Kind, graphite.Kind:
 			unanswered = len(t.Answers[m.Name]) == 0
 		case job.Kind:
 			unanswered = len(t.Jobs[m.Name]) == 0

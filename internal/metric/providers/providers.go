@@ -9,6 +9,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/metric"
+	"github.com/aviary-rollouts/aviary/internal/metric/graphite"
 	"github.com/aviary-rollouts/aviary/internal/metric/job"
 	"github.com/aviary-rollouts/aviary/internal/metric/prometheus"
 	"github.com/aviary-rollouts/aviary/internal/metric/skywalking"
@@ -21,6 +22,7 @@ func New(c client.Client, rt http.RoundTripper, clk clock.Clock, settings metric
 	deps := metric.Deps{Client: c, Transports: metric.NewTransports(rt), Settings: settings}
 	return metric.NewRegistry(map[string]metric.Provider{
 		prometheus.Kind: prometheus.New(deps),
+		graphite.Kind:   graphite.New(deps),
 		web.Kind:        web.New(deps),
 		job.Kind:        job.New(deps),
 		skywalking.Kind: skywalking.New(deps),

@@ -16,7 +16,7 @@ func TestKinds(t *testing.T) {
 	r := New(nil, nil, clock.Real{}, metric.Settings{})
 	var want []string
 	for _, p := range []v1alpha1.MetricProvider{
-		{Job: &v1alpha1.JobMetric{}}, {Prometheus: &v1alpha1.PrometheusMetric{}}, {SkyWalking: &v1alpha1.SkyWalkingMetric{}}, {Web: &v1alpha1.WebMetric{}},
+		{Graphite: &v1alpha1.GraphiteMetric{}}, {Job: &v1alpha1.JobMetric{}}, {Prometheus: &v1alpha1.PrometheusMetric{}}, {SkyWalking: &v1alpha1.SkyWalkingMetric{}}, {Web: &v1alpha1.WebMetric{}},
 	} {
 		kind, err := analysis.ProviderKind(p)
 		if err != nil {

@@ -52,11 +52,16 @@ type container struct {
 	pulls    int // failed pulls in a row
 	failures int // exits in a row
 	lastExit exit
-	doomed   bool // the world wants it to exit now
+	doomed   bool  // the world wants it to exit now
+	doom     int32 // the exit code of that; 0 means 1
+	silent   bool  // its program does not answer: not ready, whatever the time
 }
 
 // exit records how the last run of a container ended.
-type exit struct{ started, finished time.Time }
+type exit struct {
+	started, finished time.Time
+	code              int32
+}
 
 // backOff is the pause after the nth failure in a row: 10 s, 20 s, ... 5 min.
 func backOff(n int) time.Duration {
@@ -138,7 +143,7 @@ func (c *container) pull(now time.Time, b ImageBehaviour) {
 func (c *container) exit(now time.Time, b ImageBehaviour) {
 	_, fails := b.life()
 	if !fails && !c.doomed {
-		c.lastExit = exit{c.since, now}
+		c.lastExit = exit{c.since, now, 0}
 		c.enter(completed, now)
 		return
 	}
@@ -146,8 +151,8 @@ func (c *container) exit(now time.Time, b ImageBehaviour) {
 		c.failures = 0
 	}
 	c.failures++
-	c.doomed, c.ready = false, false
-	c.lastExit = exit{c.since, now}
+	c.lastExit = exit{c.since, now, cmp.Or(c.doom, b.ExitCode, 1)}
+	c.doomed, c.doom, c.ready = false, 0, false
 	switch {
 	case c.noRestart:
 		c.enter(failed, now)
@@ -166,7 +171,7 @@ func (c *container) exit(now time.Time, b ImageBehaviour) {
 //	bound at 0 s, started at 1 s, Ready 4 s: ready at 4 s.
 //	restarted at 60 s: ready at 63 s.
 func (c *container) readyAt(bound time.Time, b ImageBehaviour, t Timing) (at time.Time, ok bool) {
-	if c.phase != running || b.NeverReady {
+	if c.phase != running || c.silent || b.NeverReady {
 		return time.Time{}, false
 	}
 	if b.ReadyAfter > 0 {

@@ -24,6 +24,8 @@ type ImageBehaviour struct {
 	// FailAt makes each container exit with an error this long after it
 	// started, ready or not.
 	FailAt time.Duration
+	// ExitCode is what a container fails with; 0 means 1.
+	ExitCode int32
 }
 
 // life is how long a container runs before it fails; ok is false if it does not.

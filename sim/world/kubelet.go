@@ -60,7 +60,7 @@ func (k *kubelet) reconcile(ctx context.Context, key types.NamespacedName) (wake
 	if pod.DeletionTimestamp != nil {
 		return k.terminate(ctx, pod, s, now)
 	}
-	wake = s.advance(now, &k.world.images)
+	wake = s.advance(now, func(c *container) ImageBehaviour { return k.world.images.of(c.image) })
 	return wake, k.report(ctx, pod, s, now)
 }
 

@@ -62,7 +62,7 @@ func (c *container) status(waiting string) corev1.ContainerStatus {
 		out.ImageID = c.image
 	}
 	if c.failures > 0 && c.phase != failed {
-		out.LastTerminationState.Terminated = c.terminated(1, "Error")
+		out.LastTerminationState.Terminated = c.terminated("Error")
 	}
 	return out
 }
@@ -81,16 +81,16 @@ func (c *container) state(waiting string) corev1.ContainerState {
 	case running:
 		return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: apiTime(c.since)}}
 	case completed:
-		return corev1.ContainerState{Terminated: c.terminated(0, "Completed")}
+		return corev1.ContainerState{Terminated: c.terminated("Completed")}
 	case failed:
-		return corev1.ContainerState{Terminated: c.terminated(1, "Error")}
+		return corev1.ContainerState{Terminated: c.terminated("Error")}
 	}
 	return wait(waiting, "")
 }
 
-func (c *container) terminated(code int32, reason string) *corev1.ContainerStateTerminated {
+func (c *container) terminated(reason string) *corev1.ContainerStateTerminated {
 	return &corev1.ContainerStateTerminated{
-		ExitCode: code, Reason: reason,
+		ExitCode: c.lastExit.code, Reason: reason,
 		StartedAt: apiTime(c.lastExit.started), FinishedAt: apiTime(c.lastExit.finished),
 	}
 }

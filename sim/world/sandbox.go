@@ -62,12 +62,12 @@ func restartsAlways(c *corev1.Container) bool {
 // advance brings the containers to the present and returns when something
 // changes next by itself; zero if nothing does. Init containers start one
 // after the other, the others together when all of them have passed.
-func (s *sandbox) advance(now time.Time, images *imageRules) (wake time.Time) {
+func (s *sandbox) advance(now time.Time, behaviour func(*container) ImageBehaviour) (wake time.Time) {
 	if begin := s.bound.Add(s.timing.Start); now.Before(begin) {
 		return begin
 	}
 	for _, c := range s.containers {
-		b := images.of(c.image)
+		b := behaviour(c)
 		if c.advance(now, b, s.timing) {
 			s.changed = true
 		}

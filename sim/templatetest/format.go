@@ -40,6 +40,7 @@ type testCase struct {
 	StartAfter string       `json:"start_after"`
 	Outages    []outage     `json:"outages"`
 	Web        []webAnswer  `json:"web"`
+	Graphite   []webAnswer  `json:"graphite"`
 	SkyWalking []skyWalking `json:"skywalking"`
 	Job        []jobEnd     `json:"job"`
 

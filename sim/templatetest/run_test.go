@@ -64,6 +64,20 @@ tests:
         - {message: 'received non 2xx response code: 502'}
         - {message: '...no route to host'}
         - {value: {apdex: 0.95}}`},
+		{"Graphite's series", `
+templates: [{apiVersion: argoproj.io/v1alpha1, kind: AnalysisTemplate, metadata: {name: g}, spec: {metrics: [{name: rate, successCondition: 'result[0] > 90', provider: {graphite: {address: http://graphite, query: target=a.b}}}]}}]
+tests:
+- name: t
+  graphite:
+  - {status: 500}
+  - {json: [{target: a.b, datapoints: [[99.5, 1], [null, 2]]}]}
+  expect:
+    phase: Successful
+    metrics:
+      rate:
+        measurements:
+        - {message: 'received non 2xx response code: 500'}
+        - {value: [99.5]}`},
 		{"a metric that runs dry", `
 templates:
 - apiVersion: argoproj.io/v1alpha1

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/internal/metric/graphite"
 	"github.com/aviary-rollouts/aviary/internal/metric/job"
 	"github.com/aviary-rollouts/aviary/internal/metric/skywalking"
 	"github.com/aviary-rollouts/aviary/internal/metric/web"
@@ -21,7 +22,7 @@ import (
 // maxTimes bounds how often an answer is repeated.
 const maxTimes = 100_000
 
-// readScripts reads the answers of web and SkyWalking servers and the ends of
+// readScripts reads the answers of web, Graphite and SkyWalking servers and the ends of
 // Jobs, and sees that every metric that needs some has some.
 func (c *testCase) readScripts(at place, t *trial.Trial) (err error) {
 	t.Answers, t.Jobs = map[string][]trial.Answer{}, map[string][]trial.Job{}
@@ -29,6 +30,13 @@ func (c *testCase) readScripts(at place, t *trial.Trial) (err error) {
 		at := at.field("web[%d]", i)
 		answer, err := a.read(at)
 		if err := add(at, t.Answers, a.script, answer, err, web.Kind, t.Spec); err != nil {
+			return err
+		}
+	}
+	for i, a := range c.Graphite {
+		at := at.field("graphite[%d]", i)
+		answer, err := a.read(at)
+		if err := add(at, t.Answers, a.script, answer, err, graphite.Kind, t.Spec); err != nil {
 			return err
 		}
 	}

@@ -48,8 +48,9 @@ func (d *decision) restart() bool {
 }
 
 // evictionQuotas says, by ReplicaSet, how many pods may go now without more than
-// max(maxUnavailable, 1) missing. The pods of a canary and of its stable version
-// serve the same users and share one quota; those of blue/green do not.
+// max(maxUnavailable, 1) missing. The pods of a basic canary and of its stable
+// version serve the same users and share one quota; those of blue/green do not,
+// nor those whose requests a router splits: of these one pod at least stays.
 func (d *decision) evictionQuotas() map[string]*int32 {
 	var configured *intstr.IntOrString
 	if c := d.spec.Strategy.Canary; c != nil {
@@ -74,13 +75,16 @@ func (d *decision) evictionQuotas() map[string]*int32 {
 		up := min(available(rs), ready[rs.Name])
 		shared += up
 		wanted := specReplicas(rs)
-		if rs == d.stableRS {
+		if rs == d.stableRS && !d.dynamic() {
 			wanted = max(wanted, d.n) // it may be about to grow
 		}
 		own := allowed - max(0, wanted-up)
+		if d.routed() && wanted > 1 {
+			own = min(own, up-1)
+		}
 		quotas[rs.Name] = &own
 	}
-	if d.spec.Strategy.Canary != nil {
+	if d.spec.Strategy.Canary != nil && !d.routed() {
 		shared = min(shared, allowed)
 		for name := range quotas {
 			quotas[name] = &shared

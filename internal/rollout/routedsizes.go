@@ -1,11 +1,13 @@
 package rollout
 
 import (
+	"strconv"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/replicas"
 )
 
@@ -38,7 +40,7 @@ func (d *decision) routedSizes() sizes {
 			next[d.newRS.Name] = d.abortedCanarySize()
 		} else {
 			d.dropDeadline(d.newRS)
-			next[d.newRS.Name] = d.heldByTraffic(d.routedCanary())
+			next[d.newRS.Name] = d.heldByHand(d.heldByTraffic(d.routedCanary()))
 		}
 	}
 	if d.held() && !d.rescaled() {
@@ -103,6 +105,20 @@ func (d *decision) canaryScale() (count int32, explicit, ok bool) {
 	return 0, false, false
 }
 
+// heldByHand keeps the share that the canary has when spec.replicas changes while
+// a person holds the update: 1 pod of 5 becomes 2 of 10, none stays none.
+func (d *decision) heldByHand(want int32) int32 {
+	if !d.held() {
+		return want
+	}
+	has := specReplicas(d.newRS)
+	of, err := strconv.ParseInt(d.newRS.Annotations[v1alpha1.DesiredReplicasAnnotation], 10, 32)
+	if err != nil || of <= 0 {
+		return min(want, has)
+	}
+	return min(want, max(has, int32((int64(has)*int64(d.n)+of-1)/of)))
+}
+
 // heldByTraffic keeps the pods that the traffic in force still needs: the weight
 // goes down first, the pods follow.
 func (d *decision) heldByTraffic(want int32) int32 {
@@ -127,9 +143,6 @@ func (d *decision) abortedCanarySize() int32 {
 	case d.Routing != nil && d.Routing.Weights.Canary > 0, available(d.stableRS) < d.n:
 		return size
 	case delay != nil && *delay == 0:
-		if count, _, ok := d.canaryScale(); ok {
-			return count
-		}
 		return size
 	case delay == nil && d.dynamic():
 		return 0

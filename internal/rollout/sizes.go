@@ -280,7 +280,7 @@ func (d *decision) resize(next sizes) bool {
 		}
 		d.event("ScalingReplicaSet", "Scaled %s ReplicaSet %s (revision %d) from %d to %d", direction, rs.Name, revision(rs), from, to)
 	}
-	if !d.held() || !resized {
+	if !d.held() || !resized || d.routed() {
 		d.noteSized(d.newRS)
 		d.noteSized(d.stableRS)
 	}
@@ -289,7 +289,8 @@ func (d *decision) resize(next sizes) bool {
 
 // noteSized writes on a ReplicaSet for which spec.replicas it was sized. While a
 // Rollout is paused that is only done when the sizes are reached: a difference
-// is what tells that they must follow an autoscaler.
+// is what tells that they must follow an autoscaler. Where a router splits the
+// requests they are reached at once.
 func (d *decision) noteSized(rs *appsv1.ReplicaSet) {
 	if rs == nil {
 		return

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/ops"
+	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/rehearse"
 	"github.com/aviary-rollouts/aviary/sim/rehearse/picture"
 )
@@ -94,7 +95,7 @@ func (f *simulateFlags) simulate(ctx context.Context, stdin io.Reader, out io.Wr
 	if err != nil {
 		return err
 	}
-	scheme, err := manifest.Scheme()
+	scheme, err := sim.Scheme()
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,9 @@ import (
 
 // availability: once a Rollout had all its pods available, at least
 // spec.replicas - maxUnavailable stay available, through updates, aborts and
-// undos. For blue/green the pods behind the active Service count.
+// undos. For blue/green the pods behind the active Service count, for a canary
+// whose requests a router splits those of the stable revision, with
+// dynamicStableScale those of the new one too.
 //
 // The promise ends when somebody else takes a pod away, and when spec.replicas
 // or a limit is raised; it is renewed when all pods are available again. A
@@ -83,12 +85,23 @@ func (c *availability) rollout(s *State, f *Family) error {
 	return nil
 }
 
-// serving counts the available pods that users reach: all of a canary, those
-// behind the active Service of a blue/green Rollout.
-func serving(s *State, f *Family) int32 {
-	bg := f.Rollout.Spec.Strategy.BlueGreen
-	if bg == nil {
+// serving counts the available pods that users reach, or would if all went back:
+// all of a basic canary, the stable ones of a routed one, those behind the active
+// Service of a blue/green Rollout.
+func serving(s *State, f *Family) (n int32) {
+	canary, bg := f.Rollout.Spec.Strategy.Canary, f.Rollout.Spec.Strategy.BlueGreen
+	switch status := &f.Rollout.Status; {
+	case basicCanary(f.Rollout):
 		return f.Available(s.Now)
+	case canary != nil:
+		for _, set := range f.Sets {
+			if hash := set.Hash(); hash == status.StableRS || canary.DynamicStableScale && hash == status.CurrentPodHash {
+				n += set.Available(s.Now)
+			}
+		}
+		return n
+	case bg == nil:
+		return 0
 	}
 	svc := s.Service(f.Rollout.Namespace, bg.ActiveService)
 	if svc == nil {

@@ -9,10 +9,11 @@
 //
 // Two checks are asked for by name, because they need an end: [Quiet] (an
 // unchanged world means no writes) and [Settled] (a history ends in a phase
-// that tells the truth).
+// that tells the truth, with nothing left of what is over).
 //
 // The checks look at objects alone, never at the code under test: they hold
 // for any controller of these kinds.
 //
-// Read state.go for what a check can see, then surge.go for the shape of one.
+// Read state.go for what a check can see, mesh.go for what it makes of routes,
+// then surge.go for the shape of one.
 package check

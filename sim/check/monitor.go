@@ -8,7 +8,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,7 +16,13 @@ import (
 	"github.com/aviary-rollouts/aviary/sim/store"
 )
 
-// Change is one write of a Rollout, ReplicaSet, Pod or Service.
+// The kinds of Istio that tell where requests go.
+var (
+	virtualService  = schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "VirtualService"}
+	destinationRule = schema.GroupVersionKind{Group: "networking.istio.io", Version: "v1", Kind: "DestinationRule"}
+)
+
+// Change is one write of an object that checks look at.
 type Change struct {
 	// Object is the object after the write, or its last state if Deleted.
 	Object client.Object
@@ -44,7 +49,7 @@ type Check interface {
 
 // All returns a new value of every check.
 func All() []Check {
-	return []Check{NewSurge(), NewAvailability(), NewStable(), NewPause(), NewOwnership(), NewRouting()}
+	return []Check{NewSurge(), NewAvailability(), NewStable(), NewPause(), NewOwnership(), NewRouting(), NewRoutes(), NewMeasuring(), NewOnce()}
 }
 
 // Monitor shows a run to its checks.
@@ -63,16 +68,17 @@ type Monitor struct {
 func NewMonitor(k *kernel.Kernel, st *store.Store, controller string, lag func() time.Duration, checks ...Check) *Monitor {
 	m := &Monitor{
 		kernel: k, checks: checks, controller: controller, lag: lag, userWrites: map[store.Revision]bool{},
-		state: State{
-			rollouts: map[types.UID]*Family{}, sets: map[types.UID]*Set{},
-			pods: map[types.UID]map[types.UID]*corev1.Pod{}, services: map[types.NamespacedName]*corev1.Service{},
-		},
+		state: newState(),
 	}
 	for _, gvk := range []schema.GroupVersionKind{
 		v1alpha1.GroupVersion.WithKind(v1alpha1.KindRollout),
 		appsv1.SchemeGroupVersion.WithKind("ReplicaSet"),
 		corev1.SchemeGroupVersion.WithKind("Pod"),
 		corev1.SchemeGroupVersion.WithKind("Service"),
+		v1alpha1.GroupVersion.WithKind(v1alpha1.KindAnalysisRun),
+		v1alpha1.GroupVersion.WithKind(v1alpha1.KindExperiment),
+		virtualService,
+		destinationRule,
 	} {
 		st.Subscribe(gvk, m.receive)
 	}
@@ -112,17 +118,19 @@ func (m *Monitor) instant() error {
 }
 
 // beforeCall notes when somebody other than the controllers takes a pod or a
-// ReplicaSet away.
+// ReplicaSet away, or when they replace the only pod of a routed revision because
+// a person wants a restart.
 func (m *Monitor) beforeCall(op store.Op) error {
 	if op.Verb != "delete" && op.Subresource != "eviction" {
 		return nil
 	}
-	if op.Client == m.controller || op.Client == "replicaset-controller" {
+	ours := op.Client == m.controller
+	if op.Client == "replicaset-controller" || ours && op.Subresource != "eviction" {
 		return nil
 	}
 	for _, f := range m.state.order {
 		for _, set := range f.Sets {
-			if takesAway(op, set) {
+			if takesAway(op, set) && (!ours || f.istio() != nil && set.Wanted() == 1) {
 				f.disruptedAt = m.kernel.Now()
 			}
 		}

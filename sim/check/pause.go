@@ -141,7 +141,7 @@ func (st standing) most(s *State, f *Family) (n int32) {
 	for _, ro := range f.InForce(s.Now, s.Lag) {
 		now := wanted(ro.Spec.Replicas)
 		n = max(n, proportion(st.canary, now, st.replicas))
-		if reached := st.canary >= asked(ro, st.replicas); basicCanary(ro) && (reached || !ro.Spec.Paused) {
+		if reached := st.canary >= asked(ro, st.replicas); reached || !ro.Spec.Paused {
 			n = max(n, asked(ro, now))
 		}
 	}
@@ -157,7 +157,8 @@ func proportion(part, to, whole int32) int32 {
 }
 
 // asked is the number of canary pods that the weight in force asks for: that of
-// the nearest setWeight at or before the current step.
+// the nearest setWeight at or before the current step, or, where a router splits
+// the requests, that of a setCanaryScale.
 func asked(ro *v1alpha1.Rollout, n int32) int32 {
 	steps, weight := ro.Spec.Strategy.Canary.Steps, int32(0)
 	i := len(steps)
@@ -173,7 +174,21 @@ func asked(ro *v1alpha1.Rollout, n int32) int32 {
 			}
 		}
 	}
-	return replicas.Basic(n, weight, 100, limits(ro)).Canary
+	if basicCanary(ro) {
+		return replicas.Basic(n, weight, 100, limits(ro)).Canary
+	}
+	whole := wholeOf(ro)
+	for i = min(i, len(steps)-1); i >= 0; i-- {
+		if scale := steps[i].SetCanaryScale; scale != nil && !scale.MatchTrafficWeight {
+			if count, ok := replicas.CanaryScale(n, whole, scale.Replicas, scale.Weight); ok {
+				return count
+			}
+		}
+		if steps[i].SetCanaryScale != nil {
+			break
+		}
+	}
+	return replicas.Routed(n, weight, whole).Canary
 }
 
 // Instant notes which Rollouts are paused now.

@@ -2,6 +2,9 @@ package check
 
 import (
 	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
@@ -9,16 +12,25 @@ import (
 // routing: requests go where somebody answers.
 //
 // The shares that the status records add up to the whole, a canary or stable
-// Service with a share has a ready pod behind it (unless the world or a user has
-// just taken pods away), and after an abort the canary's share never rises.
-type routing struct{}
+// Service with a share has an available pod behind it, and after an abort the
+// canary's share never rises. Where the world or a user took the last pod away,
+// it is enough that another one is asked for.
+type routing struct {
+	answered map[behind]time.Time // when a pod was last there
+}
+
+// behind is a Service of a Rollout and the revision that it selects.
+type behind struct {
+	rollout       types.UID
+	service, hash string
+}
 
 // NewRouting returns the check of canaries with traffic routing.
-func NewRouting() Check { return routing{} }
+func NewRouting() Check { return &routing{answered: map[behind]time.Time{}} }
 
-func (routing) Name() string { return "routing" }
+func (*routing) Name() string { return "routing" }
 
-func (routing) Event(_ *State, c Change) error {
+func (*routing) Event(_ *State, c Change) error {
 	after, ok := c.Object.(*v1alpha1.Rollout)
 	before, had := c.Old.(*v1alpha1.Rollout)
 	if !ok || !had || c.Deleted || !before.Status.Abort || !after.Status.Abort {
@@ -31,7 +43,7 @@ func (routing) Event(_ *State, c Change) error {
 	return nil
 }
 
-func (routing) Instant(s *State) error {
+func (c *routing) Instant(s *State) error {
 	for _, f := range s.Families() {
 		w := f.Rollout.Status.Canary.Weights
 		if w == nil || f.Rollout.Spec.Strategy.Canary == nil || f.Rollout.Spec.Strategy.Canary.TrafficRouting == nil {
@@ -40,11 +52,8 @@ func (routing) Instant(s *State) error {
 		if err := f.shares(w); err != nil {
 			return err
 		}
-		if f.Disrupted(s.Now, s.Lag) {
-			continue
-		}
 		for _, d := range []v1alpha1.WeightDestination{w.Canary, w.Stable} {
-			if err := f.answers(s, d); err != nil {
+			if err := c.answers(s, f, d); err != nil {
 				return err
 			}
 		}
@@ -52,33 +61,41 @@ func (routing) Instant(s *State) error {
 	return nil
 }
 
-// shares adds the shares up. Subsets whose weight is the user's own take a share
-// that the status does not know, so that less than the whole is right beside them.
+// shares adds the shares up.
 func (f *Family) shares(w *v1alpha1.TrafficWeights) error {
-	whole, router := int32(100), f.Rollout.Spec.Strategy.Canary.TrafficRouting
-	if m := router.MaxTrafficWeight; m != nil {
-		whole = *m
-	}
-	reserved := router.Istio != nil && router.Istio.DestinationRule != nil && len(router.Istio.DestinationRule.AdditionalSubsetNames) > 0
+	whole := wholeOf(f.Rollout)
 	sum := w.Canary.Weight + w.Stable.Weight
 	for _, a := range w.Additional {
 		sum += a.Weight
 	}
-	if sum > whole || sum < whole && !reserved {
+	if sum != whole {
 		return fmt.Errorf("rollout %s: the shares add up to %d, not %d: canary %d, stable %d, %d more", f.Key(), sum, whole, w.Canary.Weight, w.Stable.Weight, len(w.Additional))
 	}
 	return nil
 }
 
-// answers looks for a ready pod behind a Service that has a share. A Service that
-// no revision is selected by yet belongs to a first deployment.
-func (f *Family) answers(s *State, d v1alpha1.WeightDestination) error {
+// answers looks for an available pod behind a Service that has a share. A Service
+// that no revision is selected by yet belongs to a first deployment.
+func (c *routing) answers(s *State, f *Family, d v1alpha1.WeightDestination) error {
 	svc := s.Service(f.Rollout.Namespace, d.ServiceName)
-	if d.Weight == 0 || svc == nil {
+	if svc == nil {
 		return nil
 	}
-	set := f.ByHash(svc.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey])
-	if set == nil || set.Available(s.Now) > 0 {
+	hash := svc.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey]
+	set, key := f.ByHash(hash), behind{f.Rollout.UID, d.ServiceName, hash}
+	if set == nil {
+		return nil
+	}
+	if set.Available(s.Now) > 0 {
+		c.answered[key] = s.Now
+		return nil
+	}
+	if f.Replicas() == 0 {
+		f.disruptedAt = s.Now // a person took them all
+	}
+	last, ever := c.answered[key]
+	taken := f.Disrupted(s.Now, s.Lag) || ever && set.Wanted() > 0 && !f.disruptedAt.Before(last)
+	if d.Weight == 0 || taken {
 		return nil
 	}
 	return fmt.Errorf("rollout %s: Service %s has %d %% of the requests and no ready pod: %s", f.Key(), d.ServiceName, d.Weight, f.Sizes())

@@ -9,12 +9,15 @@ import (
 
 // Settled checks the end of a history in which nothing has gone wrong for long
 // enough: every Rollout is Healthy, Paused or Degraded, says why, and what it
-// says is true.
+// says is true. Nothing is left of Experiments, runs and routes that are over.
 func Settled(s *State) error {
 	for _, f := range s.Families() {
 		if err := settled(f, s); err != nil {
 			return fmt.Errorf("settled: rollout %s: %w; %s", f.Key(), err, f.Sizes())
 		}
+	}
+	if err := leftovers(s); err != nil {
+		return fmt.Errorf("settled: %w", err)
 	}
 	return nil
 }

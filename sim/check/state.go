@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,6 +29,22 @@ type State struct {
 	sets     map[types.UID]*Set
 	pods     map[types.UID]map[types.UID]*corev1.Pod // by the uid of the owner
 	services map[types.NamespacedName]*corev1.Service
+
+	virtualServices  map[types.NamespacedName]*unstructured.Unstructured
+	destinationRules map[types.NamespacedName]*unstructured.Unstructured
+	runs             map[types.UID]*v1alpha1.AnalysisRun
+	experiments      map[types.UID]*v1alpha1.Experiment
+}
+
+func newState() State {
+	return State{
+		rollouts: map[types.UID]*Family{}, sets: map[types.UID]*Set{}, pods: map[types.UID]map[types.UID]*corev1.Pod{},
+		services:         map[types.NamespacedName]*corev1.Service{},
+		virtualServices:  map[types.NamespacedName]*unstructured.Unstructured{},
+		destinationRules: map[types.NamespacedName]*unstructured.Unstructured{},
+		runs:             map[types.UID]*v1alpha1.AnalysisRun{},
+		experiments:      map[types.UID]*v1alpha1.Experiment{},
+	}
 }
 
 // Family is a Rollout with its ReplicaSets.
@@ -167,6 +184,14 @@ func basicCanary(ro *v1alpha1.Rollout) bool {
 	return ro.Spec.Strategy.Canary != nil && ro.Spec.Strategy.Canary.TrafficRouting == nil
 }
 
+// wholeOf is the weight that means all requests of a routed canary.
+func wholeOf(ro *v1alpha1.Rollout) int32 {
+	if m := ro.Spec.Strategy.Canary.TrafficRouting.MaxTrafficWeight; m != nil {
+		return *m
+	}
+	return 100
+}
+
 func wanted(n *int32) int32 {
 	if n == nil {
 		return 1
@@ -198,13 +223,26 @@ func (s *State) take(c Change) *Family {
 	case *corev1.Pod:
 		return s.takePod(obj, c)
 	case *corev1.Service:
-		key := client.ObjectKeyFromObject(obj)
-		s.services[key] = obj
-		if c.Deleted {
-			delete(s.services, key)
+		keep(s.services, client.ObjectKeyFromObject(obj), obj, c.Deleted)
+	case *v1alpha1.AnalysisRun:
+		keep(s.runs, obj.UID, obj, c.Deleted)
+	case *v1alpha1.Experiment:
+		keep(s.experiments, obj.UID, obj, c.Deleted)
+	case *unstructured.Unstructured:
+		objects := s.virtualServices
+		if obj.GetKind() == destinationRule.Kind {
+			objects = s.destinationRules
 		}
+		keep(objects, client.ObjectKeyFromObject(obj), obj, c.Deleted)
 	}
 	return nil
+}
+
+func keep[K comparable, T any](objects map[K]T, key K, obj T, deleted bool) {
+	objects[key] = obj
+	if deleted {
+		delete(objects, key)
+	}
 }
 
 func (s *State) takeRollout(ro *v1alpha1.Rollout, deleted bool) *Family {
@@ -217,6 +255,9 @@ func (s *State) takeRollout(ro *v1alpha1.Rollout, deleted bool) *Family {
 		f.past = append(f.past, pastSpec{f.Rollout, s.Now})
 	}
 	f.Rollout = ro
+	if f.Replicas() == 0 {
+		f.disruptedAt = s.Now // a person takes them all
+	}
 	if deleted {
 		delete(s.rollouts, ro.UID)
 		s.order = slices.DeleteFunc(s.order, func(x *Family) bool { return x == f })

@@ -56,9 +56,23 @@ func drawSetup(rng *rand.Rand) Setup {
 			n := int32(rng.IntN(int(s.Replicas) + 1))
 			s.Preview = &n
 		}
+		s.Pre, s.Post = drawTemplate(rng, 3), drawTemplate(rng, 3)
 		return s
 	}
-	s.Steps = drawSteps(rng)
+	if rng.IntN(5) < 3 {
+		s.Routing = []Routing{Hosts, Subsets}[rng.IntN(2)]
+		s.Dynamic = rng.IntN(3) == 0
+		s.Load = rng.IntN(4) == 0
+		if rng.IntN(3) == 0 {
+			n := int32(rng.IntN(3) * 20)
+			s.AbortDelay = &n
+		}
+	}
+	if rng.IntN(4) == 0 {
+		s.Background = []string{"endless", "endless", "tolerant", "rate"}[rng.IntN(4)]
+		s.StartingStep = int32(rng.IntN(3))
+	}
+	s.Steps = drawSteps(rng, s.Routing != "")
 	s.MaxSurge = drawLimit(rng)
 	s.MaxUnavailable = drawLimit(rng)
 	if isZero(s.MaxSurge) && isZero(s.MaxUnavailable) {
@@ -67,18 +81,56 @@ func drawSetup(rng *rand.Rand) Setup {
 	return s
 }
 
-func drawSteps(rng *rand.Rand) (steps []string) {
+// drawTemplate is a template that ends by itself, or, one time in so many, none.
+func drawTemplate(rng *rand.Rand, in int) string {
+	if rng.IntN(in) > 0 {
+		return ""
+	}
+	return []string{"quick", "tolerant", "rate"}[rng.IntN(3)]
+}
+
+func drawSteps(rng *rand.Rand, routed bool) (steps []string) {
 	for range rng.IntN(7) {
-		switch rng.IntN(4) {
+		kinds := 6
+		if routed {
+			kinds = 9
+		}
+		switch rng.IntN(kinds) {
 		case 0:
 			steps = append(steps, "pause")
 		case 1:
 			steps = append(steps, fmt.Sprintf("pause:%ds", 1+rng.IntN(60)))
+		case 2:
+			steps = append(steps, drawJudged(rng, routed))
+		case 6:
+			steps = append(steps, "scale:"+[]string{fmt.Sprint(rng.IntN(6)), fmt.Sprintf("%d%%", rng.IntN(11)*10), "match"}[rng.IntN(3)])
+		case 7:
+			steps = append(steps, "header:"+[]string{"on", "on", "off"}[rng.IntN(3)])
+		case 8:
+			steps = append(steps, "mirror:"+[]string{"on", "on", "off"}[rng.IntN(3)])
 		default:
 			steps = append(steps, fmt.Sprint(rng.IntN(21)*5))
 		}
 	}
 	return steps
+}
+
+// drawJudged is a step that is measured: an analysis or an Experiment.
+func drawJudged(rng *rand.Rand, routed bool) string {
+	if rng.IntN(2) == 0 {
+		return "analysis:" + drawTemplate(rng, 1)
+	}
+	form := "experiment:" + drawExperiment(rng)
+	if routed && rng.IntN(2) == 0 {
+		form += fmt.Sprintf(":w%d", 5+rng.IntN(4)*5)
+	}
+	return form
+}
+
+// drawExperiment has a duration, an analysis that ends it, or both.
+func drawExperiment(rng *rand.Rand) string {
+	duration, template := fmt.Sprintf("%ds", 5+rng.IntN(60)), drawTemplate(rng, 1)
+	return []string{duration, template, duration + ":" + template}[rng.IntN(3)]
 }
 
 func drawLimit(rng *rand.Rand) *intstr.IntOrString {
@@ -121,6 +173,7 @@ func drawAction(rng *rand.Rand, s Setup) Action {
 	if s.Strategy == Canary {
 		verbs = append(verbs, EditSteps)
 	}
+	verbs = append(verbs, Metric, Metric, Experiment, TerminateExperiment, RetryExperiment, TerminateRun)
 	a.Verb = verbs[rng.IntN(len(verbs))]
 	switch a.Verb {
 	case SetImage:
@@ -128,8 +181,12 @@ func drawAction(rng *rand.Rand, s Setup) Action {
 	case Scale:
 		a.Arg = fmt.Sprint(rng.IntN(10))
 	case EditSteps:
-		a.Arg = strings.Join(drawSteps(rng), ",")
-	case KillPod, CrashPod:
+		a.Arg = strings.Join(drawSteps(rng, s.Routing != ""), ",")
+	case Metric:
+		a.Arg = answerNames[rng.IntN(len(answerNames))]
+	case Experiment:
+		a.Arg = drawExperiment(rng) + " " + Images[rng.IntN(len(Images))]
+	case KillPod, CrashPod, RetryExperiment, TerminateExperiment, TerminateRun:
 		a.Arg = fmt.Sprint(rng.IntN(20))
 	case Misbehave:
 		a.Arg = Images[rng.IntN(len(Images))] + " " + behaviourNames[rng.IntN(len(behaviourNames))]

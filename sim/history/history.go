@@ -17,13 +17,39 @@ const (
 	BlueGreen Strategy = "bluegreen"
 )
 
+// Routing is what splits the requests of a canary: the name of the objects in
+// routes.yaml.
+type Routing string
+
+// The ways to split requests; empty leaves it to the numbers of pods.
+const (
+	Hosts   Routing = "hosts"
+	Subsets Routing = "subsets"
+)
+
 // Setup describes the Rollout at the beginning.
 type Setup struct {
 	Strategy Strategy
 	Replicas int32
 	// Steps of a canary, one word each: "20" sets the weight, "pause" waits for
-	// a promotion, "pause:30s" for a while.
+	// a promotion, "pause:30s" for a while, "analysis:quick" for a run of a
+	// template, "experiment:30s:quick:w10" for an Experiment of some time, judged
+	// by a template, with a share of the requests for each version. With Routing
+	// there are "scale:3", "scale:40%" and "scale:match", "header:on" and
+	// "header:off", "mirror:on" and "mirror:off".
 	Steps []string
+	// Routing splits the requests of a canary; Dynamic is dynamicStableScale,
+	// AbortDelay is abortScaleDownDelaySeconds, nil for the default.
+	Routing    Routing
+	Dynamic    bool
+	AbortDelay *int32
+	// Load sends ten requests a second.
+	Load bool
+	// Background is the template that is measured behind a canary from
+	// StartingStep on, Pre and Post are those of blue/green; empty for none.
+	Background   string
+	StartingStep int32
+	Pre, Post    string
 	// MaxSurge and MaxUnavailable of a canary; nil is the default.
 	MaxSurge, MaxUnavailable *intstr.IntOrString
 	// MinReadySeconds of the pods.
@@ -58,11 +84,17 @@ const (
 	EditSteps   Verb = "edit steps" // arg: steps, separated by commas
 	Restart     Verb = "restart"
 
+	Experiment          Verb = "experiment"           // arg: form of a step and image: "30s:quick 2.0.0"
+	RetryExperiment     Verb = "retry experiment"     // arg: which, counted round
+	TerminateExperiment Verb = "terminate experiment" // arg: which, counted round
+	TerminateRun        Verb = "terminate run"        // arg: which, counted round
+
 	KillPod   Verb = "kill pod"  // arg: which, counted round
 	CrashPod  Verb = "crash pod" // arg: which, counted round
 	Misbehave Verb = "misbehave" // arg: image and behaviour: "3.0.0 crash"
 	FailNode  Verb = "fail node" // arg: name
 	Quota     Verb = "quota"     // arg: pods
+	Metric    Verb = "metric"    // arg: what the server says from now on: "bad"
 )
 
 // Action is one thing that happens, After the one before.
@@ -96,8 +128,10 @@ func (h History) String() string {
 	fmt.Fprintf(&b, "seed %d: %s, %d replicas", h.Seed, s.Strategy, s.Replicas)
 	if s.Strategy == Canary {
 		fmt.Fprintf(&b, ", steps [%s], maxSurge %s, maxUnavailable %s", strings.Join(s.Steps, ", "), limit(s.MaxSurge), limit(s.MaxUnavailable))
+		s.writeRouting(&b)
 	} else {
-		fmt.Fprintf(&b, ", autoPromotion %t after %d s, preview %s", s.AutoPromote, s.AutoPromoteSeconds, count(s.Preview))
+		fmt.Fprintf(&b, ", autoPromotion %t after %d s, preview %s, pre-promotion analysis %q, post-promotion analysis %q",
+			s.AutoPromote, s.AutoPromoteSeconds, count(s.Preview), s.Pre, s.Post)
 	}
 	if s.Workload != "" {
 		fmt.Fprintf(&b, ", workloadRef scaled down %s", s.Workload)
@@ -112,6 +146,16 @@ func (h History) String() string {
 	return b.String()
 }
 
+// writeRouting prints what only routed and analysed canaries have.
+func (s Setup) writeRouting(b *strings.Builder) {
+	if s.Background != "" {
+		fmt.Fprintf(b, ", background analysis %s from step %d", s.Background, s.StartingStep)
+	}
+	if s.Routing != "" {
+		fmt.Fprintf(b, ", routed by %s, dynamicStableScale %t, load %t, abort delay %s", s.Routing, s.Dynamic, s.Load, count(s.AbortDelay))
+	}
+}
+
 func limit(v *intstr.IntOrString) string {
 	if v == nil {
 		return "default"
@@ -121,7 +165,7 @@ func limit(v *intstr.IntOrString) string {
 
 func count(n *int32) string {
 	if n == nil {
-		return "full"
+		return "default"
 	}
 	return fmt.Sprint(*n)
 }

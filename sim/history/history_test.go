@@ -10,11 +10,11 @@ import (
 	"github.com/aviary-rollouts/aviary/sim"
 )
 
-// seeds is how many histories each test plays: AVIARY_SEEDS, or 200.
+// seeds is how many histories each test plays: AVIARY_SEEDS, or 150.
 func seeds(t *testing.T) uint64 {
 	text := os.Getenv("AVIARY_SEEDS")
 	if text == "" {
-		return 200
+		return 150
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {

@@ -32,6 +32,34 @@ type regression struct {
 }
 
 func regressions() []regression {
+	return append(podRegressions(), routedRegressions()...)
+}
+
+// routedRegressions are those of canaries whose requests a router splits.
+func routedRegressions() []regression {
+	zero, two, three := intstr.FromInt32(0), intstr.FromInt32(2), intstr.FromInt32(3)
+	return []regression{
+		{"a routed canary that is paused by hand grows when more or fewer replicas are wanted", History{
+			Seed:  54,
+			Setup: Setup{Strategy: Canary, Replicas: 8, Routing: Subsets, Background: "endless", MinReadySeconds: 5},
+			Actions: []Action{
+				{0, SetImage, "4.0.0"}, {0, SetImage, "3.0.0"}, {41 * time.Second, Pause, ""}, {0, SetImage, "4.0.0"}, {0, Scale, "7"},
+			},
+		}},
+		{"a restart takes all stable pods because the old revision still waits in its delay", History{
+			Seed:    133,
+			Setup:   Setup{Strategy: Canary, Replicas: 8, Steps: []string{"scale:90%"}, MaxSurge: &zero, Routing: Hosts, Load: true, Workload: "never"},
+			Actions: []Action{{0, SetImage, "2.0.0"}, {27 * time.Second, Restart, ""}},
+		}},
+		{"a restart takes both pods that requests are sent to at once", History{
+			Seed:    88,
+			Setup:   Setup{Strategy: Canary, Replicas: 2, MaxSurge: &two, MaxUnavailable: &three, Routing: Hosts, Dynamic: true, Load: true},
+			Actions: []Action{{0, Restart, ""}},
+		}},
+	}
+}
+
+func podRegressions() []regression {
 	zero := int32(0)
 	return []regression{
 		{"stable pods that are not ready yet are given up for a canary that is not ready either", History{

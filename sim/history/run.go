@@ -7,17 +7,13 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/intstr"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/ops"
 	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/fault"
+	"github.com/aviary-rollouts/aviary/sim/mesh"
 	"github.com/aviary-rollouts/aviary/sim/world"
 )
 
@@ -34,9 +30,13 @@ var behaviours = map[string]world.ImageBehaviour{
 	"never": {NeverReady: true},
 	"slow":  {ReadyAfter: 40 * time.Second},
 	"fail":  {FailAt: 25 * time.Second},
+	"errs":  {},
 }
 
-var behaviourNames = []string{"heal", "pull", "crash", "never", "slow", "fail"}
+// errorRates are how many requests an image fails while its pods are well.
+var errorRates = map[string]float64{"errs": 0.2}
+
+var behaviourNames = []string{"heal", "pull", "crash", "never", "slow", "fail", "errs"}
 
 // Result is what came of a history.
 type Result struct {
@@ -56,7 +56,11 @@ type Result struct {
 func Run(h History, o sim.Options) (Result, error) {
 	o.Seed = h.Seed
 	o.World.Timing.Jitter = h.Setup.Jitter
-	o.Objects = h.Setup.objects()
+	objects, err := h.Setup.objects()
+	if err != nil {
+		return Result{}, err
+	}
+	o.Objects = objects
 	for _, text := range h.Faults {
 		f, err := fault.Parse(text)
 		if err != nil {
@@ -85,9 +89,14 @@ const badImage = "4.0.0"
 type player struct {
 	sim      *sim.Sim
 	restless bool // badImage comes and goes
+	metrics  metrics
+	started  int // Experiments beside the Rollout
 }
 
 func (p *player) play(h History) error {
+	if err := p.connect(h.Setup.Load); err != nil {
+		return err
+	}
 	for _, a := range h.Actions {
 		if err := p.sim.Sleep(a.After); err != nil {
 			return err
@@ -101,8 +110,14 @@ func (p *player) play(h History) error {
 			return err
 		}
 	}
-	return p.end()
+	if err := p.end(); err != nil || !h.losesNothing() {
+		return err
+	}
+	return p.sim.Mesh().CheckLost()
 }
+
+// firstReady is when the first version surely serves.
+const firstReady = 20 * time.Second
 
 // settleTime is longer than all that can still be waited for: the progress
 // deadline, back-offs, scale-down delays, timed pauses of six steps.
@@ -128,7 +143,25 @@ func (p *player) end() error {
 	if err := p.sim.CheckSettled(); err != nil {
 		return err
 	}
+	if err := p.experimentsEnded(); err != nil {
+		return err
+	}
 	return p.sim.CheckQuiet()
+}
+
+// experimentsEnded looks for an Experiment that goes on: each has a duration or
+// an analysis that ends it.
+func (p *player) experimentsEnded() error {
+	var list v1alpha1.ExperimentList
+	if err := p.sim.Client().List(context.Background(), &list); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		if e := &list.Items[i]; !e.Status.Phase.Completed() {
+			return fmt.Errorf("experiment %s is still %q: %q", e.Name, e.Status.Phase, e.Status.Message)
+		}
+	}
+	return nil
 }
 
 // do carries out one action.
@@ -161,6 +194,8 @@ func (p *player) do(a Action) error {
 		return ops.Scale(ctx, c, Key, int32(n))
 	case EditSteps:
 		return p.editSteps(ctx, a.Arg)
+	case Experiment, RetryExperiment, TerminateExperiment, TerminateRun:
+		return p.experiment(ctx, a)
 	}
 	return p.disturb(a)
 }
@@ -178,8 +213,12 @@ func (p *player) disturb(a Action) error {
 		}
 		w.SetQuota(Key.Namespace, n)
 		return nil
+	case Metric:
+		p.metrics.answer = a.Arg
+		return nil
 	case Misbehave:
 		tag, name, _ := strings.Cut(a.Arg, " ")
+		p.sim.Mesh().SetImage("*:"+tag, mesh.Behaviour{ErrorRate: errorRates[name]})
 		b, ok := behaviours[name]
 		if !ok {
 			return fmt.Errorf("no such behaviour: %q", name)
@@ -214,87 +253,4 @@ func (p *player) editSteps(ctx context.Context, text string) error {
 	}
 	ro.Spec.Strategy.Canary.Steps = steps(words)
 	return p.sim.Client().Update(ctx, ro)
-}
-
-// objects are the Rollout, its Services and, if there is one, its workload.
-func (s Setup) objects() []client.Object {
-	ro := s.rollout()
-	var objects []client.Object
-	if s.Workload != "" {
-		objects = append(objects, moveTemplate(ro, s.Workload))
-	}
-	if s.Strategy == BlueGreen {
-		return append(objects, service("active"), service("preview"), ro)
-	}
-	return append(objects, service("stable"), service("canary"), ro)
-}
-
-// moveTemplate makes a Rollout refer to a Deployment, which it returns, that
-// runs as many pods already.
-func moveTemplate(ro *v1alpha1.Rollout, scaleDown string) *appsv1.Deployment {
-	d := &appsv1.Deployment{
-		ObjectMeta: metav1.ObjectMeta{Namespace: Key.Namespace, Name: Key.Name},
-		Spec:       appsv1.DeploymentSpec{Replicas: ro.Spec.Replicas, Selector: ro.Spec.Selector, Template: ro.Spec.Template},
-	}
-	if scaleDown == "never" { // the documented way: it was scaled to 0 by hand
-		d.Spec.Replicas = new(int32)
-	}
-	ro.Spec.WorkloadRef = &v1alpha1.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Name: d.Name, ScaleDown: scaleDown}
-	ro.Spec.Template, ro.Spec.Selector = corev1.PodTemplateSpec{}, nil
-	return d
-}
-
-func (s Setup) rollout() *v1alpha1.Rollout {
-	labels := map[string]string{"app": "web"}
-	deadline := int32(120)
-	ro := &v1alpha1.Rollout{
-		ObjectMeta: metav1.ObjectMeta{Namespace: Key.Namespace, Name: Key.Name},
-		Spec: v1alpha1.RolloutSpec{
-			Replicas: &s.Replicas, Selector: &metav1.LabelSelector{MatchLabels: labels},
-			MinReadySeconds: s.MinReadySeconds, ProgressDeadlineSeconds: &deadline, ProgressDeadlineAbort: s.DeadlineAbort,
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: repository + Images[0]}}},
-			},
-		},
-	}
-	if s.Strategy == BlueGreen {
-		ro.Spec.Strategy.BlueGreen = &v1alpha1.BlueGreenStrategy{
-			ActiveService: "active", PreviewService: "preview", AutoPromotionEnabled: &s.AutoPromote,
-			AutoPromotionSeconds: s.AutoPromoteSeconds, PreviewReplicaCount: s.Preview,
-		}
-		return ro
-	}
-	ro.Spec.Strategy.Canary = &v1alpha1.CanaryStrategy{
-		StableService: "stable", CanaryService: "canary", Steps: steps(s.Steps),
-		MaxSurge: s.MaxSurge, MaxUnavailable: s.MaxUnavailable,
-	}
-	return ro
-}
-
-func service(name string) *corev1.Service {
-	return &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: Key.Namespace, Name: name},
-		Spec: corev1.ServiceSpec{
-			Selector: map[string]string{"app": "web"},
-			Ports:    []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromInt32(8080)}},
-		},
-	}
-}
-
-// steps turns words into canary steps; see [Setup.Steps].
-func steps(words []string) []v1alpha1.CanaryStep {
-	var list []v1alpha1.CanaryStep
-	for _, word := range words {
-		if word == "pause" {
-			list = append(list, v1alpha1.CanaryStep{Pause: &v1alpha1.RolloutPause{}})
-		} else if d, ok := strings.CutPrefix(word, "pause:"); ok {
-			duration := intstr.FromString(d)
-			list = append(list, v1alpha1.CanaryStep{Pause: &v1alpha1.RolloutPause{Duration: &duration}})
-		} else if w, err := strconv.ParseInt(word, 10, 32); err == nil {
-			weight := int32(w)
-			list = append(list, v1alpha1.CanaryStep{SetWeight: &weight})
-		}
-	}
-	return list
 }

@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/sim"
 )
 
 func parse(t *testing.T, text string) []manifest.Object {
 	t.Helper()
-	scheme, err := manifest.Scheme()
+	scheme, err := sim.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

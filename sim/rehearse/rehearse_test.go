@@ -17,12 +17,13 @@ import (
 	"github.com/aviary-rollouts/aviary/fixtures"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/ops"
+	"github.com/aviary-rollouts/aviary/sim"
 )
 
 // objects reads fixtures.
 func objects(t testing.TB, names ...string) []manifest.Object {
 	t.Helper()
-	scheme, err := manifest.Scheme()
+	scheme, err := sim.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func TestEveryFixture(t *testing.T) {
 	if err != nil || len(names) < 40 {
 		t.Fatalf("%d fixtures, error %v", len(names), err)
 	}
-	scheme, err := manifest.Scheme()
+	scheme, err := sim.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/sim/trial"
 )
 
 // library holds the templates of a test file, and where each comes from.
@@ -68,7 +69,7 @@ func (l library) addFiles(at place, pattern string, open open) error {
 	if len(files) == 0 {
 		return at.problem(fmt.Sprintf("there is no file %s", pattern), "correct the path, which counts from the folder of the test file")
 	}
-	scheme, err := manifest.Scheme()
+	scheme, err := trial.Scheme()
 	if err != nil {
 		return err
 	}

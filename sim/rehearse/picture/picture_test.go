@@ -23,6 +23,7 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/fixtures"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/rehearse"
 )
 
@@ -35,7 +36,7 @@ func rehearsal(t testing.TB, name string) *rehearse.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scheme, err := manifest.Scheme()
+	scheme, err := sim.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,129 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// leftovers looks, once things are settled, for what should have gone: pods and
+// Services of Experiments that are over, subsets and shares of theirs, runs of
+// owners that need them no more, and managed routes of updates that are over.
+func leftovers(s *State) error {
+	for _, e := range s.experiments {
+		if err := s.ofExperiment(e); err != nil {
+			return fmt.Errorf("experiment %s/%s: %w", e.Namespace, e.Name, err)
+		}
+	}
+	for _, run := range s.runs {
+		if err := s.ofRun(run); err != nil {
+			return fmt.Errorf("analysisrun %s/%s: %w", run.Namespace, run.Name, err)
+		}
+	}
+	for _, f := range s.Families() {
+		if err := f.leftRoutes(s); err != nil {
+			return fmt.Errorf("rollout %s: %w", f.Key(), err)
+		}
+	}
+	return nil
+}
+
+// ofExperiment looks at the Services and pods of an Experiment that is over, and
+// at one that its Rollout waits for no more.
+func (s *State) ofExperiment(e *v1alpha1.Experiment) error {
+	if owner := s.ownerOf(e.OwnerReferences); owner != nil && !e.Status.Phase.Completed() && owner.Status.Canary.CurrentExperiment != e.Name {
+		return fmt.Errorf("it is %q, and its Rollout waits for %q", e.Status.Phase, owner.Status.Canary.CurrentExperiment)
+	}
+	if !e.Status.Phase.Completed() {
+		return nil
+	}
+	for _, svc := range s.services {
+		if metav1.IsControlledBy(svc, e) {
+			return fmt.Errorf("it is %s, and its Service %s is still there", e.Status.Phase, svc.Name)
+		}
+	}
+	for _, set := range s.sets {
+		if metav1.IsControlledBy(set.ReplicaSet, e) && (set.Wanted() > 0 || set.Active() > 0) {
+			return fmt.Errorf("it is %s, and its ReplicaSet %s has %d pods", e.Status.Phase, set.ReplicaSet.Name, set.Active())
+		}
+	}
+	return nil
+}
+
+// ofRun looks at a run that goes on: its owner must wait for it.
+func (s *State) ofRun(run *v1alpha1.AnalysisRun) error {
+	if run.Status.Phase.Completed() {
+		return nil
+	}
+	if ro := s.ownerOf(run.OwnerReferences); ro != nil {
+		switch {
+		case ro.Status.Abort || ro.Status.CurrentPodHash == ro.Status.StableRS:
+			return fmt.Errorf("it is %q, and its Rollout is at its end", run.Status.Phase)
+		case !currentRun(ro, run.Name):
+			return fmt.Errorf("it is %q, and its Rollout does not know of it", run.Status.Phase)
+		}
+	}
+	if owner := metav1.GetControllerOfNoCopy(run); owner != nil {
+		if e := s.experiments[owner.UID]; e != nil && e.Status.Phase.Completed() {
+			return fmt.Errorf("it is %q, and its Experiment is %s", run.Status.Phase, e.Status.Phase)
+		}
+	}
+	return nil
+}
+
+// ownerOf returns the Rollout that controls something; nil if none does.
+func (s *State) ownerOf(refs []metav1.OwnerReference) *v1alpha1.Rollout {
+	for _, ref := range refs {
+		if f := s.rollouts[ref.UID]; f != nil && ref.Controller != nil && *ref.Controller {
+			return f.Rollout
+		}
+	}
+	return nil
+}
+
+func currentRun(ro *v1alpha1.Rollout, name string) bool {
+	for _, status := range []*v1alpha1.RolloutAnalysisRunStatus{
+		ro.Status.Canary.CurrentStepAnalysisRunStatus, ro.Status.Canary.CurrentBackgroundAnalysisRunStatus,
+		ro.Status.BlueGreen.PrePromotionAnalysisRunStatus, ro.Status.BlueGreen.PostPromotionAnalysisRunStatus,
+	} {
+		if status != nil && status.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// leftRoutes looks for routes, shares and subsets of an update that is over: it is
+// promoted, or given up and the stable revision can carry everything.
+func (f *Family) leftRoutes(s *State) error {
+	status := &f.Rollout.Status
+	stable := f.ByHash(status.StableRS)
+	over := status.Abort || status.CurrentPodHash == status.StableRS
+	if f.istio() == nil || !over || stable == nil || stable.Available(s.Now) < f.Replicas() || f.Replicas() == 0 {
+		return nil
+	}
+	for _, sp := range f.splits(s) {
+		if f.managed(sp.name) {
+			return fmt.Errorf("the update is over, and VirtualService %s still has the managed route %q", sp.vs, sp.name)
+		}
+		for _, d := range sp.destinations {
+			if hash := f.selector(s, d)[v1alpha1.DefaultRolloutUniqueLabelKey]; d.weight > 0 && hash != status.StableRS {
+				return fmt.Errorf("the update is over, and VirtualService %s still sends %d %% to %s, which is %q", sp.vs, d.weight, d, hash)
+			}
+		}
+	}
+	names := f.istio().DestinationRule
+	for _, subset := range f.subsets(s) {
+		key := types.NamespacedName{Namespace: f.Rollout.Namespace, Name: subset.name}
+		known := subset.name == names.StableSubsetName || subset.name == names.CanarySubsetName ||
+			strings.Contains(strings.Join(names.AdditionalSubsetNames, " "), subset.name)
+		if !known {
+			return fmt.Errorf("the update is over, and the subset %s of an Experiment is still there (its Service: %t)", subset.name, s.services[key] != nil)
+		}
+	}
+	return nil
+}

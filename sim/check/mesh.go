@@ -1,0 +1,214 @@
+package check
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// split is one route of a VirtualService.
+type split struct {
+	// vs is the name of the VirtualService, name that of the route.
+	vs, name     string
+	destinations []destination
+}
+
+// destination is where a route sends a share of its requests.
+type destination struct {
+	host, subset string
+	weight       int64
+}
+
+func (d destination) String() string {
+	if d.subset == "" {
+		return d.host
+	}
+	return d.host + " subset " + d.subset
+}
+
+// splits reads the routes of a VirtualService. A route with one destination and
+// no weight sends everything there.
+func splits(vs *unstructured.Unstructured) (list []split) {
+	for _, protocol := range []string{"http", "tls", "tcp"} {
+		routes, _, _ := unstructured.NestedSlice(vs.Object, "spec", protocol)
+		for _, item := range routes {
+			route, _ := item.(map[string]any)
+			name, _, _ := unstructured.NestedString(route, "name")
+			to, _, _ := unstructured.NestedSlice(route, "route")
+			sp := split{vs: vs.GetName(), name: name}
+			for _, item := range to {
+				sp.destinations = append(sp.destinations, readDestination(item, len(to) == 1))
+			}
+			list = append(list, sp)
+		}
+	}
+	return list
+}
+
+func readDestination(item any, alone bool) (d destination) {
+	fields, _ := item.(map[string]any)
+	d.host, _, _ = unstructured.NestedString(fields, "destination", "host")
+	d.subset, _, _ = unstructured.NestedString(fields, "destination", "subset")
+	switch weight := fields["weight"].(type) {
+	case int64:
+		d.weight = weight
+	case float64:
+		d.weight = int64(weight)
+	case nil:
+		if alone {
+			d.weight = 100
+		}
+	}
+	return d
+}
+
+// istio is what a Rollout says of Istio; nil if it says nothing.
+func (f *Family) istio() *v1alpha1.IstioTrafficRouting {
+	c := f.Rollout.Spec.Strategy.Canary
+	if c == nil || c.TrafficRouting == nil {
+		return nil
+	}
+	return c.TrafficRouting.Istio
+}
+
+// splits lists the routes of the VirtualServices that the Rollout names.
+func (f *Family) splits(s *State) (list []split) {
+	istio := f.istio()
+	if istio == nil {
+		return nil
+	}
+	names := istio.VirtualServices
+	if istio.VirtualService != nil {
+		names = append(names[:len(names):len(names)], *istio.VirtualService)
+	}
+	for _, vs := range names {
+		if obj := s.virtualServices[f.named(vs.Name)]; obj != nil {
+			list = append(list, splits(obj)...)
+		}
+	}
+	return list
+}
+
+// named resolves "name" and "name.namespace".
+func (f *Family) named(name string) types.NamespacedName {
+	name, namespace, ok := strings.Cut(name, ".")
+	if !ok {
+		namespace = f.Rollout.Namespace
+	}
+	return types.NamespacedName{Namespace: namespace, Name: name}
+}
+
+// selector returns the labels of the pods that a destination leads to; nil if
+// there is no such Service or no such subset.
+func (f *Family) selector(s *State, d destination) labels.Set {
+	service, _, _ := strings.Cut(d.host, ".")
+	svc := s.Service(f.Rollout.Namespace, service)
+	if svc == nil {
+		return nil
+	}
+	set := labels.Set{}
+	for k, v := range svc.Spec.Selector {
+		set[k] = v
+	}
+	if d.subset == "" {
+		return set
+	}
+	for _, subset := range f.subsets(s) {
+		if subset.name == d.subset {
+			for k, v := range subset.labels {
+				set[k] = v
+			}
+			return set
+		}
+	}
+	return nil
+}
+
+// subset is one of a DestinationRule.
+type subset struct {
+	name   string
+	labels map[string]string
+}
+
+// subsets lists those of the DestinationRule that the Rollout names.
+func (f *Family) subsets(s *State) (list []subset) {
+	istio := f.istio()
+	if istio == nil || istio.DestinationRule == nil || s.destinationRules[f.named(istio.DestinationRule.Name)] == nil {
+		return nil
+	}
+	items, _, _ := unstructured.NestedSlice(s.destinationRules[f.named(istio.DestinationRule.Name)].Object, "spec", "subsets")
+	for _, item := range items {
+		fields, _ := item.(map[string]any)
+		name, _, _ := unstructured.NestedString(fields, "name")
+		selects, _, _ := unstructured.NestedStringMap(fields, "labels")
+		list = append(list, subset{name, selects})
+	}
+	return list
+}
+
+// selected lists the ReplicaSets, of Rollouts and of Experiments, whose pods a
+// selector finds.
+func (s *State) selected(namespace string, selector labels.Set) (sets []*Set) {
+	if selector == nil {
+		return nil
+	}
+	for _, set := range s.sets {
+		rs := set.ReplicaSet
+		if rs.Namespace == namespace && selector.AsSelector().Matches(labels.Set(rs.Spec.Template.Labels)) {
+			sets = append(sets, set)
+		}
+	}
+	return sets
+}
+
+// kept counts the ready pods of ReplicaSets, of each no more than it is asked for.
+func kept(sets []*Set) (n int32) {
+	for _, set := range sets {
+		ready := int32(0)
+		for _, pod := range set.Pods {
+			if isReady(pod) {
+				ready++
+			}
+		}
+		n += min(ready, set.Wanted())
+	}
+	return n
+}
+
+func isReady(pod *corev1.Pod) bool {
+	_, ok := readySince(pod)
+	return ok && active(pod)
+}
+
+// shareOf is the greatest share that a revision has in any route but the
+// managed ones: those take only the requests that a step names.
+func (f *Family) shareOf(s *State, hash string) (most int64) {
+	for _, sp := range f.splits(s) {
+		if f.managed(sp.name) {
+			continue
+		}
+		share := int64(0)
+		for _, d := range sp.destinations {
+			if hash != "" && f.selector(s, d)[v1alpha1.DefaultRolloutUniqueLabelKey] == hash {
+				share += d.weight
+			}
+		}
+		most = max(most, share)
+	}
+	return most
+}
+
+// managed reports whether a route is one that steps make.
+func (f *Family) managed(name string) bool {
+	for _, m := range f.Rollout.Spec.Strategy.Canary.TrafficRouting.ManagedRoutes {
+		if m.Name == name {
+			return true
+		}
+	}
+	return false
+}

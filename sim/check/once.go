@@ -1,0 +1,88 @@
+package check
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// once: a step of an update has one Experiment and one AnalysisRun, the update
+// one background run, an analysis of an Experiment one run, however often the
+// controller dies. Only a person has them done again: by a retry, a promotion, a
+// change of the spec.
+type once struct {
+	wishes map[types.UID]int     // how often people wrote to an owner
+	made   map[purpose]madeSince // what was made for a purpose
+}
+
+// purpose is what something is made for: an owner, and the name that tells the
+// revision and the step, without the number that a second try has: the
+// web-abc-2-0 of web-abc-2-0.1.
+type purpose struct {
+	kind  string
+	owner types.UID
+	name  string
+}
+
+// madeSince is the name of what was made, and how often people had written then.
+type madeSince struct {
+	name   string
+	wishes int
+}
+
+// NewOnce returns the check that nothing is made twice.
+func NewOnce() Check { return &once{wishes: map[types.UID]int{}, made: map[purpose]madeSince{}} }
+
+func (c *once) Name() string { return "once" }
+
+func (c *once) Event(_ *State, change Change) error {
+	if change.ByUser {
+		c.wishes[change.Object.GetUID()]++
+		return nil
+	}
+	if change.Old != nil || change.Deleted {
+		return nil
+	}
+	switch change.Object.(type) {
+	case *v1alpha1.AnalysisRun:
+		return c.create("AnalysisRun", change.Object)
+	case *v1alpha1.Experiment:
+		return c.create("Experiment", change.Object)
+	}
+	return nil
+}
+
+func (c *once) create(kind string, obj client.Object) error {
+	owner := metav1.GetControllerOfNoCopy(obj)
+	if owner == nil {
+		return nil
+	}
+	key := purpose{kind, owner.UID, firstName(obj.GetName())}
+	now := madeSince{obj.GetName(), c.wishes[owner.UID]}
+	if was, ok := c.made[key]; ok && was.wishes == now.wishes {
+		return fmt.Errorf("%s %s/%s: %s %s is there for the same purpose, and nobody asked for a second one",
+			owner.Kind, obj.GetNamespace(), owner.Name, kind, was.name+" and "+now.name)
+	}
+	c.made[key] = now
+	return nil
+}
+
+// firstName drops the number of a later try.
+func firstName(name string) string {
+	i := strings.LastIndex(name, ".")
+	if i < 0 {
+		return name
+	}
+	if _, err := strconv.Atoi(name[i+1:]); err != nil {
+		return name
+	}
+	return name[:i]
+}
+
+func (c *once) Instant(*State) error { return nil }

@@ -1,0 +1,187 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// routes: what the mesh was told, in VirtualServices, DestinationRules and
+// Services, whatever the status says.
+//
+// The weights of each route add up to the whole. No write of the controller
+// gives a destination more requests than before, points it at other pods, or
+// takes its last pods away, if nobody ready is behind it then, unless nobody was
+// before or the world has just taken pods away. After an abort the share of the
+// revision that was given up never rises.
+type routes struct {
+	before  map[types.UID][]reached
+	aborted map[types.UID]abortedShare
+}
+
+// reached is a destination with the ready pods behind it that are to stay.
+type reached struct {
+	route, vs string
+	destination
+	hash  string
+	ready int32
+}
+
+// abortedShare is the share of a revision since its abort.
+type abortedShare struct {
+	hash  string
+	since time.Time
+	share int64
+}
+
+// NewRoutes returns the check of the objects that carry requests.
+func NewRoutes() Check {
+	return &routes{before: map[types.UID][]reached{}, aborted: map[types.UID]abortedShare{}}
+}
+
+func (c *routes) Name() string { return "routes" }
+
+func (c *routes) Event(s *State, change Change) error {
+	switch change.Object.(type) {
+	case *unstructured.Unstructured, *corev1.Service, *appsv1.ReplicaSet, *v1alpha1.Rollout, *corev1.Pod:
+	default:
+		return nil
+	}
+	_, pod := change.Object.(*corev1.Pod)
+	for _, f := range s.Families() {
+		if f.istio() == nil || f.Rollout.DeletionTimestamp != nil {
+			continue
+		}
+		if pod { // nobody steers; the next who does sees who is ready now
+			c.before[f.Rollout.UID] = f.reaches(s)
+			continue
+		}
+		if err := c.steered(s, f, change); err != nil {
+			return fmt.Errorf("rollout %s: %w", f.Key(), err)
+		}
+	}
+	return nil
+}
+
+// steered compares where requests went before a write and where they go now.
+func (c *routes) steered(s *State, f *Family, change Change) error {
+	uid := f.Rollout.UID
+	before, after := c.before[uid], f.reaches(s)
+	c.before[uid] = after
+	if change.ByUser {
+		delete(c.aborted, uid) // who steers by hand may
+	}
+	if change.ByUser || f.Disrupted(s.Now, s.Lag) || f.Replicas() == 0 {
+		return c.afterAbort(s, f)
+	}
+	for i, now := range after {
+		if now.weight == 0 || now.ready > 0 {
+			continue
+		}
+		was, known := find(before, i, now)
+		if !known || was.weight > 0 && was.ready == 0 || nobody(before) {
+			continue // it was no better before
+		}
+		if now.weight > was.weight || now.hash != was.hash || emptied(change) {
+			return fmt.Errorf("VirtualService %s route %q: %d %% of the requests go to %s and no ready pod (before: %d %%, %d ready pods): %s",
+				now.vs, now.route, now.weight, now.destination, was.weight, was.ready, f.Sizes())
+		}
+	}
+	return c.afterAbort(s, f)
+}
+
+// emptied reports whether a ReplicaSet is asked for no pods any more.
+func emptied(change Change) bool {
+	_, after, ok := scaledDown(change)
+	return ok && wanted(after.Spec.Replicas) == 0
+}
+
+// find looks for the same destination of the same route as it was. One that was
+// not there had no share.
+func find(before []reached, i int, now reached) (was reached, known bool) {
+	if len(before) == 0 {
+		return was, false
+	}
+	same := func(r reached) bool {
+		return r.vs == now.vs && r.route == now.route && r.host == now.host && r.subset == now.subset
+	}
+	if i < len(before) && same(before[i]) {
+		return before[i], true
+	}
+	if j := slices.IndexFunc(before, same); j >= 0 {
+		return before[j], true
+	}
+	return reached{}, true
+}
+
+// nobody is true if nowhere a ready pod was reached: then no split is better.
+func nobody(list []reached) bool {
+	return !slices.ContainsFunc(list, func(r reached) bool { return r.weight > 0 && r.ready > 0 })
+}
+
+// reaches lists the destinations of all routes with what is behind them.
+func (f *Family) reaches(s *State) (list []reached) {
+	for _, sp := range f.splits(s) {
+		for _, d := range sp.destinations {
+			selector := f.selector(s, d)
+			list = append(list, reached{
+				vs: sp.vs, route: sp.name, destination: d, hash: selector[v1alpha1.DefaultRolloutUniqueLabelKey],
+				ready: kept(s.selected(f.Rollout.Namespace, selector)),
+			})
+		}
+	}
+	return list
+}
+
+// afterAbort holds the share of a revision that was given up against what it was.
+func (c *routes) afterAbort(s *State, f *Family) error {
+	uid, status := f.Rollout.UID, &f.Rollout.Status
+	if !status.Abort || status.CurrentPodHash == status.StableRS {
+		delete(c.aborted, uid)
+		return nil
+	}
+	share := f.shareOf(s, status.CurrentPodHash)
+	was, known := c.aborted[uid]
+	switch {
+	case !known || was.hash != status.CurrentPodHash:
+		c.aborted[uid] = abortedShare{status.CurrentPodHash, s.Now, share}
+		return nil
+	case share > was.share && s.Now.Sub(was.since) > s.Lag:
+		return fmt.Errorf("the share of %s rises from %d to %d after the abort", was.hash, was.share, share)
+	}
+	c.aborted[uid] = abortedShare{was.hash, was.since, share}
+	return nil
+}
+
+func (c *routes) Instant(s *State) error {
+	for _, f := range s.Families() {
+		for _, sp := range f.splits(s) {
+			if err := f.adds(sp); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// adds adds the weights of a route up.
+func (f *Family) adds(sp split) error {
+	whole, sum := int64(wholeOf(f.Rollout)), int64(0)
+	for _, d := range sp.destinations {
+		if d.weight < 0 {
+			return fmt.Errorf("rollout %s: VirtualService %s route %q: %s has a weight of %d", f.Key(), sp.vs, sp.name, d, d.weight)
+		}
+		sum += d.weight
+	}
+	if sum != whole {
+		return fmt.Errorf("rollout %s: VirtualService %s route %q: the weights add up to %d, not %d", f.Key(), sp.vs, sp.name, sum, whole)
+	}
+	return nil
+}

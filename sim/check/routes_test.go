@@ -1,0 +1,135 @@
+package check_test
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/sim/check"
+)
+
+// virtualService splits the requests of web; experiment gets what is left.
+func virtualService(stable, canary, experiment int64) *unstructured.Unstructured {
+	to := func(host string, weight int64) any {
+		return map[string]any{"destination": map[string]any{"host": host}, "weight": weight}
+	}
+	route := []any{to("stable", stable), to("canary", canary)}
+	if experiment > 0 {
+		route = append(route, to("experiment", experiment))
+	}
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+		"metadata": map[string]any{"namespace": "default", "name": "web"},
+		"spec":     map[string]any{"hosts": []any{"web"}, "http": []any{map[string]any{"name": "primary", "route": route}}},
+	}}
+}
+
+// split writes the VirtualService as the controller.
+func (b *bench) split(stable, canary int64) {
+	b.t.Helper()
+	vs := virtualService(stable, canary, 0)
+	now := &unstructured.Unstructured{}
+	now.SetGroupVersionKind(vs.GroupVersionKind())
+	b.get(now, "web")
+	vs.SetResourceVersion(now.GetResourceVersion())
+	b.do(b.client.Update(b.t.Context(), vs))
+}
+
+func (b *bench) service(name, hash string) {
+	b.t.Helper()
+	b.do(b.client.Create(b.t.Context(), &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
+		Spec: corev1.ServiceSpec{
+			Selector: map[string]string{v1alpha1.DefaultRolloutUniqueLabelKey: hash}, Ports: []corev1.ServicePort{{Port: 80}},
+		},
+	}))
+}
+
+// routed is a canary whose requests a VirtualService splits, with five stable
+// pods, and so many ready pods of the new revision.
+func routed(t *testing.T, ready int) *bench {
+	b := newBench(t, check.NewRoutes())
+	ro := b.rollout(func(ro *v1alpha1.Rollout) {
+		c := ro.Spec.Strategy.Canary
+		c.StableService, c.CanaryService = "stable", "canary"
+		c.TrafficRouting = &v1alpha1.RolloutTrafficRouting{
+			Istio:         &v1alpha1.IstioTrafficRouting{VirtualService: &v1alpha1.IstioVirtualService{Name: "web"}},
+			ManagedRoutes: []v1alpha1.ManagedRoute{{Name: "by-header"}},
+		}
+	})
+	b.set(ro, "old", 5, 5)
+	b.set(ro, "new", 2, ready)
+	b.service("stable", "old")
+	b.service("canary", "new")
+	b.do(b.client.Create(t.Context(), virtualService(100, 0, 0)))
+	b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS, s.CurrentPodHash = "old", "new" })
+	b.settled()
+	b.sleep(time.Second)
+	return b
+}
+
+func TestRoutes(t *testing.T) {
+	tests := []struct {
+		name    string
+		ready   int
+		change  func(*bench)
+		because string // empty: allowed
+	}{
+		{"a share for ready pods", 2, func(b *bench) { b.split(80, 20) }, ""},
+		{"a share for nobody", 0, func(b *bench) { b.split(80, 20) },
+			`routes: rollout default/web: VirtualService web route "primary": 20 % of the requests go to canary and no ready pod (before: 0 %, 0 ready pods)`},
+		{"too little in all", 2, func(b *bench) { b.split(70, 20) }, `VirtualService web route "primary": the weights add up to 90, not 100`},
+		{"less than nothing", 2, func(b *bench) { b.split(120, -20) }, "canary has a weight of -20"},
+		{"the last pods are taken from a share", 2, func(b *bench) { b.split(80, 20); b.settled(); b.scale("new", 0) },
+			"20 % of the requests go to canary and no ready pod (before: 20 %, 2 ready pods)"},
+		{"the pods are taken when the share is gone", 2, func(b *bench) { b.split(80, 20); b.split(100, 0); b.settled(); b.scale("new", 0) }, ""},
+		{"the Service of a share selects nobody", 2, func(b *bench) { b.split(80, 20); b.settled(); b.selects("canary", "none") },
+			"20 % of the requests go to canary and no ready pod"},
+		{"the world takes the pods", 2, func(b *bench) {
+			b.split(80, 20)
+			b.remove("somebody", "web-new-6")
+			b.remove("somebody", "web-new-7")
+			b.sleep(time.Second)
+			b.split(90, 10)
+		}, ""},
+		{"less after the abort", 2, func(b *bench) { b.split(80, 20); b.abort(); b.split(90, 10) }, ""},
+		{"more after the abort", 2, func(b *bench) { b.split(80, 20); b.abort(); b.sleep(time.Second); b.split(70, 30) },
+			"the share of new rises from 20 to 30 after the abort"},
+		{"more after a retry", 2, func(b *bench) {
+			b.split(80, 20)
+			b.abort()
+			b.status(func(s *v1alpha1.RolloutStatus) { s.Abort = false })
+			b.sleep(time.Second)
+			b.split(70, 30)
+		}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := routed(t, test.ready)
+			test.change(b)
+			if test.because == "" {
+				b.settled()
+			} else {
+				b.broken(test.because)
+			}
+		})
+	}
+}
+
+func (b *bench) abort() {
+	b.t.Helper()
+	b.status(func(s *v1alpha1.RolloutStatus) { s.Abort = true })
+}
+
+// selects points a Service at a revision as the controller.
+func (b *bench) selects(name, hash string) {
+	b.t.Helper()
+	svc := &corev1.Service{}
+	b.get(svc, name)
+	svc.Spec.Selector = map[string]string{v1alpha1.DefaultRolloutUniqueLabelKey: hash}
+	b.do(b.client.Update(b.t.Context(), svc))
+}

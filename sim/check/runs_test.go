@@ -1,0 +1,194 @@
+package check_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/sim/check"
+)
+
+// run creates an AnalysisRun of an owner; nil for none.
+func (b *bench) run(name string, owner client.Object) {
+	b.t.Helper()
+	run := &v1alpha1.AnalysisRun{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, OwnerReferences: ownedBy(owner)}}
+	run.Spec.Metrics = []v1alpha1.Metric{{Name: "m", Provider: v1alpha1.MetricProvider{Web: &v1alpha1.WebMetric{URL: "http://m"}}}}
+	b.do(b.client.Create(b.t.Context(), run))
+}
+
+func (b *bench) experiment(name string, owner client.Object) *v1alpha1.Experiment {
+	b.t.Helper()
+	e := &v1alpha1.Experiment{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, OwnerReferences: ownedBy(owner)}}
+	b.do(b.client.Create(b.t.Context(), e))
+	return e
+}
+
+func ownedBy(owner client.Object) []metav1.OwnerReference {
+	switch owner.(type) {
+	case *v1alpha1.Rollout:
+		return []metav1.OwnerReference{*metav1.NewControllerRef(owner, v1alpha1.GroupVersion.WithKind(v1alpha1.KindRollout))}
+	case *v1alpha1.Experiment:
+		return []metav1.OwnerReference{*metav1.NewControllerRef(owner, v1alpha1.GroupVersion.WithKind(v1alpha1.KindExperiment))}
+	}
+	return nil
+}
+
+// measured lets the run "r" have made so many measurements in a phase.
+func (b *bench) measured(n int32, phase v1alpha1.AnalysisPhase) {
+	b.t.Helper()
+	b.changeRun(func(run *v1alpha1.AnalysisRun) {
+		run.Status.Phase = phase
+		run.Status.MetricResults = []v1alpha1.MetricResult{{Name: "m", Phase: phase, Successful: n}}
+	})
+}
+
+func (b *bench) changeRun(f func(*v1alpha1.AnalysisRun)) {
+	b.t.Helper()
+	run := &v1alpha1.AnalysisRun{}
+	b.get(run, "r")
+	f(run)
+	b.do(b.client.Update(b.t.Context(), run))
+}
+
+func TestMeasuring(t *testing.T) {
+	terminate := func(b *bench) { b.changeRun(func(run *v1alpha1.AnalysisRun) { run.Spec.Terminate = true }) }
+	tests := []struct {
+		name    string
+		change  func(*bench)
+		because string // empty: allowed
+	}{
+		{"it measures and ends", func(b *bench) { b.measured(2, v1alpha1.AnalysisPhaseSuccessful) }, ""},
+		{"it measures after its end", func(b *bench) {
+			b.measured(2, v1alpha1.AnalysisPhaseSuccessful)
+			b.measured(3, v1alpha1.AnalysisPhaseSuccessful)
+		}, "measuring: analysisrun default/r: it was Successful and measured again: 2 measurements became 3"},
+		{"its verdict changes", func(b *bench) {
+			b.measured(2, v1alpha1.AnalysisPhaseFailed)
+			b.measured(2, v1alpha1.AnalysisPhaseSuccessful)
+		}, "analysisrun default/r: it was Failed and is \"Successful\" now"},
+		{"it is told to end and ends", func(b *bench) { terminate(b); b.sleep(time.Second); b.measured(1, v1alpha1.AnalysisPhaseSuccessful) }, ""},
+		{"it is told to end and measures", func(b *bench) { terminate(b); b.sleep(time.Second); b.measured(2, v1alpha1.AnalysisPhaseRunning) },
+			"it was told to end at 00:00:00 and measured again: 1 measurements became 2"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, check.NewMeasuring())
+			b.run("r", nil)
+			b.measured(1, v1alpha1.AnalysisPhaseRunning)
+			b.settled()
+			test.change(b)
+			if test.because == "" {
+				b.settled()
+			} else {
+				b.broken(test.because)
+			}
+		})
+	}
+}
+
+func TestOnce(t *testing.T) {
+	tests := []struct {
+		name    string
+		create  func(*bench, client.Object)
+		because string // empty: allowed
+	}{
+		{"a run for each step", func(b *bench, ro client.Object) { b.run("web-new-2-0", ro); b.run("web-new-2-1", ro) }, ""},
+		{"two runs for a step", func(b *bench, ro client.Object) { b.run("web-new-2-0", ro); b.run("web-new-2-0.1", ro) },
+			"once: Rollout default/web: AnalysisRun web-new-2-0 and web-new-2-0.1 is there for the same purpose"},
+		{"two Experiments for a step", func(b *bench, ro client.Object) { b.experiment("web-new-2-0", ro); b.experiment("web-new-2-0.1", ro) },
+			"Rollout default/web: Experiment web-new-2-0 and web-new-2-0.1 is there for the same purpose"},
+		{"two runs of an Experiment", func(b *bench, ro client.Object) {
+			e := b.experiment("web-new-2-0", ro)
+			b.run("web-new-2-0-quick", e)
+			b.run("web-new-2-0-quick.1", e)
+		}, "Experiment default/web-new-2-0: AnalysisRun"},
+		{"a person retries", func(b *bench, ro client.Object) {
+			b.run("web-new-2-0", ro)
+			b.person(func() { b.status(func(s *v1alpha1.RolloutStatus) { s.Abort = false; s.Message = "again" }) })
+			b.settled()
+			b.run("web-new-2-0.1", ro)
+		}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, check.NewOnce())
+			test.create(b, b.rollout())
+			if test.because == "" {
+				b.settled()
+			} else {
+				b.broken(test.because)
+			}
+		})
+	}
+}
+
+// over is a Rollout at its end whose requests all go to the stable pods.
+func over(t *testing.T) (*bench, *v1alpha1.Rollout) {
+	b := routed(t, 0)
+	b.scale("new", 0)
+	b.status(func(s *v1alpha1.RolloutStatus) {
+		s.Phase, s.Message, s.Abort = v1alpha1.RolloutPhaseDegraded, "RolloutAborted: Rollout aborted update to revision 2", true
+	})
+	b.settled()
+	ro := &v1alpha1.Rollout{}
+	b.get(ro, "web")
+	return b, ro
+}
+
+func TestLeftovers(t *testing.T) {
+	tests := []struct {
+		name    string
+		leave   func(*bench, *v1alpha1.Rollout)
+		because string // empty: allowed
+	}{
+		{"nothing", func(*bench, *v1alpha1.Rollout) {}, ""},
+		{"a share", func(b *bench, _ *v1alpha1.Rollout) { b.person(func() { b.split(80, 20) }) },
+			"settled: rollout default/web: the update is over, and VirtualService web still sends 20 % to canary, which is \"new\""},
+		{"a managed route", func(b *bench, _ *v1alpha1.Rollout) {
+			vs := virtualService(100, 0, 0)
+			now := &unstructured.Unstructured{}
+			now.SetGroupVersionKind(vs.GroupVersionKind())
+			b.get(now, "web")
+			routes, _, err := unstructured.NestedSlice(now.Object, "spec", "http")
+			b.do(err)
+			routes[0].(map[string]any)["name"] = "by-header"
+			b.do(unstructured.SetNestedSlice(now.Object, routes, "spec", "http"))
+			b.do(b.client.Update(b.t.Context(), now))
+		}, "VirtualService web still has the managed route \"by-header\""},
+		{"a run", func(b *bench, ro *v1alpha1.Rollout) { b.run("r", ro) }, "analysisrun default/r: it is \"\", and its Rollout is at its end"},
+		{"an Experiment", func(b *bench, ro *v1alpha1.Rollout) { b.experiment("e", ro) },
+			"experiment default/e: it is \"\", and its Rollout waits for \"\""},
+		{"the Service of an Experiment", func(b *bench, ro *v1alpha1.Rollout) {
+			e := b.ended(b.experiment("e", ro))
+			svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "e-canary", OwnerReferences: ownedBy(e)}}
+			svc.Spec.Ports = []corev1.ServicePort{{Port: 80}}
+			b.do(b.client.Create(b.t.Context(), svc))
+		}, "experiment default/e: it is Successful, and its Service e-canary is still there"},
+		{"the run of an Experiment", func(b *bench, ro *v1alpha1.Rollout) { b.run("r", b.ended(b.experiment("e", ro))) },
+			"analysisrun default/r: it is \"\", and its Experiment is Successful"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b, ro := over(t)
+			test.leave(b, ro)
+			b.settled()
+			err := check.Settled(b.monitor.State())
+			if test.because == "" && err != nil || test.because != "" && (err == nil || !strings.Contains(err.Error(), test.because)) {
+				t.Errorf("%v\nwant: %s", err, test.because)
+			}
+		})
+	}
+}
+
+func (b *bench) ended(e *v1alpha1.Experiment) *v1alpha1.Experiment {
+	b.t.Helper()
+	e.Status.Phase = v1alpha1.AnalysisPhaseSuccessful
+	b.do(b.client.Update(b.t.Context(), e))
+	return e
+}

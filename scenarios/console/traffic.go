@@ -151,7 +151,7 @@ func curl(ctx context.Context, c *call, args []string, from types.NamespacedName
 	if err != nil {
 		return err
 	}
-	o := readCurlOutput(args)
+	o := readCurlOutput(mesh.CurlWords(args))
 	response, err := c.tools().Traffic.Do(ctx, request)
 	if err != nil {
 		return o.failure(err)

@@ -1,7 +1,9 @@
 package mesh
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -44,7 +46,7 @@ func ParseHey(args []string, from types.NamespacedName) (Source, error) {
 }
 
 // ParseCurl reads the arguments of curl, for one request. Flags about its output
-// are taken and ignored.
+// are taken and ignored. Letters may share a hyphen, see [CurlWords].
 func ParseCurl(args []string, from types.NamespacedName) (Request, error) {
 	r := Request{Client: from, Header: http.Header{}}
 	method := flag{value: func(v string) error { r.Method = v; return nil }}
@@ -55,17 +57,53 @@ func ParseCurl(args []string, from types.NamespacedName) (Request, error) {
 		}
 		return nil
 	}}
-	err := parseFlags("curl", args, &r, map[string]flag{
-		"-X": method, "--request": method, "-H": head, "--header": head, "-d": data, "--data": data,
+	err := parseFlags("curl", CurlWords(args), &r, map[string]flag{
+		"-I": {set: func() { r.Method = http.MethodHead }}, "--head": {set: func() { r.Method = http.MethodHead }},
+		"-X": method, "--request": method, "-H": head, "--header": head, "-d": data, "--data": data, "--data-raw": data,
 		"-m": ignored, "--max-time": ignored, "--connect-timeout": ignored, "--resolve": ignored, "-o": ignored, "--output": ignored,
-		"-w": ignored, "--write-out": ignored, "-A": ignored, "--user-agent": ignored, "--retry": ignored,
-		"-s": {}, "--silent": {}, "-S": {}, "--show-error": {}, "-k": {}, "--insecure": {}, "-i": {}, "--include": {}, "-v": {}, "-f": {}, "--fail": {}, "-sS": {}, "-L": {}, "--location": {},
+		"-w": ignored, "--write-out": ignored, "-A": ignored, "--user-agent": ignored, "--retry": ignored, "-u": ignored, "--user": ignored,
+		"-s": {}, "--silent": {}, "-S": {}, "--show-error": {}, "-k": {}, "--insecure": {}, "-i": {}, "--include": {}, "-v": {}, "-f": {}, "--fail": {}, "-L": {}, "--location": {},
 	})
 	return r, err
 }
 
-// flag is one flag of a command line; value is nil if it takes none.
-type flag struct{ value func(string) error }
+// curlValues are the letters of curl that a value follows.
+const curlValues = "XHdmowAu"
+
+// CurlWords takes letters apart that share a hyphen, as curl does:
+//
+//	-sSf          -s -S -f
+//	-so /dev/null -s -o /dev/null
+//	-XPOST        -X POST
+func CurlWords(args []string) (words []string) {
+	for i := 0; i < len(args); i++ {
+		word := args[i]
+		if len(word) < 2 || word[0] != '-' || word[1] == '-' || strings.HasPrefix(word[2:], "=") {
+			words = append(words, word)
+			continue
+		}
+		for at, letter := range word[1:] {
+			words = append(words, "-"+string(letter))
+			if !strings.ContainsRune(curlValues, letter) {
+				continue
+			}
+			if rest := word[1+at+1:]; rest != "" {
+				words = append(words, rest)
+			} else if i++; i < len(args) {
+				words = append(words, args[i])
+			}
+			break
+		}
+	}
+	return words
+}
+
+// flag is one flag of a command line. value is nil if it takes none; then set,
+// if there is one, notes that it was given.
+type flag struct {
+	value func(string) error
+	set   func()
+}
 
 var ignored = flag{value: func(string) error { return nil }}
 
@@ -86,7 +124,12 @@ func parseFlags(command string, args []string, r *Request, flags map[string]flag
 			return fmt.Errorf("%s: %q after the URL %q: one URL is enough", command, name, r.URL)
 		case !known:
 			return fmt.Errorf("%s: flag %s is not known here", command, name)
+		case f.value == nil && joined:
+			return fmt.Errorf("%s: flag %s takes no value", command, name)
 		case f.value == nil:
+			if f.set != nil {
+				f.set()
+			}
 			continue
 		}
 		if !joined {
@@ -106,10 +149,13 @@ func parseFlags(command string, args []string, r *Request, flags map[string]flag
 }
 
 func number(text string, to *int64) (err error) {
-	if *to, err = strconv.ParseInt(text, 10, 64); err == nil && *to < 1 {
-		err = fmt.Errorf("it must be at least 1")
+	if *to, err = strconv.ParseInt(text, 10, 64); err != nil {
+		return errors.New("it must be a whole number")
 	}
-	return err
+	if *to < 1 {
+		return errors.New("it must be at least 1")
+	}
+	return nil
 }
 
 func integer(text string, to *int) error {
@@ -120,10 +166,13 @@ func integer(text string, to *int) error {
 }
 
 func positive(text string, to *float64) (err error) {
-	if *to, err = strconv.ParseFloat(text, 64); err == nil && !(*to > 0) {
-		err = fmt.Errorf("it must be above 0")
+	if *to, err = strconv.ParseFloat(text, 64); err != nil || math.IsInf(*to, 0) {
+		return errors.New("it must be a number")
 	}
-	return err
+	if !(*to > 0) {
+		return errors.New("it must be above 0")
+	}
+	return nil
 }
 
 func duration(text string, to *time.Duration) (err error) {

@@ -40,6 +40,9 @@ func TestParseHey(t *testing.T) {
 		"-z 10 http://a":       `hey: -z 10: time: missing unit in duration "10"`,
 		"-z -1s http://a":      "hey: -z -1s: it must be above 0",
 		"-c 0 http://a":        "hey: -c 0: it must be at least 1",
+		"-c two http://a":      "hey: -c two: it must be a whole number",
+		"-q inf http://a":      "hey: -q inf: it must be a number",
+		"-h2=1 http://a":       "hey: flag -h2 takes no value",
 		"-q nan http://a":      "hey: -q nan: it must be above 0",
 		"-n 20 http://a":       "hey: -n 20 cannot be less than -c 50",
 		"-H x http://a":        "hey: -H x: a header is written name: value",
@@ -60,6 +63,11 @@ func TestParseCurl(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+	for line, method := range map[string]string{"-sSfo /dev/null a": "", "-sXPUT a": "PUT", "-sI a": "HEAD", "-sd {} a": "POST"} {
+		if got, err := ParseCurl(strings.Fields(line), shell); err != nil || got.URL != "a" || got.Method != method {
+			t.Errorf("%s: %+v, %v, want method %q to a", line, got, err, method)
+		}
 	}
 	if got, err := ParseCurl([]string{"-d", "x", "-X", "PUT", "a"}, shell); err != nil || got.Method != "PUT" {
 		t.Errorf("%+v, %v", got, err)
@@ -98,4 +106,33 @@ func TestHeyLoads(t *testing.T) {
 			t.Errorf("%s: %d requests, want %d", tc.name, got, tc.want)
 		}
 	}
+}
+
+// FuzzCommands hands any words to hey and curl: they are understood, or the error
+// begins with the command. What was understood can be sent.
+func FuzzCommands(f *testing.F) {
+	f.Add("-z 60m http://silly-demo.example.com?fail=true")
+	f.Add("-z=1m -q 5 -c 2 -H Cookie:type=insider -m POST http://reviews:9080/")
+	f.Add("-sSo /dev/null -w %{http_code} -XPOST -HX:y mock-server:8080/status/200")
+	f.Add("-n 300 -- -")
+	f.Fuzz(func(t *testing.T, line string) {
+		words := strings.Fields(line)
+		s, err := ParseHey(words, shell)
+		switch {
+		case err != nil && !strings.HasPrefix(err.Error(), "hey: "):
+			t.Fatalf("the error does not say whose it is: %v", err)
+		case err == nil && (s.Request.URL == "" || s.Workers < 1 || s.WorkerRate < 0 || (s.Duration > 0) == (s.Requests > 0)):
+			t.Fatalf("hey %q was read as %+v", line, s)
+		}
+		r, err := ParseCurl(words, shell)
+		switch {
+		case err != nil && !strings.HasPrefix(err.Error(), "curl: "):
+			t.Fatalf("the error does not say whose it is: %v", err)
+		case err == nil && r.URL == "":
+			t.Fatalf("curl %q was read as %+v", line, r)
+		}
+		if d := cmp.Diff(CurlWords(words), CurlWords(CurlWords(words))); d != "" {
+			t.Fatalf("taking %q apart twice differs: %s", line, d)
+		}
+	})
 }

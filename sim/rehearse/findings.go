@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -62,6 +63,9 @@ func (r *Report) findings(e *evidence) {
 	r.percentages(e)
 	if !r.Updated() {
 		r.held(e)
+		if message, invalid := strings.CutPrefix(r.FirstDeploy.Message, "InvalidSpec: "); invalid {
+			r.advice = e.remedy(message)
+		}
 		return
 	}
 	general := len(r.Warnings)
@@ -72,6 +76,7 @@ func (r *Report) findings(e *evidence) {
 	slices.SortStableFunc(r.Warnings[general:], func(a, b Finding) int { return cmp.Compare(a.Step, b.Step) })
 	r.pods(e)
 	r.availability()
+	r.autoscalers(e)
 }
 
 func (r *Report) warn(code string, step int, format string, args ...any) {

@@ -48,6 +48,8 @@ type Report struct {
 	// is worth knowing.
 	Warnings []Finding `json:"warnings"`
 	Notes    []Finding `json:"notes"`
+	// advice is what to do about a first deploy that the controller refuses.
+	advice string
 }
 
 // ImageChange is one new image.
@@ -159,7 +161,7 @@ type Finding struct {
 	// Code is a word for scripts: "unsupported", "service", "percentage",
 	// "weight", "no-canary", "waits", "surge", "outage", "availability",
 	// "window", "no-data", "never-fails", "no-condition", "too-slow", "late",
-	// "unplayed", "unnoticed", "lost", "job".
+	// "mistake", "unplayed", "unnoticed", "lost", "job", "autoscaler".
 	Code string `json:"code"`
 	// Step is the number of the step, counted from 1; 0 if it is about none.
 	Step int `json:"step,omitempty"`
@@ -187,15 +189,13 @@ func (d Duration) String() string {
 func (r *Report) remedy() string {
 	for _, w := range r.Warnings {
 		switch w.Code {
-		case "service":
-			return "add the manifest of the Service with -f"
 		case "unsupported":
 			return ""
 		}
 	}
 	switch {
-	case strings.HasPrefix(r.FirstDeploy.Message, "InvalidSpec:"):
-		return "correct that field"
+	case r.advice != "":
+		return r.advice
 	case r.FirstDeploy.Phase == v1alpha1.RolloutPhasePaused:
 		return "set spec.paused to false"
 	default:

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -56,6 +55,8 @@ type Options struct {
 	Series []Series
 	// Answers are what servers say that metrics ask by HTTP.
 	Answers []Answer
+	// Jobs say how Jobs of metrics end; others succeed after 10 seconds.
+	Jobs []Job
 	// Seed decides everything that is random.
 	Seed uint64
 }
@@ -164,7 +165,7 @@ func (r *rehearsal) prepare(ctx context.Context) error {
 		return err
 	}
 	r.sim, err = sim.New(sim.Options{Seed: r.Seed, NoTrace: true, World: world.Options{
-		PodsPerNode: room, Timing: world.Timing{Ready: r.ReadyAfter},
+		PodsPerNode: room, Timing: world.Timing{Ready: r.ReadyAfter, Job: jobTime}, Images: r.jobImages(),
 	}})
 	if err != nil {
 		return fmt.Errorf("start the simulator: %w", err)
@@ -444,7 +445,6 @@ func (r *rehearsal) warmUp(ctx context.Context, report *Report) error {
 	if err := r.sim.Sleep(rest); err != nil {
 		return fmt.Errorf("the simulation broke down: %w", err)
 	}
-	r.sim.Store().Subscribe(batchv1.SchemeGroupVersion.WithKind("Job"), r.jobWritten)
 	return r.serve()
 }
 

@@ -1,8 +1,11 @@
 package rehearse
 
 import (
+	"errors"
 	"fmt"
 	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/ops"
@@ -32,6 +35,11 @@ type settings struct {
 		Values   string `json:"values"`
 		Interval string `json:"interval"`
 	} `json:"answers"`
+	Jobs []struct {
+		Image     string `json:"image"`
+		After     string `json:"after"`
+		Condition string `json:"condition"`
+	} `json:"jobs"`
 }
 
 // ReadSettings adds what a file says to options. The error names the field.
@@ -48,7 +56,7 @@ func ReadSettings(f manifest.File, o *Options) error {
 		{"load", s.readLoad(o)}, {"fail", readBehaviours(s.Fail, ParseFail, o)}, {"latency", readBehaviours(s.Latency, ParseLatency, o)},
 		{"setImage", s.readImages(o)}, {"promoteAfter", span(s.PromoteAfter, &o.PromoteAfter)}, {"abortAfter", span(s.AbortAfter, &o.AbortAfter)},
 		{"until", span(s.Until, &o.Until)}, {"readyAfter", span(s.ReadyAfter, &o.ReadyAfter)},
-		{"series", s.readSeries(o)}, {"answers", s.readAnswers(o)},
+		{"series", s.readSeries(o)}, {"answers", s.readAnswers(o)}, {"jobs", s.readJobs(o)},
 	}
 	for _, step := range steps {
 		if step.err != nil {
@@ -107,6 +115,25 @@ func (s *settings) readAnswers(o *Options) error {
 			return err
 		}
 		o.Answers = append(o.Answers, a)
+	}
+	return nil
+}
+
+func (s *settings) readJobs(o *Options) error {
+	for _, x := range s.Jobs {
+		j := Job{Image: x.Image}
+		if err := span(x.After, &j.After); err != nil {
+			return err
+		}
+		switch {
+		case x.Image == "":
+			return errors.New(`which Jobs? write their image, for example image: "curlimages/*"`)
+		case x.Condition == string(batchv1.JobFailed):
+			j.Failed = true
+		case x.Condition != "" && x.Condition != string(batchv1.JobComplete):
+			return fmt.Errorf("condition %q is unknown; write Complete or Failed", x.Condition)
+		}
+		o.Jobs = append(o.Jobs, j)
 	}
 	return nil
 }

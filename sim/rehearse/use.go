@@ -5,20 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
-
-	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/watch"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/library"
 	"github.com/aviary-rollouts/aviary/internal/validate"
-	"github.com/aviary-rollouts/aviary/sim/kernel"
-	"github.com/aviary-rollouts/aviary/sim/store"
 )
 
 // use is one place at which the manifest measures something.
@@ -105,30 +96,4 @@ func (r *rehearsal) serve() error {
 		http.Error(w, "nobody answers for "+q.URL.Host+" in this simulation", http.StatusBadGateway)
 	}))
 	return r.script()
-}
-
-// jobTime is how long a Job of a metric takes. It succeeds.
-const jobTime = 10 * time.Second
-
-// jobWritten lets a Job run, since the cluster of the simulator has nobody who
-// runs Jobs.
-func (r *rehearsal) jobWritten(e store.Event) {
-	j, ok := e.Object.(*batchv1.Job)
-	if !ok || e.Type != watch.Added {
-		return
-	}
-	key := client.ObjectKeyFromObject(j)
-	r.sim.Kernel().After(jobTime, kernel.ClassWorld, "job "+j.Name, func() {
-		ctx, c, current := context.Background(), r.sim.Client(), &batchv1.Job{}
-		if c.Get(ctx, key, current) != nil {
-			return // it was ended before
-		}
-		current.Status.Succeeded = 1
-		current.Status.Conditions = append(current.Status.Conditions, batchv1.JobCondition{
-			Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(r.sim.Now()),
-		})
-		if err := c.Status().Update(ctx, current); err != nil && r.err == nil {
-			r.err = fmt.Errorf("end Job %s: %w", key, err)
-		}
-	})
 }

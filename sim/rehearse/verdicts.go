@@ -79,7 +79,7 @@ func (r *Report) unplayed(e *evidence, u *use, m *v1alpha1.Metric) {
 	case m.Provider.Prometheus != nil:
 		return
 	case m.Provider.Job != nil:
-		r.note("job", "the Job of metric %q of %s is not run: it succeeds here after %s", m.Name, u.place, Duration(jobTime))
+		r.note("job", "%s", e.jobNote(u, m))
 		return
 	case m.Provider.Web != nil:
 		address = m.Provider.Web.URL
@@ -259,10 +259,26 @@ func (r *Report) withoutData(e *evidence) {
 		}
 	}
 	for _, k := range order {
-		if empty[k] == total[k] && !e.unplayed(k.metric) {
+		if empty[k] < total[k] || e.unplayed(k.metric) {
+			continue
+		}
+		if wrong := e.mistake(k.metric, r.firstError(k.kind, k.metric)); wrong != "" {
+			r.warn("mistake", 0, "metric %q (%s) cannot be measured until this is corrected: %s", k.metric, k.kind, wrong)
+		} else {
 			r.warn("no-data", 0, "metric %q (%s) never had data: %s%s", k.metric, k.kind, r.outOf(total[k], k.kind, k.metric), e.why(k.metric))
 		}
 	}
+}
+
+// firstError is what the first measurement of a metric that failed to be made
+// says; empty if there is none.
+func (r *Report) firstError(kind, metric string) string {
+	for i := range r.Measurements {
+		if m := &r.Measurements[i]; m.Kind == kind && m.Metric == metric && m.Phase == v1alpha1.AnalysisPhaseError {
+			return strings.Join(strings.Fields(m.Message), " ")
+		}
+	}
+	return ""
 }
 
 // outOf is "3 of 3 measurements were NaN".

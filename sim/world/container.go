@@ -142,7 +142,7 @@ func (c *container) pull(now time.Time, b ImageBehaviour) {
 // completed, any other run is a failure. The first restart is at once, later ones wait.
 func (c *container) exit(now time.Time, b ImageBehaviour) {
 	_, fails := b.life()
-	if !fails && !c.doomed {
+	if !fails && !c.doomed && !(c.task && b.JobFails) {
 		c.lastExit = exit{c.since, now, 0}
 		c.enter(completed, now)
 		return

@@ -21,6 +21,8 @@ type ImageBehaviour struct {
 	ReadyAfter time.Duration
 	// RunFor replaces Timing.Job: how long the containers of a Job run.
 	RunFor time.Duration
+	// JobFails makes the containers of a Job end with an error; others run on.
+	JobFails bool
 	// FailAt makes each container exit with an error this long after it
 	// started, ready or not.
 	FailAt time.Duration

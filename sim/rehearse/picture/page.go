@@ -3,6 +3,7 @@ package picture
 import (
 	"bytes"
 	"html/template"
+	"regexp"
 	"strings"
 
 	"github.com/aviary-rollouts/aviary/sim/rehearse"
@@ -24,6 +25,7 @@ ul{padding-left:20px;margin:6px 0}li{margin:4px 0;overflow-wrap:anywhere}
 table{border-collapse:collapse;font-size:13.5px}th{text-align:left;color:var(--soft);font-weight:600;white-space:nowrap}
 th,td{padding:4px 12px 4px 0;vertical-align:top;border-bottom:1px solid var(--grid)}
 td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}td.w{min-width:260px;overflow-wrap:anywhere}
+.flag{white-space:nowrap}
 td small{display:block;color:var(--soft);font-size:13px}
 .good{color:var(--good)}.bad{color:var(--bad)}.error{color:var(--error)}.unsure{color:var(--unsure)}
 `
@@ -44,7 +46,7 @@ type measured struct {
 	Class string
 }
 
-var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"flags": flags}).Parse(`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -56,18 +58,18 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <body>
 <h1>{{.Title}}</h1>
 {{with .Outcome.Verdict}}<p class="verdict {{.}}">{{.}}</p>
-{{end}}{{range .Lines}}<p class="what">{{.}}</p>
+{{end}}{{range .Lines}}<p class="what">{{flags .}}</p>
 {{end}}{{with .Summary}}<dl>
 {{range .}}<dt>{{.Name}}</dt><dd>{{.Text}}</dd>
 {{end}}</dl>
 {{end}}{{if .Updated}}<p>{{.Outcome.Text}}</p>
 {{end}}{{with .Warnings}}<h2>Warnings</h2>
 <ul>
-{{range .}}<li>{{.Text}}.</li>
+{{range .}}<li>{{flags .Text}}.</li>
 {{end}}</ul>
 {{end}}{{.Charts}}{{with .Notes}}<h2>Notes</h2>
 <ul>
-{{range .}}<li>{{.Text}}.</li>
+{{range .}}<li>{{flags .Text}}.</li>
 {{end}}</ul>
 {{end}}{{with .Measured}}<h2>Measurements</h2>
 <div class="scroll"><table>
@@ -83,6 +85,14 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 {{end}}</body>
 </html>
 `))
+
+// option is one of the command, which a browser would break after a hyphen.
+var option = regexp.MustCompile(`(^|[\s(])(--[a-z]+(?:-[a-z]+)*)`)
+
+// flags escapes a text and keeps the options in it in one piece.
+func flags(text string) template.HTML {
+	return template.HTML(option.ReplaceAllString(template.HTMLEscapeString(text), `$1<span class="flag">$2</span>`))
+}
 
 // HTML renders a report as one page that needs nothing else.
 func HTML(r *rehearse.Report) []byte {

@@ -236,3 +236,12 @@ func TestFit(t *testing.T) {
 		t.Errorf("%q in 20 px", got)
 	}
 }
+
+// TestFlagsStayWhole keeps options in one piece and escapes everything.
+func TestFlagsStayWhole(t *testing.T) {
+	got := flags("choose with --set-image web=<IMAGE> (--load RATE), a--b")
+	want := `choose with <span class="flag">--set-image</span> web=&lt;IMAGE&gt; (<span class="flag">--load</span> RATE), a--b`
+	if string(got) != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}

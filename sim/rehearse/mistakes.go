@@ -1,0 +1,63 @@
+package rehearse
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/lint"
+)
+
+// metricField is a field of a metric in the path of a finding.
+var metricField = regexp.MustCompile(`^spec\.metrics\[(\d+)\]`)
+
+// mistake is why a metric can never be measured, and where that is written:
+// `web.yaml:95: AnalysisTemplate "errors": spec.metrics[0].successCondition: ...`.
+// It is empty if nothing is wrong with how the metric is written.
+func (e *evidence) mistake(metric, message string) string {
+	for _, f := range lint.Check(e.options.Objects) {
+		spec, m := templateSpec(f.Object), metricField.FindStringSubmatch(f.Field)
+		if spec == nil || m == nil || f.Warning {
+			continue
+		}
+		if i := indexOf(spec.Metrics, func(i int, x v1alpha1.Metric) bool { return x.Name == metric && fmt.Sprint(i) == m[1] }); i >= 0 {
+			return f.String()
+		}
+	}
+	if !strings.Contains(message, "parse error") {
+		return ""
+	}
+	for _, o := range e.options.Objects {
+		spec := templateSpec(o)
+		if spec == nil {
+			continue
+		}
+		if i := indexOf(spec.Metrics, func(_ int, x v1alpha1.Metric) bool { return x.Name == metric && x.Provider.Prometheus != nil }); i >= 0 {
+			path := fmt.Sprintf("spec.metrics[%d].provider.prometheus.query", i)
+			return fmt.Sprintf("%s:%d: %s: %s: %s", o.File, o.LineOf(path), o, path, message)
+		}
+	}
+	return ""
+}
+
+// autoscalers says that nobody scales here what an autoscaler would.
+func (r *Report) autoscalers(e *evidence) {
+	for _, o := range e.options.Objects {
+		if o.GetObjectKind().GroupVersionKind().Kind != "HorizontalPodAutoscaler" {
+			continue
+		}
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o.Object)
+		if err != nil {
+			continue
+		}
+		name, _, _ := unstructured.NestedString(content, "spec", "scaleTargetRef", "name")
+		kind, _, _ := unstructured.NestedString(content, "spec", "scaleTargetRef", "kind")
+		if name == r.Rollout && kind == v1alpha1.KindRollout {
+			r.note("autoscaler", "%s scales nothing here, the Rollout keeps its %s: rehearse its other sizes by changing replicas", o, count(r.Replicas, "replica"))
+		}
+	}
+}

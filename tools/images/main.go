@@ -30,7 +30,7 @@ func main() {
 	o := options{log: os.Stdout}
 	platform := flag.String("platform", "", "build for this, as in linux/arm64; empty: linux, and the processor of this machine")
 	flag.StringVar(&o.out, "out", "", "the folder for the archives; empty: bin/images in ROOT")
-	flag.StringVar(&o.tag, "tag", "dev", "the tag of the images whose version is that of this repository")
+	flag.StringVar(&o.tag, "tag", "latest", "the tag of all images but the mock servers; config/ names latest")
 	flag.StringVar(&o.only, "only", "", "build only images whose name contains this")
 	docker := flag.Bool("docker", true, "give the images to the Docker engine, if one answers")
 	flag.Parse()

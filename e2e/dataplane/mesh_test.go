@@ -50,20 +50,20 @@ const (
 
 // meshFixture is an xDS server, some pods, and a data plane between.
 type meshFixture struct {
-	*testing.T
+	testing.TB
 	server *xdstest.Server
 	plane  *Plane
 	pods   *pods
 }
 
-func newMesh(t *testing.T) *meshFixture {
+func newMesh(t testing.TB) *meshFixture {
 	t.Helper()
 	server, err := xdstest.Start("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	f := &meshFixture{T: t, server: server, pods: &pods{byIP: map[string]*corev1.Pod{}}}
+	f := &meshFixture{TB: t, server: server, pods: &pods{byIP: map[string]*corev1.Pod{}}}
 	f.plane, err = New(Options{Istiod: server.Address(), Directory: f.pods, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func lbEndpoint(address string) *endpointv3.LbEndpoint {
 	}}}
 }
 
-func httpListener(t *testing.T, port uint32) *listenerv3.Listener {
+func httpListener(t testing.TB, port uint32) *listenerv3.Listener {
 	t.Helper()
 	manager, err := anypb.New(&hcmv3.HttpConnectionManager{RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{
 		Rds: &hcmv3.Rds{RouteConfigName: fmt.Sprint(port)},
@@ -206,6 +206,7 @@ func (f *meshFixture) backend(version string) *backend {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			f.Errorf("read a body: %v", err)
+			return
 		}
 		b.served.Add(1)
 		b.mu.Lock()
@@ -213,6 +214,9 @@ func (f *meshFixture) backend(version string) *backend {
 		b.mu.Unlock()
 		status := http.StatusOK
 		_, _ = fmt.Sscanf(r.URL.Path, "/status/%d", &status) // any other path is 200
+		if r.URL.Path == "/late" {
+			<-r.Context().Done() // the client does not wait for ever
+		}
 		w.Header().Set("X-Version", version)
 		w.WriteHeader(status)
 		fmt.Fprintln(w, version)

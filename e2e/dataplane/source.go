@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/e2e/dataplane/telemetry"
@@ -16,6 +17,7 @@ import (
 // source is a proxy through which a client sends.
 type source struct {
 	key      types.NamespacedName
+	pod      types.UID // empty while there is no such pod
 	gateway  bool
 	identity istiometric.Identity
 	reporter *telemetry.Reporter
@@ -45,18 +47,24 @@ func parseSource(name string) (key types.NamespacedName, gateway bool, err error
 	return types.NamespacedName{Namespace: namespace, Name: pod}, false, nil
 }
 
-// sourceOf returns a source, and opens its stream at its first request.
+// sourceOf returns a source, and opens its stream at its first request. If its
+// pod has come, or another one of its name, it is introduced anew.
 func (p *Plane) sourceOf(name string) (*source, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if s := p.sources[name]; s != nil {
-		return s, nil
-	}
 	key, gateway, err := parseSource(name)
 	if err != nil {
 		return nil, err
 	}
-	s, node := p.introduce(key, gateway)
+	pod := p.opts.Directory.Pod(key)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.sources[name]; s != nil {
+		if pod == nil || pod.UID == s.pod {
+			return s, nil
+		}
+		s.stop()
+		p.book.Remove(key)
+	}
+	s, node := p.introduce(key, gateway, pod)
 	ctx, stop := context.WithCancel(p.running)
 	s.stop = stop
 	if p.connection != nil {
@@ -68,13 +76,14 @@ func (p *Plane) sourceOf(name string) (*source, error) {
 }
 
 // introduce fills in who a source is. A client that is no pod is named like one.
-func (p *Plane) introduce(key types.NamespacedName, gateway bool) (*source, *corev3.Node) {
+func (p *Plane) introduce(key types.NamespacedName, gateway bool, pod *corev1.Pod) (*source, *corev3.Node) {
 	s := &source{key: key, gateway: gateway, identity: istiometric.Named(key)}
 	labels, ip := map[string]string{"app": key.Name}, ""
 	if short, ok := strings.CutPrefix(key.Name, "istio-"); ok && gateway {
 		labels["istio"] = short
 	}
-	if pod := p.opts.Directory.Pod(key); pod != nil {
+	if pod != nil {
+		s.pod = pod.UID
 		s.identity, labels, ip = istiometric.Of(pod), pod.Labels, pod.Status.PodIP
 	}
 	s.reporter = p.book.Reporter(key, ip, labels)

@@ -76,16 +76,20 @@ func run(ctx context.Context, args []string) error {
 		}
 		o.Map[host] = address
 	}
-	pods, err := follow(ctx, f.kubeconfig)
+	listener, err := net.Listen("tcp", f.address)
 	if err != nil {
+		return fmt.Errorf("listen (--address): %w", err)
+	}
+	defer listener.Close()
+	if o.Directory, err = follow(ctx, f.kubeconfig); err != nil {
 		return err
 	}
-	o.Directory = pods
 	plane, err := dataplane.New(o)
 	if err != nil {
 		return err
 	}
-	return errors.Join(serve(ctx, f.address, plane.Proxy()), plane.Close())
+	fmt.Printf("dataplane: listening on %s\n", listener.Addr())
+	return errors.Join(serve(ctx, listener, plane.Proxy()), plane.Close())
 }
 
 func parse(args []string) (f flags, err error) {
@@ -107,7 +111,7 @@ func parse(args []string) (f flags, err error) {
 }
 
 // follow starts to follow the cluster.
-func follow(ctx context.Context, kubeconfig string) (*directory.Directory, error) {
+func follow(ctx context.Context, kubeconfig string) (dataplane.Directory, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
@@ -128,12 +132,7 @@ func follow(ctx context.Context, kubeconfig string) (*directory.Directory, error
 }
 
 // serve serves until ctx ends, and then finishes the requests that it has.
-func serve(ctx context.Context, address string, handler http.Handler) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("listen (--address): %w", err)
-	}
-	fmt.Printf("dataplane: listening on %s\n", listener.Addr())
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()

@@ -50,7 +50,7 @@ images: ## Build the container images into bin/images, and into Docker where an 
 
 .PHONY: local
 local: ## Start a real control plane on this machine, with our CRDs; ctrl-c ends it
-	$(GO) run -trimpath ./e2e/localplane/cmd/localplane --apply 'config/crd/*.yaml'
+	$(GO) run -trimpath ./e2e/localplane/cmd/localplane --apply 'config/crd/argoproj.io_*.yaml'
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"syscall"
+	"time"
+
+	"github.com/aviary-rollouts/aviary/internal/clock"
 )
 
 // RestartAPIServer kills the apiserver, starts it again at the same address and
@@ -30,18 +33,31 @@ func (p *Plane) Restart(ctx context.Context, name string) error {
 }
 
 // Pause stops a program where it stands, as a machine that hangs would: its
-// connections stay open and nothing answers. [Plane.Resume] lets it go on.
-func (p *Plane) Pause(name string) error { return p.signal(name, syscall.SIGSTOP) }
-
-// Resume lets a program go on after [Plane.Pause].
-func (p *Plane) Resume(name string) error { return p.signal(name, syscall.SIGCONT) }
-
-func (p *Plane) signal(name string, s syscall.Signal) error {
+// connections stay open and nothing answers. It returns when every thread of the
+// program stands. [Plane.Resume] lets it go on.
+func (p *Plane) Pause(ctx context.Context, name string) error {
 	process, err := p.process(name)
 	if err != nil {
 		return err
 	}
-	return process.signal(s)
+	if err := process.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for !standsStill(process.cmd.Process.Pid) {
+		if err := clock.Wait(ctx, time.Millisecond); err != nil {
+			return fmt.Errorf("waiting until %s stands still: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Resume lets a program go on after [Plane.Pause].
+func (p *Plane) Resume(name string) error {
+	process, err := p.process(name)
+	if err != nil {
+		return err
+	}
+	return process.signal(syscall.SIGCONT)
 }
 
 // Programs lists the process ids of what runs, by name: etcd, kube-apiserver,

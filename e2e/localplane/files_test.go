@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 )
@@ -69,6 +70,22 @@ func TestKubeconfigsNameTheirUser(t *testing.T) {
 		if got.Host != config.host || cert.Subject.CommonName != config.user {
 			t.Errorf("%s leads %s to %s, want %s to %s", file, cert.Subject.CommonName, got.Host, config.user, config.host)
 		}
+	}
+}
+
+// A name that no certificate can bear is an error of the requests, not a panic.
+func TestNamesThatAreNoText(t *testing.T) {
+	p := unstarted(t, Options{})
+	const user = "\xff"
+	if _, err := p.KubeconfigFor(user); err == nil {
+		t.Error("there is a kubeconfig for it")
+	}
+	client, err := rest.HTTPClientFor(p.ConfigFor(user))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Get(p.host()); err == nil || !strings.Contains(err.Error(), "making a certificate") {
+		t.Errorf("a request gets %v", err)
 	}
 }
 

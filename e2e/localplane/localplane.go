@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
@@ -321,14 +322,23 @@ func (p *Plane) Wait() error {
 func (p *Plane) Config() *rest.Config { return p.config(p.adminPair) }
 
 // ConfigFor is a user's way to the API. Any name will do: RBAC says what it may,
-// and a name system:serviceaccount:NAMESPACE:NAME may what that account may.
+// and a name system:serviceaccount:NAMESPACE:NAME may what that account may. With
+// a name that cannot be certified, which is one that is no text, every request
+// fails and says so.
 func (p *Plane) ConfigFor(user string) *rest.Config {
 	pair, err := p.authority.client(user)
+	config := p.config(pair)
 	if err != nil {
-		panic(err) // signing with a key of our own does not fail
+		config.WrapTransport = func(http.RoundTripper) http.RoundTripper { return refusal{err} }
 	}
-	return p.config(pair)
+	return config
 }
+
+// refusal answers every request with an error.
+type refusal struct{ err error }
+
+// RoundTrip fails.
+func (r refusal) RoundTrip(*http.Request) (*http.Response, error) { return nil, r.err }
 
 func (p *Plane) config(pair pair) *rest.Config {
 	return &rest.Config{
@@ -346,7 +356,11 @@ func (p *Plane) Kubeconfig() string { return p.folder.join(adminKubeconfig) }
 
 // KubeconfigFor writes the kubeconfig of a user and returns its path.
 func (p *Plane) KubeconfigFor(user string) (string, error) {
-	content, err := kubeconfigOf(p.ConfigFor(user), user)
+	pair, err := p.authority.client(user)
+	if err != nil {
+		return "", err
+	}
+	content, err := kubeconfigOf(p.config(pair), user)
 	if err != nil {
 		return "", fmt.Errorf("encoding the kubeconfig of %s: %w", user, err)
 	}

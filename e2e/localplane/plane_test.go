@@ -213,7 +213,7 @@ func TestFaults(t *testing.T) {
 	}
 	podsOf(t, c, "after") // the controllers have found it again
 
-	if err := p.Pause("kube-apiserver"); err != nil {
+	if err := p.Pause(t.Context(), "kube-apiserver"); err != nil {
 		t.Fatal(err)
 	}
 	impatient, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -228,7 +228,7 @@ func TestFaults(t *testing.T) {
 		_, err := c.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 		return err
 	})
-	if err := p.Pause("kubelet"); err == nil || !strings.Contains(err.Error(), "kube-scheduler") {
+	if err := p.Pause(t.Context(), "kubelet"); err == nil || !strings.Contains(err.Error(), "kube-scheduler") {
 		t.Errorf("pausing what is not there: error %v does not say what is", err)
 	}
 	if err := p.Err(); err != nil {

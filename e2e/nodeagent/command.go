@@ -97,9 +97,6 @@ func (t task) apply(b world.ImageBehaviour) world.ImageBehaviour {
 	if b != (world.ImageBehaviour{}) {
 		return b
 	}
-	b.RunFor = t.runs
-	if t.code != 0 {
-		b.FailAt, b.ExitCode = max(t.runs, time.Millisecond), t.code
-	}
+	b.RunFor, b.JobFails, b.ExitCode = t.runs, t.code != 0, t.code
 	return b
 }

@@ -26,9 +26,9 @@ func TestTaskOf(t *testing.T) {
 		{"wget -q http://reviews:9080/reviews/0", world.ImageBehaviour{}},
 		{"sleep 5", world.ImageBehaviour{RunFor: 5 * time.Second}},
 		{"sh -c sleep  0.5 && exit 0", world.ImageBehaviour{RunFor: 500 * time.Millisecond}},
-		{"sh -c sleep 20; exit 1", world.ImageBehaviour{RunFor: 20 * time.Second, FailAt: 20 * time.Second, ExitCode: 1}},
-		{"sh -c exit 42", world.ImageBehaviour{FailAt: time.Millisecond, ExitCode: 42}},
-		{"sh -c exit 999", world.ImageBehaviour{FailAt: time.Millisecond, ExitCode: 255}},
+		{"sh -c sleep 20; exit 1", world.ImageBehaviour{RunFor: 20 * time.Second, JobFails: true, ExitCode: 1}},
+		{"sh -c exit 42", world.ImageBehaviour{JobFails: true, ExitCode: 42}},
+		{"sh -c exit 999", world.ImageBehaviour{JobFails: true, ExitCode: 255}},
 		{"sh -c asleep 20; myexit 1", world.ImageBehaviour{}},
 	} {
 		pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{}}}}

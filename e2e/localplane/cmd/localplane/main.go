@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -75,8 +76,10 @@ func run(ctx context.Context, options localplane.Options, manifests []string) er
 	return plane.Stop()
 }
 
-// applyAll applies the files that patterns match.
+// applyAll applies the files that patterns match, all at once: CRDs take their
+// time to be served.
 func applyAll(ctx context.Context, plane *localplane.Plane, patterns []string) error {
+	var documents bytes.Buffer
 	for _, pattern := range patterns {
 		files, err := filepath.Glob(pattern)
 		if err == nil && len(files) == 0 {
@@ -86,21 +89,18 @@ func applyAll(ctx context.Context, plane *localplane.Plane, patterns []string) e
 			return fmt.Errorf("--apply %s: %w", pattern, err)
 		}
 		for _, name := range files {
-			if err := applyFile(ctx, plane, name); err != nil {
-				return fmt.Errorf("--apply %s: %w", name, err)
+			content, err := os.ReadFile(name)
+			if err != nil {
+				return fmt.Errorf("--apply %s: %w", pattern, err)
 			}
+			documents.WriteString("\n---\n")
+			documents.Write(content)
 		}
 	}
-	return nil
-}
-
-func applyFile(ctx context.Context, plane *localplane.Plane, name string) error {
-	file, err := os.Open(name)
-	if err != nil {
-		return err
+	if err := plane.Apply(ctx, &documents); err != nil {
+		return fmt.Errorf("--apply %q: %w", patterns, err)
 	}
-	defer file.Close()
-	return plane.Apply(ctx, file)
+	return nil
 }
 
 // usage says how to use a plane from a shell.

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -25,7 +26,8 @@ type recorder struct {
 	names  map[eventKey]string
 }
 
-// eventKey is what makes two events the same.
+// eventKey is what makes two events the same. The message of those that recur is
+// empty.
 type eventKey struct {
 	object                types.UID
 	kind, reason, message string
@@ -70,13 +72,18 @@ func (r *recorder) record(obj runtime.Object, eventType, reason, message string)
 
 // write counts an event that was recorded before, or creates it.
 func (r *recorder) write(obj runtime.Object, accessor metav1.Object, key eventKey) error {
-	if r.repeat(accessor.GetNamespace(), r.names[key]) {
-		return nil
-	}
-	event, err := r.newEvent(obj, accessor, key)
+	gvk, err := apiutil.GVKForObject(obj, r.sim.opts.Scheme)
 	if err != nil {
 		return err
 	}
+	message := key.message
+	if control.Recurring(gvk.Kind, key.reason) {
+		key.message = ""
+	}
+	if r.repeat(accessor.GetNamespace(), r.names[key], message) {
+		return nil
+	}
+	event := r.newEvent(gvk, accessor, key, message)
 	if err := r.client.Create(context.Background(), event); err != nil {
 		return err
 	}
@@ -85,23 +92,20 @@ func (r *recorder) write(obj runtime.Object, accessor metav1.Object, key eventKe
 }
 
 // repeat counts an event that was recorded before; it reports whether it could.
-func (r *recorder) repeat(namespace, name string) bool {
+func (r *recorder) repeat(namespace, name, message string) bool {
 	event := &corev1.Event{}
 	if name == "" || r.client.Get(context.Background(), client.ObjectKey{Namespace: namespace, Name: name}, event) != nil {
 		return false
 	}
 	event.Count++
+	event.Message = message
 	event.LastTimestamp = metav1.NewTime(r.sim.Now())
 	return r.client.Update(context.Background(), event) == nil
 }
 
 // newEvent names an event as client-go does: the object's name and a number
 // that is different each time.
-func (r *recorder) newEvent(obj runtime.Object, of metav1.Object, key eventKey) (*corev1.Event, error) {
-	gvk, err := apiutil.GVKForObject(obj, r.sim.opts.Scheme)
-	if err != nil {
-		return nil, err
-	}
+func (r *recorder) newEvent(gvk schema.GroupVersionKind, of metav1.Object, key eventKey, message string) *corev1.Event {
 	now := metav1.NewTime(r.sim.Now())
 	return &corev1.Event{
 		ObjectMeta: metav1.ObjectMeta{
@@ -112,8 +116,8 @@ func (r *recorder) newEvent(obj runtime.Object, of metav1.Object, key eventKey) 
 			APIVersion: gvk.GroupVersion().String(), Kind: gvk.Kind, Namespace: of.GetNamespace(), Name: of.GetName(),
 			UID: of.GetUID(), ResourceVersion: of.GetResourceVersion(),
 		},
-		Type: key.kind, Reason: key.reason, Message: key.message,
+		Type: key.kind, Reason: key.reason, Message: message,
 		Source: corev1.EventSource{Component: ControllerName}, ReportingController: ControllerName,
 		FirstTimestamp: now, LastTimestamp: now, Count: 1,
-	}, nil
+	}
 }

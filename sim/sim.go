@@ -55,6 +55,10 @@ type Options struct {
 	// Resync makes the controllers look at every object at this interval; zero
 	// means never.
 	Resync time.Duration
+	// Patience is that of the controllers under test; see [control.Deps]. Zero,
+	// so that every status is current at every instant, is not what runs in a
+	// cluster.
+	Patience time.Duration
 	// Faults trouble the controllers under test. A fault belongs to one run.
 	Faults []fault.Fault
 	// Checks watch over every instant; nil means check.All(), an empty slice
@@ -288,7 +292,7 @@ func (s *Sim) start() {
 		Before: func(op store.Op) error { return s.meet(m, op, s.injector.Before) },
 		After:  func(op store.Op) error { return s.meet(m, op, s.injector.After) },
 	})
-	deps := control.Deps{Client: c, Clock: s.Clock(), Events: sink{s.events, m}, HTTP: &s.network}
+	deps := control.Deps{Client: c, Clock: s.Clock(), Events: sink{s.events, m}, HTTP: &s.network, Patience: s.opts.Patience}
 	s.under = m
 	m.add(s.opts.Controllers(deps))
 }

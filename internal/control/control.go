@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/metric"
 )
@@ -65,4 +66,15 @@ type Deps struct {
 	HTTP http.RoundTripper
 	// Metrics are the settings of metric providers.
 	Metrics metric.Settings
+	// Patience is how long the status of a Rollout may stay unwritten that
+	// differs from the one in the cluster in numbers of pods only; zero means
+	// not at all.
+	Patience time.Duration
+}
+
+// Recurring reports whether events about an object of this kind are told many
+// times in one update. Those of one reason are kept as one Event, which shows the
+// last and how many there were.
+func Recurring(kind, reason string) bool {
+	return kind == v1alpha1.KindRollout && (reason == "ScalingReplicaSet" || reason == "RolloutStepCompleted")
 }

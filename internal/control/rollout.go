@@ -34,8 +34,9 @@ var shared = client.UnsafeDisableDeepCopy
 // rolloutReconciler observes one Rollout, asks rollout.Decide, and applies.
 type rolloutReconciler struct {
 	Deps
-	fresh *freshness
-	specs *specs
+	fresh    *freshness
+	patience *patience
+	specs    *specs
 }
 
 // Reconcile brings one Rollout a safe step forward.
@@ -49,6 +50,12 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 		return now.Add(staleRetry), nil
 	}
 	plan := rollout.Decide(*o, now)
+	if until, ok := r.patience.holds(key, o.Rollout.Status, plan, now); ok {
+		plan.Status = o.Rollout.Status
+		if plan.Wake.IsZero() || plan.Wake.After(until) {
+			plan.Wake = until
+		}
+	}
 	err = r.executor(key, o.Rollout, now).Rollout(ctx, o.Rollout, plan)
 	if errors.Is(err, apply.ErrNameTaken) {
 		return time.Time{}, r.countCollision(ctx, o.Rollout)
@@ -82,6 +89,7 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 		if apierrors.IsNotFound(err) {
 			r.fresh.forget(key)
 			r.specs.forget(key)
+			r.patience.forget(key)
 			return nil, true, nil
 		}
 		return nil, false, fmt.Errorf("rollout %s: reading it: %w", key, err)

@@ -17,9 +17,9 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
 
-// uncached lists the kinds that are read from the API server each time: rarely
+// Uncached lists the kinds that are read from the API server each time: rarely
 // needed, and no reason to hold everybody's Secrets in memory.
-func uncached() []client.Object { return []client.Object{&corev1.Secret{}, &corev1.PodTemplate{}} }
+func Uncached() []client.Object { return []client.Object{&corev1.Secret{}, &corev1.PodTemplate{}} }
 
 // cacheOptions describe what is kept in memory: our own share of the objects
 // under control, Jobs that measure, and of everything else what decisions read.

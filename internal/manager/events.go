@@ -41,11 +41,26 @@ func newRecorder(config *rest.Config, h *http.Client, scheme *runtime.Scheme, me
 	if err != nil {
 		return nil, fmt.Errorf("set up the writing of Events: %w", err)
 	}
-	b := record.NewBroadcaster(record.WithCorrelatorOptions(record.CorrelatorOptions{BurstSize: eventBurst, QPS: eventRate}))
+	b := record.NewBroadcaster(record.WithCorrelatorOptions(record.CorrelatorOptions{
+		BurstSize: eventBurst, QPS: eventRate,
+		MaxEvents: 1, KeyFunc: sameEvent, MessageFunc: func(e *corev1.Event) string { return e.Message },
+	}))
 	return &recorder{
 		EventRecorder: b.NewRecorder(scheme, corev1.EventSource{Component: Component}),
 		broadcaster:   b, events: core.Events(""), meters: meters,
 	}, nil
+}
+
+// sameEvent tells which events are one object with a count: those with the same
+// message and, of those that recur, all. One object a reason is the policy of
+// control.Recurring; "combined from similar events", which client-go would put in
+// front of the message, says nothing that the count does not.
+func sameEvent(e *corev1.Event) (aggregate, local string) {
+	aggregate, local = record.EventAggregatorByReasonFunc(e)
+	if !control.Recurring(e.InvolvedObject.Kind, e.Reason) {
+		aggregate += "\x00" + local
+	}
+	return aggregate, local
 }
 
 // Event records one event.

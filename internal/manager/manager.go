@@ -29,6 +29,11 @@ import (
 // with instance ids appends "-" and its own.
 const LockName = "argo-rollouts-controller-lock"
 
+// patience is how far numbers of pods in the status of a Rollout may be behind:
+// about what a pod takes to start, so that the step which waits for it writes
+// them too.
+const patience = 5 * time.Second
+
 // shutdownTimeout is how long reconciles that run may take to end.
 const shutdownTimeout = 20 * time.Second
 
@@ -125,7 +130,7 @@ func (r *runner) prepare(ctx context.Context, config *rest.Config) error {
 	}
 	view := clusterView{Client: r.GetClient(), kinds: kinds, namespace: r.options.Namespace}
 	controllers := control.Controllers(control.Deps{
-		Client: view, Clock: r.clock, Events: events, HTTP: r.options.HTTP, Metrics: r.options.Settings,
+		Client: view, Clock: r.clock, Events: events, HTTP: r.options.HTTP, Metrics: r.options.Settings, Patience: patience,
 	})
 	if err := r.mount(ctx, controllers, kinds); err != nil {
 		return err
@@ -153,7 +158,7 @@ func managerOptions(scheme *runtime.Scheme, o Options) ctrl.Options {
 		Scheme: scheme,
 		Logger: o.Log,
 		Cache:  cacheOptions(o),
-		Client: client.Options{Cache: &client.CacheOptions{DisableFor: uncached(), Unstructured: true}},
+		Client: client.Options{Cache: &client.CacheOptions{DisableFor: Uncached(), Unstructured: true}},
 
 		Metrics:                 metricsserver.Options{BindAddress: orNone(o.Metrics)},
 		HealthProbeBindAddress:  orNone(o.Probes),

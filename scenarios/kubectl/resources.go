@@ -61,6 +61,7 @@ var resources = []resource{
 	kind("v1", "Event", "events", "ev"),
 	kind("v1", "ConfigMap", "configmaps", "cm"),
 	kind("v1", "Secret", "secrets", ""),
+	kind("v1", "PodTemplate", "podtemplates", ""),
 	kind("v1", "ServiceAccount", "serviceaccounts", "sa"),
 	clusterKind("v1", "Namespace", "namespaces", "ns"),
 	clusterKind("v1", "Node", "nodes", "no"),

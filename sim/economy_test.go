@@ -1,0 +1,96 @@
+package sim_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/sim"
+	"github.com/aviary-rollouts/aviary/sim/store"
+)
+
+// plainCanary is the Rollout that benchmarks of clusters are made of: 20 %, 5
+// seconds, 60 %, 5 seconds.
+func plainCanary() []client.Object {
+	pause := v1alpha1.CanaryStep{Pause: &v1alpha1.RolloutPause{Duration: ptr.To(intstr.FromString("5s"))}}
+	return []client.Object{rollout(5, v1alpha1.RolloutStrategy{Canary: &v1alpha1.CanaryStrategy{Steps: []v1alpha1.CanaryStep{
+		{SetWeight: ptr.To(int32(20))}, pause, {SetWeight: ptr.To(int32(60))}, pause,
+	}}})}
+}
+
+// count notes the writes of one client from now on.
+func count(s *sim.Sim, name string) *[]string {
+	calls := &[]string{}
+	s.Store().AddHooks(store.Hooks{Before: func(op store.Op) error {
+		if op.Client == name && op.Write() {
+			text := fmt.Sprintf("%s %s", op.Verb, op.Kind.Kind)
+			if op.Subresource != "" {
+				text += "/" + op.Subresource
+			}
+			*calls = append(*calls, text)
+		}
+		return nil
+	}})
+	return calls
+}
+
+func number(calls []string, part string) (n int) {
+	for _, c := range calls {
+		if strings.Contains(c, part) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestEconomy bounds what one update costs the API server. Every controller of
+// the cluster pays for what one of them writes: each write is sent to all who
+// watch.
+func TestEconomy(t *testing.T) {
+	s := start(t, sim.Options{Objects: plainCanary(), Patience: 5 * time.Second})
+	if err := s.Sleep(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	writes, events := count(s, sim.ControllerName), count(s, "events")
+	if err := setImage("2.0.0")(s); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Sleep(2 * time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what     string
+		got, max int
+	}{
+		{"requests besides Events", len(*writes), 15},
+		{"of them writes of a status", number(*writes, "/status"), 7},
+		{"Events", number(*events, "create"), 8},
+	} {
+		t.Logf("%s: %d", c.what, c.got)
+		if c.got > c.max {
+			t.Errorf("%s: %d, want at most %d:\n%s\n%s", c.what, c.got, c.max, strings.Join(*writes, "\n"), timeline(s))
+		}
+	}
+	*writes, *events = nil, nil
+	if err := s.Sleep(time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if len(*writes)+len(*events) > 0 {
+		t.Errorf("nothing changes, and yet these are written: %v %v", *writes, *events)
+	}
+}
+
+// timeline is what happened, a line each.
+func timeline(s *sim.Sim) string {
+	var b strings.Builder
+	for _, l := range s.Trace().Lines() {
+		fmt.Fprintf(&b, "%9.3fs  %s\n", l.At.Sub(s.Kernel().Start()).Seconds(), l.Text)
+	}
+	return b.String()
+}

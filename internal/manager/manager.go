@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -88,6 +89,9 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	config = rest.CopyConfig(config)
 	config.Wrap(meters.CountRequests)
 	m, err := ctrl.New(config, managerOptions(scheme, o))
+	if none := (*meta.NoKindMatchError)(nil); errors.As(err, &none) {
+		return noSuchKind(none.GroupKind)
+	}
 	if err != nil {
 		return fmt.Errorf("set up the manager: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -54,7 +55,7 @@ func (r *runner) watch(ctx context.Context, c controller.Controller, kind client
 	}
 	mapping, err := r.GetRESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
 	if meta.IsNoMatchError(err) {
-		return fmt.Errorf("the cluster has no kind %s of %s: install the definitions with `kubectl apply -k config/crd`", gvk.Kind, gvk.GroupVersion())
+		return noSuchKind(gvk.GroupKind())
 	}
 	if err != nil {
 		return fmt.Errorf("look up %s: %w", gvk.Kind, err)
@@ -66,6 +67,11 @@ func (r *runner) watch(ctx context.Context, c controller.Controller, kind client
 		return fmt.Errorf("watch %s: %w", gvk.Kind, err)
 	}
 	return nil
+}
+
+// noSuchKind says how to get a kind that the cluster must have.
+func noSuchKind(kind schema.GroupKind) error {
+	return fmt.Errorf("the cluster has no kind %s of %s: install the definitions first, with `kubectl apply --server-side -k config/crd`", kind.Kind, kind.Group)
 }
 
 // wakes asks the table which objects a change concerns: those of the object as

@@ -43,6 +43,11 @@ func generate(root string) (map[string][]byte, error) {
 		}
 		files[name] = fitted
 	}
+	install, err := render(root, files)
+	if err != nil {
+		return nil, err
+	}
+	files[installFile] = install
 	return files, nil
 }
 

@@ -1,5 +1,6 @@
 // Command generate writes what is generated from api/v1alpha1: the deep copies
-// beside the types and the CustomResourceDefinitions in config/crd.
+// beside the types and the CustomResourceDefinitions in config/crd; and from the
+// rest of config one file to install everything with, config/install.yaml.
 //
 // It runs the two generators of controller-gen in one process and then fits the
 // schemas to those of existing clusters (see fit.go). The argument is the root

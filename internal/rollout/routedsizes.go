@@ -22,6 +22,12 @@ func (d *decision) routedSizes() sizes {
 	var late int32
 	limit := d.spec.Strategy.Canary.ScaleDownDelayRevisionLimit
 	for _, rs := range d.older {
+		if name := d.stillSelectedBy(rs); name != "" {
+			d.waiting("ReplicaSet %s of revision %d keeps its pods: %s still selects them", rs.Name, revision(rs), name)
+			next[rs.Name] = specReplicas(rs)
+			late++
+			continue
+		}
 		next[rs.Name] = d.delayedSize(rs, d.scaleDownDelay())
 		if next[rs.Name] > 0 {
 			late++
@@ -47,6 +53,33 @@ func (d *decision) routedSizes() sizes {
 		return sizes{}
 	}
 	return next
+}
+
+// stillSelectedBy names the Service or subset behind which the pods of an older
+// revision serve; empty if there is none. An undo right after a promotion finds
+// the pods of the version that is stable again gone, or never recorded as such:
+// what it replaces must serve until they are back and selected.
+func (d *decision) stillSelectedBy(rs *appsv1.ReplicaSet) string {
+	if available(rs) == 0 {
+		return ""
+	}
+	stable, canary := d.services()
+	for _, service := range []string{stable, canary} {
+		if service != "" && d.selected(service) == hashOf(rs) {
+			return "Service " + service
+		}
+	}
+	if d.Routing == nil || !d.hasSubsets() {
+		return ""
+	}
+	rule := d.spec.Strategy.Canary.TrafficRouting.Istio.DestinationRule
+	switch hashOf(rs) {
+	case d.Routing.StableHash:
+		return "subset " + rule.StableSubsetName
+	case d.Routing.CanaryHash:
+		return "subset " + rule.CanarySubsetName
+	}
+	return ""
 }
 
 func (d *decision) scaleDownDelay() int32 {

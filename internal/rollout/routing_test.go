@@ -114,6 +114,29 @@ func TestDynamicStableScale(t *testing.T) {
 	d.settle().want("Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 v1:5 v2:0")
 }
 
+// The promotion of v2 has moved everything, but its record was lost to an undo:
+// v1 is the stable version still, and it has no pods any more. What requests
+// reach keeps its pods until v1 is back and selected.
+func TestUndoneWhileThePromotionIsWritten(t *testing.T) {
+	subsets := func(c *v1alpha1.CanaryStrategy) {
+		c.StableService, c.CanaryService = "", ""
+		c.TrafficRouting.Istio.DestinationRule = &v1alpha1.IstioDestinationRule{Name: "web", StableSubsetName: "stable", CanarySubsetName: "canary"}
+	}
+	for name, route := range map[string]func(*v1alpha1.CanaryStrategy){"hosts": func(*v1alpha1.CanaryStrategy) {}, "subsets": subsets} {
+		t.Run(name, func(t *testing.T) {
+			d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true; route(c) }, weight(20), pauseFor(nil)).image("v2").settle()
+			unrecorded := d.status().DeepCopy()
+			d.promote().settle().want("Healthy step 2 v1:0 v2:5")
+			d.o.Rollout.Status = *unrecorded
+			d.broken["web:v1"] = true // for now
+			d.image("v1").settle().want("Healthy step 2 v1:5 v2:5") // by the count of all available pods
+			d.broken["web:v1"] = false
+			d.o.ReplicaSets[0].Status.AvailableReplicas = 5
+			d.settle().want("Healthy step 2 v1:5 v2:0")
+		})
+	}
+}
+
 func TestSetCanaryScale(t *testing.T) {
 	scale := func(s v1alpha1.SetCanaryScale) v1alpha1.CanaryStep { return v1alpha1.CanaryStep{SetCanaryScale: &s} }
 	d := routedDesk(t, nil, scale(v1alpha1.SetCanaryScale{Replicas: ptr.To[int32](3)}), pauseFor(nil), weight(20), pauseFor(nil),

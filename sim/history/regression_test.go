@@ -51,6 +51,14 @@ func routedRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 8, Steps: []string{"scale:90%"}, MaxSurge: &zero, Routing: Hosts, Load: true, Workload: "never"},
 			Actions: []Action{{0, SetImage, "2.0.0"}, {27 * time.Second, Restart, ""}},
 		}},
+		{"an undo that meets the promotion drains what the Service still selects", History{
+			Seed:   609,
+			Setup:  Setup{Strategy: Canary, Replicas: 7, Steps: []string{"0", "scale:80%"}, MaxSurge: percent("10%"), MaxUnavailable: percent("100%"), Background: "endless", StartingStep: 2, Routing: Hosts, Dynamic: true},
+			Faults: []string{"stale:age=2.603s,to=1m17s"},
+			Actions: []Action{
+				{0, Restart, ""}, {0, SetImage, "4.0.0"}, {11 * time.Second, Restart, ""}, {0, KillPod, "2"}, {26 * time.Second, Undo, ""}, {21 * time.Second, SetImage, "1.0.0"},
+			},
+		}},
 		{"a restart takes both pods that requests are sent to at once", History{
 			Seed:    88,
 			Setup:   Setup{Strategy: Canary, Replicas: 2, MaxSurge: &two, MaxUnavailable: &three, Routing: Hosts, Dynamic: true, Load: true},

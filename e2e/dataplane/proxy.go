@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -48,7 +49,7 @@ func sourceName(r *http.Request) (string, error) {
 	text, err := base64.StdEncoding.DecodeString(code)
 	namespace, pod, ok := strings.Cut(string(text), ":")
 	if !strings.EqualFold(scheme, "Basic") || err != nil || !ok {
-		return "", fmt.Errorf("Proxy-Authorization: write the source as http://NAMESPACE:POD@ADDRESS in HTTP_PROXY")
+		return "", errors.New("read Proxy-Authorization: write the source as http://NAMESPACE:POD@ADDRESS in HTTP_PROXY")
 	}
 	return namespace + "/" + pod, nil
 }
@@ -72,7 +73,6 @@ func (p *Plane) pass(w http.ResponseWriter, r *http.Request) {
 			p.opts.Log.Warn("a request could not be sent", "source", source, "error", err)
 			http.Error(w, err.Error(), http.StatusBadGateway)
 		},
-		ErrorLog: nil,
 	}
 	proxy.ServeHTTP(w, r)
 }

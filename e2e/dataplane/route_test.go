@@ -168,7 +168,7 @@ func TestServices(t *testing.T) {
 		t.Errorf("%d and %d of 200", a, b)
 	}
 	for to, want := range map[string]string{
-		"http://mock-server.default:81/": "send to mock-server.default:81: Service default/mock-server has no port 81",
+		"http://mock-server.default:81/": "send to mock-server.default:81: connection refused: Service default/mock-server has no port 81",
 		"http://empty.default/":          "send to empty.default: connection refused: Service default/empty has no ready endpoint",
 		"http://nobody:80/":              "send to nobody:80: could not resolve host: nobody",
 		"https://empty.default/":         `send to empty.default: scheme "https": the data plane reads requests in the clear only: use http`,

@@ -184,7 +184,7 @@ func (d *Directory) serviceAt(ip string) *corev1.Service {
 func (d *Directory) Endpoints(svc *corev1.Service, port uint16) ([]string, error) {
 	i := slices.IndexFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == int32(port) })
 	if i < 0 {
-		return nil, fmt.Errorf("Service %s/%s has no port %d", svc.Namespace, svc.Name, port)
+		return nil, fmt.Errorf("connection refused: Service %s/%s has no port %d", svc.Namespace, svc.Name, port)
 	}
 	all, err := d.slices.EndpointSlices(svc.Namespace).List(labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: svc.Name}))
 	if err != nil {

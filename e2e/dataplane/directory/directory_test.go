@@ -73,7 +73,7 @@ func TestDirectory(t *testing.T) {
 	if list, err := d.Endpoints(web, 81); err != nil || len(list) != 0 {
 		t.Errorf("a port that no endpoint has: %v %v", list, err)
 	}
-	if _, err := d.Endpoints(web, 82); err == nil || err.Error() != "Service default/web has no port 82" {
+	if _, err := d.Endpoints(web, 82); err == nil || err.Error() != "connection refused: Service default/web has no port 82" {
 		t.Errorf("%v", err)
 	}
 	if p := d.PodAt("10.244.1.1"); p == nil || p.Name != "one" {

@@ -46,7 +46,7 @@ build: ## Build the commands into bin/
 
 .PHONY: images
 images: ## Build the container images into bin/images, and into Docker where an engine runs
-	$(GO) run -C tools ./images ..
+	$(GO) run -C tools ./images $(IMAGES) ..
 
 .PHONY: local
 local: ## Start a real control plane on this machine, with our CRDs; ctrl-c ends it

@@ -220,6 +220,15 @@ func TestProxy(t *testing.T) {
 			}
 		})
 	}
+	for from, reason := range map[string]string{"": NoHost + ": ", "gateway/ingressgateway": "the gateway does not listen"} {
+		r := httptest.NewRequest(http.MethodGet, target, nil)
+		r.Header.Set(SourceHeader, from)
+		w := httptest.NewRecorder()
+		f.plane.Proxy().ServeHTTP(w, r)
+		if got := w.Header().Get(ErrorHeader); w.Code != http.StatusBadGateway || !strings.Contains(got, reason) {
+			t.Errorf("from %q: %d, %s %q, want %q", from, w.Code, ErrorHeader, got, reason)
+		}
+	}
 	answer, err := http.Get(proxy.URL + "/metrics")
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,13 @@ import (
 // SourceHeader names the source of a request to the proxy. It is not sent on.
 const SourceHeader = "X-Aviary-Source"
 
+// ErrorHeader says why the proxy could not send a request: its client would not
+// have been able to connect. It begins with NoHost for a name that nobody knows.
+const (
+	ErrorHeader = "X-Aviary-Error"
+	NoHost      = "no host"
+)
+
 // Proxy serves other programs: as an HTTP forward proxy (HTTP_PROXY), and its own
 // /metrics and /healthz. The source of a request is in its header
 // X-Aviary-Source, or in the user of the proxy's URL: with
@@ -71,10 +78,20 @@ func (p *Plane) pass(w http.ResponseWriter, r *http.Request) {
 		FlushInterval: -1,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			p.opts.Log.Warn("a request could not be sent", "source", source, "error", err)
+			w.Header().Set(ErrorHeader, reasonOf(err))
 			http.Error(w, err.Error(), http.StatusBadGateway)
 		},
 	}
 	proxy.ServeHTTP(w, r)
+}
+
+// reasonOf is the value of ErrorHeader.
+func reasonOf(err error) string {
+	reason := strings.Join(strings.Fields(err.Error()), " ") // headers have one line
+	if errors.Is(err, ErrNoHost) {
+		return NoHost + ": " + reason
+	}
+	return reason
 }
 
 // tunnel connects a client that speaks in secret, to a Service or past the

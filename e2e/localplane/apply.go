@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
 
 	"github.com/aviary-rollouts/aviary/internal/clock"
@@ -35,18 +36,23 @@ const (
 // crds is the resource of CustomResourceDefinitions.
 var crds = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 
-// Apply applies YAML documents in their order, server-side as the administrator,
-// and waits until the API serves the CRDs among them.
+// Apply applies YAML documents as [Apply] does, as the administrator.
 func (p *Plane) Apply(ctx context.Context, documents io.Reader) error {
+	return Apply(ctx, p.Config(), documents)
+}
+
+// Apply applies YAML documents in their order, server-side, and waits until the
+// API serves the CRDs among them.
+func Apply(ctx context.Context, config *rest.Config, documents io.Reader) error {
 	objects, err := decode(documents)
 	if err != nil {
 		return err
 	}
-	client, err := dynamic.NewForConfig(p.Config())
+	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
-	finder, err := discovery.NewDiscoveryClientForConfig(p.Config())
+	finder, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}

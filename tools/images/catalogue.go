@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 )
 
@@ -11,7 +13,17 @@ type recipe struct {
 	about   string // what the image is, in a few words
 	folder  string // of package main, relative to the root of the repository
 	version string // what main.version is set to; empty leaves it alone
+	program string // one of e2e/programs in place of folder: a program that is not ours
 	ports   []string
+	env     []string // NAME=VALUE
+}
+
+// executable is the name of the one file in the image.
+func (r recipe) executable() string {
+	if r.program != "" {
+		return r.program
+	}
+	return path.Base(r.folder)
 }
 
 // catalogue lists all images. tag is that of those whose version is the
@@ -37,8 +49,50 @@ func catalogue(tag string) []recipe {
 	return recipes
 }
 
+// programs lists the images of programs that are not ours, for clusters that can
+// pull nothing: what e2e/programs builds from Go modules. It takes a quarter of an
+// hour the first time, hence they are built only when asked for.
+func programs() []recipe {
+	return []recipe{
+		{name: "localhost/aviary/istiod:e2e", about: "Istio's control plane, built from its Go module", program: "istiod", ports: []string{"15010/tcp"}},
+		{name: "localhost/aviary/prometheus:e2e", about: "Prometheus, built from its Go module", program: "prometheus", ports: []string{"9090/tcp"}},
+	}
+}
+
+// standIns lists images that go by the names which manifests of scenarios name,
+// for clusters that can pull nothing: a mock server that says the version of its
+// tag, and a shell that only waits.
+func standIns() []recipe {
+	var recipes []recipe
+	server := func(image string, port int, tags ...string) {
+		for _, tag := range tags {
+			recipes = append(recipes, recipe{
+				name: image + ":" + tag, about: "a mock server under the name of " + image, folder: "mockserver",
+				ports: []string{fmt.Sprintf("%d/tcp", port)},
+				env:   []string{fmt.Sprintf("ADDRESS=:%d", port), "VERSION=" + tag, "SERVICE_NAME=" + path.Base(image)},
+			})
+		}
+	}
+	server("docker.io/library/web", 8080, "1", "2", "3")
+	server("example.com/web", 8080, "v1", "v2", "v3", "v4")
+	server("docker.io/library/demo", 8080, "1", "2", "3")
+	server("docker.io/library/side", 8081, "1", "2", "3") // beside web in a pod
+	server("ghcr.io/vfarcic/silly-demo", 8080, "1.4.126", "1.4.127", "1.4.128", "1.4.129")
+	server("docker.io/argoproj/rollouts-demo", 8080, "blue", "green", "yellow", "orange", "purple")
+	for version := 1; version <= 8; version++ {
+		server(fmt.Sprintf("docker.io/istio/examples-bookinfo-reviews-v%d", version), 9080, "1.16.2", "1.16.4")
+	}
+	return append(recipes, recipe{
+		name: "docker.io/nicolaka/netshoot:latest", about: "a shell that only waits", folder: "e2e/sleep",
+		env: []string{"PATH=/"},
+	})
+}
+
 // exists says whether this tree has the source of the image.
 func (r recipe) exists(root string) bool {
+	if r.program != "" {
+		return true
+	}
 	_, err := os.Stat(filepath.Join(root, r.folder))
 	return err == nil
 }

@@ -43,7 +43,7 @@ func (o *options) setPlatform(text string) error {
 
 // build compiles a recipe and writes both archives.
 func build(ctx context.Context, o options, r recipe) (archives, error) {
-	binary, err := compile(ctx, o, r)
+	binary, err := binaryOf(ctx, o, r)
 	if err != nil {
 		return archives{}, err
 	}
@@ -65,6 +65,53 @@ func build(ctx context.Context, o options, r recipe) (archives, error) {
 		return archives{}, fmt.Errorf("writing %s: %w", a.docker, err)
 	}
 	return a, writeOCI(a.oci, tag, image)
+}
+
+// binaryOf returns the program of an image.
+func binaryOf(ctx context.Context, o options, r recipe) ([]byte, error) {
+	if r.program == "" {
+		return compile(ctx, o, r)
+	}
+	if o.platform.OS != runtime.GOOS || o.platform.Architecture != runtime.GOARCH {
+		return nil, fmt.Errorf("e2e/programs builds for this machine only, not for %s: leave out -platform", o.platform.String())
+	}
+	command := exec.CommandContext(ctx, "go", "run", "-C", o.root, "-trimpath", "./e2e/programs/cmd/programs", r.program)
+	command.Stderr = os.Stderr // progress: it may take minutes
+	folder, err := command.Output()
+	if err != nil {
+		return nil, fmt.Errorf("build %s: %w", r.program, err)
+	}
+	return os.ReadFile(filepath.Join(strings.TrimSpace(string(folder)), r.program))
+}
+
+// pack builds images that share their programs into one archive, each program
+// once, in the form that docker load and kind read.
+func pack(ctx context.Context, o options, file string, recipes []recipe) error {
+	layers, images := map[string]v1.Layer{}, map[name.Tag]v1.Image{}
+	for _, r := range recipes {
+		layer := layers[r.folder]
+		if layer == nil {
+			binary, err := compile(ctx, o, r)
+			if err != nil {
+				return err
+			}
+			if layer, err = layerOf(r.executable(), binary); err != nil {
+				return err
+			}
+			layers[r.folder] = layer
+		}
+		tag, err := name.NewTag(r.name)
+		if err != nil {
+			return err
+		}
+		if images[tag], err = dress(o, r, layer); err != nil {
+			return err
+		}
+	}
+	if err := tarball.MultiWriteToFile(file, images); err != nil {
+		return fmt.Errorf("writing %s: %w", file, err)
+	}
+	return nil
 }
 
 // compile returns a static binary: no C, no paths of this machine, no state of
@@ -93,11 +140,16 @@ const unprivileged = "65532:65532"
 
 // assemble puts the binary into an image that is otherwise empty.
 func assemble(o options, r recipe, binary []byte) (v1.Image, error) {
-	program := path.Base(r.folder)
-	layer, err := layerOf(program, binary)
+	layer, err := layerOf(r.executable(), binary)
 	if err != nil {
 		return nil, err
 	}
+	return dress(o, r, layer)
+}
+
+// dress makes an image of one layer.
+func dress(o options, r recipe, layer v1.Layer) (v1.Image, error) {
+	program := r.executable()
 	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	image, err := mutate.AppendLayers(base, layer)
 	if err != nil {
@@ -113,6 +165,7 @@ func assemble(o options, r recipe, binary []byte) (v1.Image, error) {
 	config.Config.Entrypoint = []string{"/" + program}
 	config.Config.User = unprivileged
 	config.Config.WorkingDir = "/"
+	config.Config.Env = r.env
 	config.Config.Labels = map[string]string{
 		"org.opencontainers.image.title": program, "org.opencontainers.image.description": r.about,
 		"org.opencontainers.image.licenses": "Apache-2.0",

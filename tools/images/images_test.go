@@ -168,6 +168,49 @@ func fromOCI(t *testing.T, archive string) v1.Image {
 	return image
 }
 
+// TestPack packs images that share a program, which has to be in the archive
+// once, and reads one back.
+func TestPack(t *testing.T) {
+	o := options{root: "../..", out: t.TempDir(), log: io.Discard}
+	if err := o.setPlatform(""); err != nil {
+		t.Fatal(err)
+	}
+	var recipes []recipe
+	for _, r := range standIns() {
+		if strings.HasPrefix(r.name, "docker.io/library/web:") {
+			recipes = append(recipes, r)
+		}
+	}
+	file := filepath.Join(o.out, "web.docker.tar")
+	if err := pack(context.Background(), o, file, recipes); err != nil {
+		t.Fatal(err)
+	}
+	layers := map[v1.Hash]bool{}
+	for _, r := range recipes {
+		tag, err := name.NewTag(r.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		image, err := tarball.ImageFromPath(file, &tag)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := image.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "VERSION=" + tag.TagStr(); config.Config.Env[1] != want || config.Config.Env[0] != "ADDRESS=:8080" {
+			t.Errorf("%s: environment %q, want %s", r.name, config.Config.Env, want)
+		}
+		for _, id := range config.RootFS.DiffIDs {
+			layers[id] = true
+		}
+	}
+	if len(recipes) < 3 || len(layers) != 1 {
+		t.Errorf("%d images of %d layers, want at least 3 of one", len(recipes), len(layers))
+	}
+}
+
 func TestErrors(t *testing.T) {
 	o := options{root: "../..", out: t.TempDir(), only: "no such image", log: io.Discard}
 	if err := run(context.Background(), o, false); err == nil || !strings.Contains(err.Error(), "leave out -only") {

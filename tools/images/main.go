@@ -3,6 +3,7 @@
 //
 //	go run -C tools ./images ..                    # into ../bin/images
 //	go run -C tools ./images -platform linux/arm64 ..
+//	go run -C tools ./images -e2e ..              # and what make e2e needs where nothing can be pulled
 //
 // It writes each image twice: NAME.oci.tar is an OCI archive (for skopeo, podman,
 // ctr images import), NAME.docker.tar what docker load and kind load
@@ -32,10 +33,11 @@ func main() {
 	flag.StringVar(&o.out, "out", "", "the folder for the archives; empty: bin/images in ROOT")
 	flag.StringVar(&o.tag, "tag", "latest", "the tag of all images but the mock servers; config/ names latest")
 	flag.StringVar(&o.only, "only", "", "build only images whose name contains this")
+	flag.BoolVar(&o.e2e, "e2e", false, "also build istiod and Prometheus from their Go modules, and stand-ins for the images that scenarios name")
 	docker := flag.Bool("docker", true, "give the images to the Docker engine, if one answers")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: images [-platform OS/ARCH] [-out DIR] [-tag TAG] [-only TEXT] [-docker=false] ROOT")
+		fmt.Fprintln(os.Stderr, "usage: images [-platform OS/ARCH] [-out DIR] [-tag TAG] [-only TEXT] [-docker=false] [-e2e] ROOT")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -55,6 +57,7 @@ func main() {
 type options struct {
 	root, out, tag, only string
 	platform             v1.Platform
+	e2e                  bool
 	log                  io.Writer
 }
 
@@ -65,8 +68,14 @@ func run(ctx context.Context, o options, docker bool) error {
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return fmt.Errorf("making the folder for images: %w", err)
 	}
-	found := 0
-	for _, r := range catalogue(o.tag) {
+	found, recipes := 0, catalogue(o.tag)
+	if o.e2e {
+		recipes = append(recipes, programs()...)
+		if err := pack(ctx, o, filepath.Join(o.out, "stand-ins.docker.tar"), standIns()); err != nil {
+			return fmt.Errorf("stand-ins: %w", err)
+		}
+	}
+	for _, r := range recipes {
 		if !strings.Contains(r.name, o.only) || !r.exists(o.root) {
 			continue
 		}

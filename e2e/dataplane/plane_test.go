@@ -220,13 +220,16 @@ func TestProxy(t *testing.T) {
 			}
 		})
 	}
-	for from, reason := range map[string]string{"": NoHost + ": ", "gateway/ingressgateway": "the gateway does not listen"} {
-		r := httptest.NewRequest(http.MethodGet, target, nil)
-		r.Header.Set(SourceHeader, from)
+	for _, tc := range []struct{ from, to, reason string }{
+		{"", target, NoHost + ": "},
+		{"gateway/ingressgateway", "http://silly-demo.example.org/", "the gateway does not listen"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, tc.to, nil)
+		r.Header.Set(SourceHeader, tc.from)
 		w := httptest.NewRecorder()
 		f.plane.Proxy().ServeHTTP(w, r)
-		if got := w.Header().Get(ErrorHeader); w.Code != http.StatusBadGateway || !strings.Contains(got, reason) {
-			t.Errorf("from %q: %d, %s %q, want %q", from, w.Code, ErrorHeader, got, reason)
+		if got := w.Header().Get(ErrorHeader); w.Code != http.StatusBadGateway || !strings.Contains(got, tc.reason) {
+			t.Errorf("from %q: %d, %s %q, want %q", tc.from, w.Code, ErrorHeader, got, tc.reason)
 		}
 	}
 	answer, err := http.Get(proxy.URL + "/metrics")

@@ -124,7 +124,7 @@ func watched(t *testing.T) sets.Set[schema.GroupKind] {
 
 func kindsOf(t *testing.T, prototypes []client.Object) sets.Set[schema.GroupKind] {
 	t.Helper()
-	scheme, err := sim.Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func fixture(t testing.TB, path string, replace ...string) (objects []client.Obj
 	if err != nil {
 		t.Fatal(err)
 	}
-	scheme, err := sim.Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

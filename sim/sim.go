@@ -4,17 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/config/crd"
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/control"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/sim/check"
 	"github.com/aviary-rollouts/aviary/sim/fault"
 	"github.com/aviary-rollouts/aviary/sim/kernel"
@@ -104,7 +102,7 @@ func New(o Options) (*Sim, error) {
 		o.Controllers = control.Controllers
 	}
 	if o.Scheme == nil {
-		scheme, err := sharedScheme()
+		scheme, err := manifest.Scheme()
 		if err != nil {
 			return nil, err
 		}
@@ -138,20 +136,8 @@ func (s *Sim) connect() {
 	s.network.Handle("*prometheus*", s.metrics)
 }
 
-// schemas and the scheme are compiled once in a process: they never change.
-var (
-	schemas      = store.NewSchemas(crd.Of)
-	sharedScheme = sync.OnceValues(Scheme)
-)
-
-// Scheme returns the Go types of Kubernetes and of this project.
-func Scheme() (*runtime.Scheme, error) {
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return nil, fmt.Errorf("build the scheme: %w", err)
-	}
-	return scheme, nil
-}
+// schemas are compiled once in a process: they never change.
+var schemas = store.NewSchemas(crd.Of)
 
 // build puts the monitor, the world, the objects and the controllers in place.
 func (s *Sim) build() error {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/ops"
-	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/rehearse"
 	"github.com/aviary-rollouts/aviary/sim/rehearse/picture"
 )
@@ -95,7 +94,7 @@ func (f *simulateFlags) simulate(ctx context.Context, stdin io.Reader, out io.Wr
 	if err != nil {
 		return err
 	}
-	scheme, err := sim.Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		return err
 	}

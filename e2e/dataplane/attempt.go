@@ -22,6 +22,7 @@ import (
 // policy says.
 func (x *exchange) forward(r *route.Route) (*http.Response, error) {
 	to := r.Forward.Pick(x.plane.dice.draw)
+	x.way.cluster = to.Cluster
 	out := r.Outgoing(x.asked, to)
 	for _, m := range r.Forward.Mirrors {
 		if m.Happens(x.plane.dice.draw) {
@@ -75,6 +76,7 @@ func (x *exchange) try(ctx context.Context, f *route.Forward, cluster *upstream.
 			return x.refuse(noEndpoint, http.StatusServiceUnavailable, cluster.Host), nil
 		}
 		tried = append(tried, e.Address)
+		x.way.upstream = e.Address
 		if f.AutoHost() {
 			out.Authority = e.Address
 		}

@@ -176,5 +176,6 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("send to %s: %w", r.URL.Host, err)
 	}
 	answer.Request = r
+	x.way.write(answer.Header)
 	return answer, nil
 }

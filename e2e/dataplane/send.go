@@ -33,6 +33,7 @@ type exchange struct {
 	asked  *route.Request
 	body   payload
 	began  time.Time
+	way    way
 }
 
 // begin reads a request.
@@ -199,6 +200,7 @@ func (p *Plane) lookup(host string, port uint16, namespace string) ([]string, er
 func (x *exchange) direct(addresses []string) (*http.Response, error) {
 	address := addresses[x.plane.dice.draw(uint64(len(addresses)))]
 	out := route.Outgoing{Authority: x.asked.Authority, Path: x.asked.Path, Query: x.asked.Query, Header: x.in.Header.Clone()}
+	x.way.upstream = address
 	r, err := x.outgoing(x.in.Context(), out, address)
 	if err != nil {
 		return nil, err
@@ -234,6 +236,7 @@ func (x *exchange) refuse(why refusal, status int, destination string) *http.Res
 // answer is an answer of the client's proxy.
 func (x *exchange) answer(status int, body, flags, destination string) *http.Response {
 	x.reportSource(istiometric.Identity{}, destination, status, flags)
+	x.way.flags = flags
 	h := http.Header{"Server": {"envoy"}}
 	if body != "" {
 		h.Set("Content-Type", "text/plain")

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -156,6 +157,13 @@ func (o Order) name() string {
 		return base + "-post"
 	}
 	return base
+}
+
+// Names says whether a name is one that the run of the order may have: its own, or
+// that with .1, .2 and so on behind it.
+func (o Order) Names(name string) bool {
+	rest, ok := strings.CutPrefix(name, o.name())
+	return ok && (rest == "" || rest[0] == '.')
 }
 
 // arguments are what the Rollout supplies, and the defaults of the templates that

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
-	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/apply"
 	"github.com/aviary-rollouts/aviary/internal/metric"
 	"github.com/aviary-rollouts/aviary/internal/metric/job"
@@ -33,8 +31,7 @@ func newAnalysisRunReconciler(d Deps) *analysisRunReconciler {
 	return &analysisRunReconciler{Deps: d, fresh: newFreshness(), metrics: providers.New(d.Client, d.HTTP, d.Clock, d.Metrics)}
 }
 
-// Reconcile brings one AnalysisRun a step forward. Measurements are made one after
-// the other; the time of the assessment is when the last of them was done.
+// Reconcile brings one AnalysisRun a step forward.
 func (r *analysisRunReconciler) Reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
 	now := r.Clock.Now()
 	run := &v1alpha1.AnalysisRun{}
@@ -51,7 +48,7 @@ func (r *analysisRunReconciler) Reconcile(ctx context.Context, key types.Namespa
 	case !r.fresh.sees(key, []client.Object{run}, now):
 		return now.Add(staleRetry), nil
 	}
-	plan, err := r.plan(ctx, run, now)
+	plan, err := r.metrics.Plan(ctx, run, metric.Hooks{})
 	if err != nil {
 		return time.Time{}, fmt.Errorf("analysisrun %s: %w", key, err)
 	}
@@ -70,23 +67,6 @@ func (r *analysisRunReconciler) Reconcile(ctx context.Context, key types.Namespa
 		}
 	}
 	return plan.Wake, nil
-}
-
-// plan measures what is due and assesses the outcomes.
-func (r *analysisRunReconciler) plan(ctx context.Context, run *v1alpha1.AnalysisRun, now time.Time) (analysis.Plan, error) {
-	a := analysis.Read(run)
-	var outcomes []analysis.Outcome
-	for _, task := range a.Due(now) {
-		outcome, err := r.metrics.Do(ctx, run, task)
-		if unresolved := (*metric.UnresolvedError)(nil); errors.As(err, &unresolved) {
-			return a.Fail("Unable to resolve metric arguments: "+unresolved.Error(), r.Clock.Now()), nil
-		}
-		if err != nil {
-			return analysis.Plan{}, err
-		}
-		outcomes = append(outcomes, outcome)
-	}
-	return a.Assess(outcomes, r.Clock.Now()), nil
 }
 
 // runOfJob finds the run that a Job measures for. A Job in another namespace has

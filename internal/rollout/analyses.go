@@ -34,6 +34,7 @@ type slot struct {
 // needs no more, and follows their verdicts: a bad one gives the update up, an
 // inconclusive one pauses it.
 func (d *decision) analyse() {
+	d.forgetPassedStep()
 	d.resumeInconclusive()
 	needed := map[string]bool{}
 	for _, s := range d.slots() {
@@ -126,15 +127,32 @@ func (d *decision) createRun(s slot) {
 // newRun makes the run of a slot, or finds the one that was made before. It is
 // nil if it cannot be made, which gives the update up.
 func (d *decision) newRun(s slot) *v1alpha1.AnalysisRun {
-	run, _, err := analysis.NewRun(analysis.Order{
-		Rollout: d.Rollout, Role: s.role, Step: d.stepIndex(), Hash: d.hash, StableHash: d.status.StableRS,
-		Revision: d.revisionText(), Analysis: *s.spec, InstanceID: d.Rollout.Labels[v1alpha1.LabelKeyControllerInstanceID],
-	}, d.Templates, append(slices.Clone(d.Runs), d.OtherRuns...))
+	order := d.order(s.role)
+	order.Analysis = *s.spec
+	run, _, err := analysis.NewRun(order, d.Templates, append(slices.Clone(d.Runs), d.OtherRuns...))
 	if err != nil {
 		d.giveUp(err.Error())
 		return nil
 	}
 	return run
+}
+
+// order is what the run of a role is made from, without its templates.
+func (d *decision) order(role analysis.Role) analysis.Order {
+	return analysis.Order{
+		Rollout: d.Rollout, Role: role, Step: d.stepIndex(), Hash: d.hash, StableHash: d.status.StableRS,
+		Revision: d.revisionText(), InstanceID: d.Rollout.Labels[v1alpha1.LabelKeyControllerInstanceID],
+	}
+}
+
+// forgetPassedStep lets go of the run of a step that a person has skipped. It would
+// stand for the analysis of the next step otherwise, and its verdict would take the
+// promotion that the next pause waits for.
+func (d *decision) forgetPassedStep() {
+	s := d.status.Canary.CurrentStepAnalysisRunStatus
+	if s != nil && !d.status.Abort && !d.status.PromoteFull && !d.order(analysis.Step).Names(s.Name) {
+		d.status.Canary.CurrentStepAnalysisRunStatus = nil
+	}
 }
 
 func (d *decision) run(name string) *v1alpha1.AnalysisRun {

@@ -55,6 +55,21 @@ func TestAnalysisStep(t *testing.T) {
 		d.promote().settle().want("Progressing(more replicas need to be updated) step 1 v1:4 v2:1")
 		d.verdict("2-1.1", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(CanaryPauseStep) step 2 v1:4 v2:1")
 	})
+	// What the plugin's promote does to an inconclusive analysis step: it is skipped.
+	skip := func(d *desk) *desk {
+		d.status().PauseConditions, d.status().ControllerPause = nil, false
+		*d.status().CurrentStepIndex++
+		return d.settle()
+	}
+	t.Run("inconclusive, skipped: the pause behind it wants one promotion", func(t *testing.T) {
+		d := skip(start().verdict("2-1", v1alpha1.AnalysisPhaseInconclusive, "")).want("Paused(CanaryPauseStep) step 2 v1:4 v2:1")
+		d.promote().settle().want("Healthy step 3 v1:0 v2:5")
+	})
+	t.Run("inconclusive, skipped: the analysis behind it is made", func(t *testing.T) {
+		d := newDesk(t, 5, canaryOf(weight(20), analysisStep(), analysisStep(), pauseFor(nil))).templates().settle().image("v2").settle()
+		d = skip(d.verdict("2-1", v1alpha1.AnalysisPhaseInconclusive, "")).want("Progressing(more replicas need to be updated) step 2 v1:4 v2:1")
+		d.verdict("2-2", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(CanaryPauseStep) step 3 v1:4 v2:1")
+	})
 	t.Run("left behind by a full promotion", func(t *testing.T) {
 		d := start()
 		d.status().PromoteFull = true

@@ -130,7 +130,7 @@ func (d *desk) carryOut(plan Plan) {
 // route is a router that obeys at once.
 func (d *desk) route(want traffic.Routing) {
 	now := d.o.Routing
-	now.Weights, now.Synced = want.Split(0), true
+	now.Weights, now.Synced = want.Split(now.Reserved), true
 	if want.MoveSubsets {
 		now.StableHash, now.CanaryHash = want.StableHash, want.CanaryHash
 	}

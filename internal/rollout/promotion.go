@@ -60,14 +60,15 @@ func (d *decision) promote(why string) {
 		}
 	}
 	d.stableRS = d.newRS
-	if d.was.StableRS != "" && d.spec.Strategy.Canary != nil && d.spec.Strategy.Canary.PingPong != nil {
+	if d.spec.Strategy.Canary != nil && d.spec.Strategy.Canary.PingPong != nil {
 		d.swapPingPong()
 	}
 }
 
-// swapPingPong lets the Service that the canary had become the stable one.
+// swapPingPong lets the Service that the canary had become the stable one. The
+// first version is behind the ping Service.
 func (d *decision) swapPingPong() {
-	if d.status.Canary.StablePingPong == v1alpha1.PPPong {
+	if d.was.StableRS == "" || d.status.Canary.StablePingPong == v1alpha1.PPPong {
 		d.status.Canary.StablePingPong = v1alpha1.PPPing
 	} else {
 		d.status.Canary.StablePingPong = v1alpha1.PPPong

@@ -176,6 +176,9 @@ func (d *decision) abortedCanarySize() int32 {
 	case d.Routing != nil && d.Routing.Weights.Canary > 0, available(d.stableRS) < d.n:
 		return size
 	case delay != nil && *delay == 0:
+		if count, _, ok := d.canaryScale(); ok {
+			return count
+		}
 		return size
 	case delay == nil && d.dynamic():
 		return 0

@@ -96,7 +96,7 @@ func (d *decision) routedWeight() int32 {
 // carry it, step by step while it grows back with dynamicStableScale.
 func (d *decision) abortedWeight(inForce int32) int32 {
 	if d.dynamic() {
-		return min(inForce, d.weightBackDown())
+		return min(inForce, d.weightBackDown(inForce))
 	}
 	if inForce > 0 && !d.stableCarries(d.whole()) {
 		d.waiting("the weight stays at %d after the abort: the stable ReplicaSet has only %d of %d pods", inForce, available(d.stableRS), d.n)
@@ -105,19 +105,26 @@ func (d *decision) abortedWeight(inForce int32) int32 {
 	return 0
 }
 
-// weightBackDown is the highest setWeight that the pods which the stable
-// ReplicaSet still lacks justify: 5 pods, 2 of them missing, steps 25, 50, 75
-// give 25, since ceil(5*25/100) = 2 pods do and 3 would not.
-func (d *decision) weightBackDown() int32 {
-	missing := d.n - available(d.stableRS)
-	if missing <= 0 {
+// weightBackDown is the lowest of 0 and the setWeights that leaves the stable
+// ReplicaSet no more than its pods can carry; what is in force if none does. Of
+// 5 pods, with the steps 25, 50, 75:
+//
+//	2 available: 50, for they carry 50 % but not 75 %
+//	3 available: 25
+//	4 available: 25, for they do not carry everything
+//	5 available: 0
+func (d *decision) weightBackDown(inForce int32) int32 {
+	next := inForce
+	if d.stableCarries(d.whole()) {
 		return 0
 	}
-	next := int32(0)
 	for _, s := range d.steps() {
-		if s.SetWeight != nil && (d.n**s.SetWeight+d.whole()-1)/d.whole() <= missing {
-			next = max(next, *s.SetWeight)
+		if s.SetWeight != nil && *s.SetWeight < next && d.stableCarries(d.whole()-*s.SetWeight) {
+			next = *s.SetWeight
 		}
+	}
+	if next == inForce {
+		d.waiting("the weight stays at %d after the abort until more than %d of %d stable pods are available", inForce, available(d.stableRS), d.n)
 	}
 	return next
 }
@@ -197,13 +204,14 @@ func (d *decision) mayMoveSubsets() bool {
 // routeAsWanted is true when the routers already do what is wanted.
 func (d *decision) routeAsWanted(want traffic.Routing) bool {
 	now := d.Routing
-	if !now.Synced || now.Weights.Canary != want.CanaryWeight || len(now.Managed) != len(want.Headers)+len(want.Mirrors) {
+	next := want.Split(now.Reserved)
+	if !now.Synced || now.Weights.Canary != next.Canary || len(now.Managed) != len(want.Headers)+len(want.Mirrors) {
 		return false
 	}
 	if want.MoveSubsets && d.hasSubsets() && (now.StableHash != want.StableHash || now.CanaryHash != want.CanaryHash) {
 		return false
 	}
-	return slices.EqualFunc(now.Weights.Additional, want.Split(0).Additional, func(a, b traffic.Destination) bool {
+	return slices.EqualFunc(now.Weights.Additional, next.Additional, func(a, b traffic.Destination) bool {
 		return a.Host == b.Host && a.Weight == b.Weight
 	})
 }
@@ -248,12 +256,14 @@ func additionalText(list []v1alpha1.WeightDestination) string {
 	return text
 }
 
-// routeReached is true when the weight of a step is in force.
+// routeReached is true when the weight of a step is in force, or as much of it
+// as the user's own subsets leave.
 func (d *decision) routeReached(weight int32) bool {
 	if !d.routed() || d.Routing == nil {
 		return true
 	}
-	if d.Routing.Synced && d.Routing.Weights.Canary == min(weight, d.whole()) {
+	wanted := traffic.Routing{CanaryWeight: weight, MaxWeight: d.whole()}.Split(d.Routing.Reserved)
+	if d.Routing.Synced && d.Routing.Weights.Canary == wanted.Canary {
 		return true
 	}
 	d.waiting("setWeight %d: the router still sends %d to the canary", weight, d.Routing.Weights.Canary)

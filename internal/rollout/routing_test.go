@@ -128,11 +128,89 @@ func TestUndoneWhileThePromotionIsWritten(t *testing.T) {
 			unrecorded := d.status().DeepCopy()
 			d.promote().settle().want("Healthy step 2 v1:0 v2:5")
 			d.o.Rollout.Status = *unrecorded
-			d.broken["web:v1"] = true // for now
+			d.broken["web:v1"] = true                               // for now
 			d.image("v1").settle().want("Healthy step 2 v1:5 v2:5") // by the count of all available pods
 			d.broken["web:v1"] = false
 			d.o.ReplicaSets[0].Status.AvailableReplicas = 5
 			d.settle().want("Healthy step 2 v1:5 v2:0")
+		})
+	}
+}
+
+// After an abort the traffic goes back no faster than stable pods come back.
+func TestWeightBackDown(t *testing.T) {
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true },
+		weight(25), weight(50), weight(75), pauseFor(nil)).image("v2").settle()
+	d.want("Paused(CanaryPauseStep) step 3 v1:2 v2:4").wantSplits(25, 50, 75)
+	d.status().Abort = true
+	stable := d.o.ReplicaSets[0]
+	*stable.Spec.Replicas = 5
+	for ready, want := range []int32{75, 75, 50, 25, 25, 0} {
+		stable.Status.AvailableReplicas = int32(ready)
+		got := d.o.Routing.Weights.Canary
+		for _, a := range Decide(d.o, d.now).Actions {
+			if r, is := a.(Route); is {
+				got = r.CanaryWeight
+			}
+		}
+		if got != want {
+			t.Errorf("with %d of 5 stable pods the canary keeps %d, want %d", ready, got, want)
+		}
+	}
+}
+
+// Subsets whose weight is the user's own leave less than the whole: setWeight 100
+// is then done at 90.
+func TestReservedShare(t *testing.T) {
+	d := routedDesk(t, nil, weight(20), pauseFor(nil), weight(100), pauseFor(nil))
+	d.o.Routing.Reserved, d.o.Routing.Weights.Stable = 10, 90
+	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:5 v2:1").wantSplits(20)
+	d.promote().settle().want("Paused(CanaryPauseStep) step 3 v1:5 v2:5").wantSplits(90)
+	d.promote().settle().want("Healthy step 4 v1:5 v2:5").wantSplits(0)
+}
+
+func TestPingPongRoles(t *testing.T) {
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) {
+		c.StableService, c.CanaryService = "", ""
+		c.PingPong = &v1alpha1.PingPongSpec{PingService: "ping", PongService: "pong"}
+	}, weight(20), pauseFor(nil))
+	check := func(what string, want v1alpha1.PingPongType) {
+		t.Helper()
+		if got := d.status().Canary.StablePingPong; got != want {
+			t.Errorf("%s: %q is stable, want %q", what, got, want)
+		}
+	}
+	check("the first version", v1alpha1.PPPing)
+	d.image("v2").settle()
+	check("in mid-update", v1alpha1.PPPing)
+	d.promote().settle()
+	check("the second version", v1alpha1.PPPong)
+	d.image("v3").settle().status().Abort = true
+	d.settle()
+	check("after an abort", v1alpha1.PPPong)
+	d.image("v4").settle().promote().settle()
+	check("the third version", v1alpha1.PPPing)
+}
+
+// abortScaleDownDelaySeconds 0 keeps an aborted canary, at the size that the first
+// step sets if it does.
+func TestAbortedCanaryKept(t *testing.T) {
+	scale := func(n int32) v1alpha1.CanaryStep {
+		return v1alpha1.CanaryStep{SetCanaryScale: &v1alpha1.SetCanaryScale{Replicas: &n}}
+	}
+	never := func(c *v1alpha1.CanaryStrategy) { c.AbortScaleDownDelaySeconds = ptr.To[int32](0) }
+	for name, c := range map[string]struct {
+		steps []v1alpha1.CanaryStep
+		want  string
+	}{
+		"as it is":                  {[]v1alpha1.CanaryStep{weight(60), pauseFor(nil)}, "v1:5 v2:3"},
+		"sized by the first step":   {[]v1alpha1.CanaryStep{scale(2), weight(60), scale(4), pauseFor(nil)}, "v1:5 v2:2"},
+		"not sized by a later step": {[]v1alpha1.CanaryStep{weight(60), scale(4), pauseFor(nil)}, "v1:5 v2:4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := routedDesk(t, never, c.steps...).image("v2").settle()
+			d.status().Abort = true
+			d.settle().pass(2 * time.Minute).want("Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 " + c.want)
 		})
 	}
 }

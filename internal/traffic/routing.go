@@ -46,6 +46,10 @@ type Observed struct {
 	// Weights is the split in force. While places that should agree do not,
 	// each share is the greatest seen anywhere: what a destination may get.
 	Weights Weights
+	// Reserved is the share that is neither's: of subsets whose weight is the
+	// user's own. Where routes reserve different shares, it is the least, which
+	// leaves the canary the most.
+	Reserved int64
 	// StableHash and CanaryHash are the template hashes that labels select;
 	// empty if the router selects by Service or has not been set up yet.
 	StableHash, CanaryHash string

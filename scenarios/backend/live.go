@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -33,11 +36,11 @@ type Cluster struct {
 	Labels map[string]string
 	// Patience is how long what a scenario expects may be late; zero means 30 s.
 	Patience time.Duration
-	// Tools makes the tools for one scenario. Names of namespaces that they get
-	// are those of the scenario; inCluster translates them. It may be nil.
-	Tools func(c client.Client, inCluster func(namespace string) string) Tools
+	// Tools makes the tools for one scenario, which gives them its own names of
+	// namespaces. What is returned with them ends them. It may be nil.
+	Tools func(*Live) (Tools, func())
 
-	scenarios int
+	scenarios atomic.Int32
 }
 
 // Pace tells a scenario on a live cluster what comes next: how much of a sleep
@@ -51,7 +54,10 @@ type Live struct {
 	admin   client.Client
 	names   *namespaces
 	tools   Tools
-	made    []string // namespaces
+	end     func()   // ends the tools
+	made    []string // namespaces, as the cluster calls them
+
+	mu sync.Mutex // guards made
 
 	next    Pace
 	due     time.Time // when, by the scenario's own clock, it is now
@@ -60,12 +66,11 @@ type Live struct {
 
 var _ Backend = (*Live)(nil)
 
-// Open returns a view with namespaces of its own. It must not be called from
-// several goroutines at once.
+// Open returns a view with namespaces of its own.
 func (c *Cluster) Open() (*Live, error) {
-	c.scenarios++
+	number := c.scenarios.Add(1)
 	b := &Live{cluster: c, due: c.Clock.Now()}
-	b.names = &namespaces{tag: tagOf(c.scenarios), keep: []string{"istio-system", "kube-system"}, known: map[string]*nameRule{}, prepare: b.makeNamespace}
+	b.names = &namespaces{tag: tagOf(int(number)), keep: []string{"istio-system", "kube-system"}, known: map[string]*nameRule{}, prepare: b.makeNamespace}
 	admin, err := client.New(c.Config, client.Options{Scheme: c.Scheme})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", c.Name, err)
@@ -81,7 +86,7 @@ func (c *Cluster) Open() (*Live, error) {
 		return nil, fmt.Errorf("connect to %s: %w", c.Name, err)
 	}
 	if c.Tools != nil {
-		b.tools = c.Tools(b.user, b.names.inCluster)
+		b.tools, b.end = c.Tools(b)
 	}
 	return b, b.names.use(corev1.NamespaceDefault)
 }
@@ -93,7 +98,9 @@ func (b *Live) makeNamespace(name string) error {
 	if err := b.admin.Create(ctx, namespace); err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
+	b.mu.Lock()
 	b.made = append(b.made, name)
+	b.mu.Unlock()
 	account := types.NamespacedName{Namespace: name, Name: "default"}
 	return b.poll(ctx, b.patience(), func() bool { return b.admin.Get(ctx, account, &corev1.ServiceAccount{}) == nil })
 }
@@ -110,8 +117,16 @@ func (b *Live) Clock() clock.Clock { return b.cluster.Clock }
 // Tools are what the cluster came with.
 func (b *Live) Tools() Tools { return b.tools }
 
-// Namespace returns what a namespace of the scenario is called in the cluster.
-func (b *Live) Namespace(name string) string { return b.names.inCluster(name) }
+// InCluster returns what a namespace of the scenario is called in the cluster.
+func (b *Live) InCluster(namespace string) string { return b.names.inCluster(namespace) }
+
+// Original returns what the scenario calls a namespace of the cluster.
+func (b *Live) Original(namespace string) string {
+	return strings.TrimSuffix(namespace, "-"+b.names.tag)
+}
+
+// Namespaces lists the namespaces that the scenario has used, by its own names.
+func (b *Live) Namespaces() []string { return b.names.used() }
 
 // SetPace says what the next command meets.
 func (b *Live) SetPace(p Pace) { b.next = p }
@@ -171,7 +186,12 @@ func (b *Live) Sleep(ctx context.Context, d time.Duration) error {
 
 // Close deletes the namespaces, without waiting until they are gone.
 func (b *Live) Close() error {
+	if b.end != nil {
+		b.end()
+	}
 	var errs []error
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, name := range b.made {
 		err := b.admin.Delete(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
 		errs = append(errs, client.IgnoreNotFound(err))

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -32,13 +33,15 @@ type namespaces struct {
 }
 
 // nameRule finds the places in JSON where a namespace is named: as the value of
-// a field, as a part of the host name of a Service, and in a PromQL selector.
+// a field, as a part of the host name of a Service, before the
+// name of a gateway, and in a PromQL selector.
 type nameRule struct {
 	once     sync.Once
 	err      error
 	field    []byte
 	host     *regexp.Regexp
 	selector *regexp.Regexp
+	gateway  *regexp.Regexp
 }
 
 func newNameRule(name string) *nameRule {
@@ -46,6 +49,7 @@ func newNameRule(name string) *nameRule {
 	return &nameRule{
 		field:    []byte(`"namespace":"` + name + `"`),
 		host:     regexp.MustCompile(`([a-z0-9}*-])\.` + q + `(\.svc\b|["\\:/]|$)`),
+		gateway:  regexp.MustCompile(`("gateways":\[[^\]]*")` + q + `/`),
 		selector: regexp.MustCompile(`(namespace(?:!=|=~|=)\\?["'])` + q + `(\\?["'])`),
 	}
 }
@@ -72,6 +76,13 @@ func (n *namespaces) use(name string) error {
 	n.mu.Unlock()
 	rule.once.Do(func() { rule.err = n.prepare(n.inCluster(name)) })
 	return rule.err
+}
+
+// used lists the names that were used, sorted.
+func (n *namespaces) used() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Sorted(maps.Keys(n.known))
 }
 
 var pathNamespace = regexp.MustCompile(`/namespaces/([^/]+)`)
@@ -114,6 +125,7 @@ func (n *namespaces) outward(body []byte) []byte {
 		to := n.inCluster(name)
 		body = bytes.ReplaceAll(body, rule.field, []byte(`"namespace":"`+to+`"`))
 		body = rule.host.ReplaceAll(body, []byte("${1}."+to+"${2}"))
+		body = rule.gateway.ReplaceAll(body, []byte("${1}"+to+"/"))
 		body = rule.selector.ReplaceAll(body, []byte("${1}"+to+"${2}"))
 	}
 	return body

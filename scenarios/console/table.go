@@ -152,6 +152,9 @@ func (c *Console) parseWords(words []string) (transcript.Call, error) {
 		return err
 	}
 	call := transcript.Call{Reads: command.Kind == Reads || command.reads, Sleeps: command.Name == "sleep", Sends: command.Kind == Sends || command.sends, Alike: command.alike, Run: run}
+	if command.needs != nil {
+		call.Shares, call.Disturbs = command.needs == servers, command.needs == controller || command.Name == "@node"
+	}
 	if command.needs != nil && !command.needs.has(c.Backend.Tools()) {
 		call.Missing = command.needs.name
 	}

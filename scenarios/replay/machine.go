@@ -45,9 +45,7 @@ var verdictWords = map[Verdict]string{Passed: "passed", Failed: "failed", Skippe
 func WriteJSON(w io.Writer, seed uint64, outcomes []Outcome) error {
 	r := report{Seed: seed, Scenarios: []scenarioReport{}}
 	for i := range outcomes {
-		o := &outcomes[i]
-		s := scenarioReport{Name: o.Scenario.Name, Result: verdictWords[o.Verdict()], Wall: o.Wall.Seconds()}
-		switch o.Verdict() {
+		switch outcomes[i].Verdict() {
 		case Passed:
 			r.Passed++
 		case Failed:
@@ -55,21 +53,27 @@ func WriteJSON(w io.Writer, seed uint64, outcomes []Outcome) error {
 		case Skipped:
 			r.Skipped++
 		}
-		if o.Err != nil {
-			s.Error = o.Err.Error()
-		}
-		if o.Result != nil {
-			s.Checks, s.Simulated, s.Skipped = o.Result.Checks, o.Result.Simulated.Seconds(), o.Result.Skipped
-			for _, f := range o.Result.Failures {
-				s.Failures = append(s.Failures, failureReport(f))
-			}
-		}
-		r.Scenarios = append(r.Scenarios, s)
+		r.Scenarios = append(r.Scenarios, outcomes[i].report())
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(r)
+}
+
+// report is the JSON form of an outcome.
+func (o *Outcome) report() scenarioReport {
+	s := scenarioReport{Name: o.Scenario.Name, Result: verdictWords[o.Verdict()], Wall: o.Wall.Seconds()}
+	if o.Err != nil {
+		s.Error = o.Err.Error()
+	}
+	if o.Result != nil {
+		s.Checks, s.Simulated, s.Skipped = o.Result.Checks, o.Result.Simulated.Seconds(), o.Result.Skipped
+		for _, f := range o.Result.Failures {
+			s.Failures = append(s.Failures, failureReport(f))
+		}
+	}
+	return s
 }
 
 // WriteJUnit writes the outcomes as JUnit XML: a test suite for each folder, a

@@ -21,6 +21,9 @@ type Call struct {
 	Sleeps bool
 	// Sends is true for a command that sends requests to applications.
 	Sends bool
+	// Shares is true for a command that uses what scenarios on one cluster share,
+	// Disturbs for one that others on it would suffer from.
+	Shares, Disturbs bool
 	// Missing names what the command needs and the backend does not have; empty
 	// if it can be run.
 	Missing string

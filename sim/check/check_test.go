@@ -1,33 +1,25 @@
 package check_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/sim/check"
 	"github.com/aviary-rollouts/aviary/sim/kernel"
 	"github.com/aviary-rollouts/aviary/sim/store"
 )
 
 const controller = "controller"
-
-var sharedScheme = sync.OnceValues(func() (*runtime.Scheme, error) {
-	scheme := runtime.NewScheme()
-	return scheme, errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))
-})
 
 // bench is a store in which a test plays the controller, badly.
 type bench struct {
@@ -42,7 +34,7 @@ type bench struct {
 
 func newBench(t *testing.T, checks ...check.Check) *bench {
 	t.Helper()
-	scheme, err := sharedScheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

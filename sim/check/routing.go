@@ -61,14 +61,16 @@ func (c *routing) Instant(s *State) error {
 	return nil
 }
 
-// shares adds the shares up.
+// shares adds the shares up. Subsets whose weight is the user's own take a share
+// that the status does not know, so that less than the whole is right beside them.
 func (f *Family) shares(w *v1alpha1.TrafficWeights) error {
-	whole := wholeOf(f.Rollout)
+	whole, router := wholeOf(f.Rollout), f.Rollout.Spec.Strategy.Canary.TrafficRouting
+	reserved := router.Istio != nil && router.Istio.DestinationRule != nil && len(router.Istio.DestinationRule.AdditionalSubsetNames) > 0
 	sum := w.Canary.Weight + w.Stable.Weight
 	for _, a := range w.Additional {
 		sum += a.Weight
 	}
-	if sum != whole {
+	if sum > whole || sum < whole && !reserved {
 		return fmt.Errorf("rollout %s: the shares add up to %d, not %d: canary %d, stable %d, %d more", f.Key(), sum, whole, w.Canary.Weight, w.Stable.Weight, len(w.Additional))
 	}
 	return nil

@@ -13,7 +13,6 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
-	"github.com/aviary-rollouts/aviary/sim"
 )
 
 //go:embed templates.yaml routes.yaml
@@ -25,7 +24,7 @@ func read(name string) ([]client.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	scheme, err := sim.Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		return nil, err
 	}

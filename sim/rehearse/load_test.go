@@ -5,12 +5,11 @@ import (
 	"testing"
 
 	"github.com/aviary-rollouts/aviary/internal/manifest"
-	"github.com/aviary-rollouts/aviary/sim"
 )
 
 func parse(t *testing.T, text string) []manifest.Object {
 	t.Helper()
-	scheme, err := sim.Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,13 +17,12 @@ import (
 	"github.com/aviary-rollouts/aviary/fixtures"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/ops"
-	"github.com/aviary-rollouts/aviary/sim"
 )
 
 // objects reads fixtures.
 func objects(t testing.TB, names ...string) []manifest.Object {
 	t.Helper()
-	scheme, err := sim.Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +152,7 @@ func TestEveryFixture(t *testing.T) {
 	if err != nil || len(names) < 40 {
 		t.Fatalf("%d fixtures, error %v", len(names), err)
 	}
-	scheme, err := sim.Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

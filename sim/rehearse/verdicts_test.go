@@ -10,7 +10,6 @@ import (
 
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/ops"
-	"github.com/aviary-rollouts/aviary/sim"
 )
 
 const manifest14 = "cases/mock-server-canary-istio-virtualservice-analysis.yaml"
@@ -71,7 +70,7 @@ func edited(t *testing.T, replace ...string) []manifest.Object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scheme, err := sim.Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

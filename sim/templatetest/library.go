@@ -10,7 +10,6 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
-	"github.com/aviary-rollouts/aviary/sim/trial"
 )
 
 // library holds the templates of a test file, and where each comes from.
@@ -69,7 +68,7 @@ func (l library) addFiles(at place, pattern string, open open) error {
 	if len(files) == 0 {
 		return at.problem(fmt.Sprintf("there is no file %s", pattern), "correct the path, which counts from the folder of the test file")
 	}
-	scheme, err := trial.Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		return err
 	}

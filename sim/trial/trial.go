@@ -6,18 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/metric"
 	"github.com/aviary-rollouts/aviary/internal/metric/graphite"
 	"github.com/aviary-rollouts/aviary/internal/metric/job"
@@ -148,22 +146,12 @@ func (t Trial) Run(ctx context.Context) (*Record, error) {
 	return &r.record, nil
 }
 
-// Scheme knows the kinds of a trial. It is built once, which takes as long as ten
-// trials, and must not be changed.
-var Scheme = sync.OnceValues(func() (*runtime.Scheme, error) {
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return nil, fmt.Errorf("build the scheme: %w", err)
-	}
-	return scheme, nil
-})
-
 // prepare checks that there are answers and builds the world of the run.
 func (t Trial) prepare(ctx context.Context) (*trial, error) {
 	if err := t.Check(); err != nil {
 		return nil, err
 	}
-	scheme, err := Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +222,7 @@ func (t *trial) step() {
 	if t.run.Status.Phase.Completed() {
 		return
 	}
-	plan, err := t.plan()
+	plan, err := t.registry.Plan(t.ctx, t.run, metric.Hooks{Before: t.servers.expect, After: t.keep})
 	if err != nil {
 		t.kernel.Fail(err)
 		return
@@ -249,26 +237,6 @@ func (t *trial) step() {
 	if !plan.Wake.IsZero() {
 		t.cancelWake = t.kernel.At(plan.Wake, kernel.ClassReconcile, "analysis", t.step)
 	}
-}
-
-// plan is what the controller makes of a run: what cannot be resolved ends it.
-func (t *trial) plan() (analysis.Plan, error) {
-	now := t.kernel.Now()
-	a := analysis.Read(t.run)
-	var outcomes []analysis.Outcome
-	for _, task := range a.Due(now) {
-		t.servers.expect(task)
-		outcome, err := t.registry.Do(t.ctx, t.run, task)
-		if unresolved := (*metric.UnresolvedError)(nil); errors.As(err, &unresolved) {
-			return a.Fail("Unable to resolve metric arguments: "+unresolved.Error(), now), nil
-		}
-		if err != nil {
-			return analysis.Plan{}, err
-		}
-		t.keep(outcome)
-		outcomes = append(outcomes, outcome)
-	}
-	return a.Assess(outcomes, now), nil
 }
 
 // keep records a measurement that has ended.

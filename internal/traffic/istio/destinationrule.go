@@ -27,7 +27,7 @@ func TransformDestinationRule(dr map[string]any, names v1alpha1.IstioDestination
 	if err != nil {
 		return nil, false, fmt.Errorf("reading subsets: %w", err)
 	}
-	next := want.Split(0)
+	next := want.Split(now.Reserved)
 	for _, move := range []struct {
 		subset, hash string
 		loses        bool

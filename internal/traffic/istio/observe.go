@@ -26,23 +26,22 @@ func inForce(ro *v1alpha1.Rollout, o Objects) traffic.Observed {
 	seen := traffic.Observed{Synced: true}
 	want := declared(ro)
 	exists := map[string]bool{}
-	first := true
+	var splits []shares
 	for i, t := range targets(ro) {
-		vs := o.virtualService(i)
-		if vs == nil {
+		if vs := o.virtualService(i); vs != nil {
+			splits = append(splits, t.sharesIn(vs.Object, want)...)
+			markRoutes(vs.Object, exists)
+		}
+	}
+	for i, s := range splits {
+		if i == 0 {
+			seen.Weights, seen.Reserved = s.Weights, s.reserved
 			continue
 		}
-		for _, w := range t.sharesIn(vs.Object, want) {
-			if w.Total()+w.reserved != int64(want.Total()) || !first && !sameShares(seen.Weights, w.Weights) {
-				seen.Synced = false
-			}
-			if first {
-				seen.Weights, first = w.Weights, false
-			} else {
-				seen.Weights = greatest(seen.Weights, w.Weights)
-			}
-		}
-		markRoutes(vs.Object, exists)
+		seen.Weights, seen.Reserved = greatest(seen.Weights, s.Weights), min(seen.Reserved, s.reserved)
+	}
+	for _, s := range splits {
+		seen.Synced = seen.Synced && s.agrees(seen, want.Total())
 	}
 	for _, name := range want.Managed {
 		if exists[name] {
@@ -57,6 +56,20 @@ func inForce(ro *v1alpha1.Rollout, o Objects) traffic.Observed {
 type shares struct {
 	traffic.Weights
 	reserved int64
+}
+
+// agrees says whether a route splits a whole as the other routes do, whose
+// greatest shares are given. One that reserves more than another has less to
+// give: with 10 and 20 reserved, a canary of 100 gets 90 and 80.
+func (s shares) agrees(all traffic.Observed, whole int32) bool {
+	if s.Total()+s.reserved != int64(whole) {
+		return false
+	}
+	if s.reserved == all.Reserved {
+		return sameShares(s.Weights, all.Weights)
+	}
+	given := traffic.Routing{CanaryWeight: all.Weights.Canary, MaxWeight: whole, Additional: all.Weights.Additional}
+	return sameShares(s.Weights, given.Split(s.reserved))
 }
 
 // sharesIn reads the split of each route that a Rollout names. A destination

@@ -61,6 +61,40 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// TestObserveReserved checks that subsets whose weight is the user's own count
+// towards the whole, and that routes which reserve different shares can agree.
+func TestObserveReserved(t *testing.T) {
+	rollout := strings.NewReplacer("      stableService: stable\n      canaryService: canary\n", "",
+		"virtualServices:", "destinationRule: {name: web, stableSubsetName: stable, canarySubsetName: canary, additionalSubsetNames: [mine, yours]}\n          virtualServices:").Replace(twoServices)
+	route := func(name, list string) string {
+		return "---\nkind: VirtualService\nmetadata: {name: " + name + "}\nspec: {http: [{name: r, route: [" + list + "]}]}\n"
+	}
+	to := func(subset, weight string) string {
+		return "{destination: {host: web, subset: " + subset + "}, weight: " + weight + "}"
+	}
+	for _, c := range []struct {
+		name, one, two string
+		want           traffic.Observed
+	}{
+		{"the same share", to("stable", "70") + "," + to("canary", "20") + "," + to("mine", "10"), to("canary", "20") + "," + to("yours", "10") + "," + to("stable", "70"),
+			traffic.Observed{Weights: weights(70, 20), Reserved: 10, Synced: true}},
+		{"different shares", to("stable", "70") + "," + to("canary", "20") + "," + to("mine", "10"), to("canary", "20") + "," + to("yours", "30") + "," + to("stable", "50"),
+			traffic.Observed{Weights: weights(70, 20), Reserved: 10, Synced: true}},
+		{"different shares, all that is left", to("stable", "0") + "," + to("canary", "90") + "," + to("mine", "10"), to("canary", "70") + "," + to("yours", "30") + "," + to("stable", "0"),
+			traffic.Observed{Weights: weights(0, 90), Reserved: 10, Synced: true}},
+		{"different shares, one is behind", to("stable", "0") + "," + to("canary", "90") + "," + to("mine", "10"), to("canary", "20") + "," + to("yours", "30") + "," + to("stable", "50"),
+			traffic.Observed{Weights: weights(50, 90), Reserved: 10}},
+		{"less than the whole", to("stable", "70") + "," + to("canary", "20"), to("canary", "20") + "," + to("yours", "10") + "," + to("stable", "70"),
+			traffic.Observed{Weights: weights(70, 20)}},
+	} {
+		rule := "---\nkind: DestinationRule\nmetadata: {name: web}\nspec: {subsets: [{name: stable}, {name: canary}]}\n"
+		ro, o := parse(t, rollout+route("one", c.one)+route("two", c.two)+rule)
+		if diff := cmp.Diff(c.want, Observe(ro, o)); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
+	}
+}
+
 // TestObservePingPong checks that the roles of two Services come from the status.
 func TestObservePingPong(t *testing.T) {
 	content := strings.NewReplacer("stableService: stable", "pingPong: {pingService: stable, pongService: canary}", "      canaryService: canary\n", "").Replace(twoServices)

@@ -23,7 +23,6 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/fixtures"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
-	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/rehearse"
 )
 
@@ -36,7 +35,7 @@ func rehearsal(t testing.TB, name string) *rehearse.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scheme, err := sim.Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

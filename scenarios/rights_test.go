@@ -20,6 +20,7 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/control"
 	"github.com/aviary-rollouts/aviary/internal/manager"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
 	"github.com/aviary-rollouts/aviary/scenarios/replay"
 	"github.com/aviary-rollouts/aviary/sim"

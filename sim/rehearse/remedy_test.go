@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/aviary-rollouts/aviary/internal/manifest"
-	"github.com/aviary-rollouts/aviary/sim"
 )
 
 // checkout is a manifest in which nothing is wrong, after changes.
@@ -20,7 +19,7 @@ func checkout(t *testing.T, change func(string) string) []manifest.Object {
 	if changed == string(data) {
 		t.Fatal("nothing was changed")
 	}
-	scheme, err := sim.Scheme()
+	scheme, err := manifest.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ and goes the same way every time.`,
 		SilenceUsage:  true,
 	}
 	flagsAreUsage(root)
-	root.AddCommand(newReplayCommand(), newSimulateCommand(), newTestCommand(), newMathCommand())
+	root.AddCommand(newReplayCommand(), newSimulateCommand(), newTestCommand(), newMathCommand(), newConformanceCommand())
 	return root
 }
 

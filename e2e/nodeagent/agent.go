@@ -65,6 +65,7 @@ type Agent struct {
 	mu      sync.Mutex // guards what follows; it may be taken while a player's is held, not the reverse
 	players map[types.NamespacedName]*player
 	images  world.Images
+	spaces  map[string]*world.Images // of one namespace; they win
 	bound   int // pods bound by us
 }
 
@@ -97,7 +98,7 @@ func New(client kubernetes.Interface, options Options) (*Agent, error) {
 	options.Log = cmp.Or(options.Log, slog.Default())
 	a := &Agent{
 		client: client, options: options, clock: clock.Real{}, addresses: &imagined{}, launcher: newLauncher(),
-		players: map[types.NamespacedName]*player{},
+		players: map[types.NamespacedName]*player{}, spaces: map[string]*world.Images{},
 		queue:   workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](50*time.Millisecond, 5*time.Second)),
 	}
 	a.nodes = newNodes(a, options)
@@ -145,6 +146,17 @@ func (a *Agent) leave() error {
 func (a *Agent) SetImage(pattern string, b world.ImageBehaviour) {
 	a.mu.Lock()
 	a.images.Set(pattern, b)
+	a.mu.Unlock()
+	a.Refresh()
+}
+
+// SetImageIn says it for the pods of one namespace; that wins over [Agent.SetImage].
+func (a *Agent) SetImageIn(namespace, pattern string, b world.ImageBehaviour) {
+	a.mu.Lock()
+	if a.spaces[namespace] == nil {
+		a.spaces[namespace] = &world.Images{}
+	}
+	a.spaces[namespace].Set(pattern, b)
 	a.mu.Unlock()
 	a.Refresh()
 }
@@ -212,12 +224,17 @@ func (a *Agent) Pods() []types.NamespacedName {
 	return keys
 }
 
-func (a *Agent) behaviourOf(image string) world.ImageBehaviour {
+func (a *Agent) behaviourOf(namespace, image string) world.ImageBehaviour {
 	if a.options.Behaviour != nil {
 		return a.options.Behaviour(image)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if of := a.spaces[namespace]; of != nil {
+		if b, ok := of.Find(image); ok {
+			return b
+		}
+	}
 	return a.images.Of(image)
 }
 

@@ -38,7 +38,7 @@ func newPlayer(a *Agent, key types.NamespacedName, pod *corev1.Pod, ip string) *
 		}
 	}
 	p.life = world.NewLife(pod, a.clock.Now(), a.options.Timing, ip, func(container, image string) world.ImageBehaviour {
-		return tasks[container].apply(a.behaviourOf(image))
+		return tasks[container].apply(a.behaviourOf(pod.Namespace, image))
 	})
 	if a.options.Program == "" {
 		return p

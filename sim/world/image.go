@@ -55,10 +55,16 @@ func (r *imageRules) set(pattern string, b ImageBehaviour) {
 }
 
 func (r *imageRules) of(image string) ImageBehaviour {
+	b, _ := r.find(image)
+	return b
+}
+
+// find returns what the last rule says that matches; ok is false if none does.
+func (r *imageRules) find(image string) (b ImageBehaviour, ok bool) {
 	for _, rule := range slices.Backward(r.rules) {
 		if wildcard.Match(rule.pattern, image) {
-			return rule.behaviour
+			return rule.behaviour, true
 		}
 	}
-	return ImageBehaviour{}
+	return ImageBehaviour{}, false
 }

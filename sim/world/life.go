@@ -119,3 +119,7 @@ func (i *Images) Set(pattern string, b ImageBehaviour) { i.rules.set(pattern, b)
 
 // Of returns the behaviour of an image.
 func (i *Images) Of(image string) ImageBehaviour { return i.rules.of(image) }
+
+// Find returns what the rules say about an image; ok is false if none of them
+// matches.
+func (i *Images) Find(image string) (b ImageBehaviour, ok bool) { return i.rules.find(image) }

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aviary-rollouts/aviary/e2e/rig"
+	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/scenarios/backend"
+	"github.com/aviary-rollouts/aviary/scenarios/replay"
+	"github.com/aviary-rollouts/aviary/sim"
+)
+
+// conformanceFlags is what a person asks aviary conformance.
+type conformanceFlags struct {
+	on, controller, run string
+	outputs             []string
+	workers             int
+	longest, patience   time.Duration
+	dir                 string
+}
+
+func newConformanceCommand() *cobra.Command {
+	var f conformanceFlags
+	cmd := &cobra.Command{
+		Use:   "conformance [PATH...]",
+		Short: "Play scenarios on a cluster, and say by feature how many pass",
+		Long: `Play scenarios on a cluster, and say by feature how many pass.
+
+--on names the cluster:
+  sim      the simulator (default)
+  local    a real control plane on this machine: etcd, kube-apiserver,
+           controller-manager, scheduler, istiod and Prometheus, built from their
+           Go modules at the first use (a quarter of an hour on two cores), with
+           processes for pods. It needs Linux, root, and a checkout of Aviary.
+
+--controller judges another binary than ours on local; it gets --kubeconfig and
+the flags of Argo Rollouts' controller.
+
+On a live cluster time costs time: a sleep of a scenario takes as long as the
+simulator says that something can happen in it. A scenario that takes longer than
+--longest is skipped, and so is one that needs what the cluster cannot do.
+
+The exit code is 1 if a scenario failed, 2 if the call or a path is wrong.`,
+		Example: `  aviary conformance
+  aviary conformance --on local --run canary
+  aviary conformance --on local -o markdown=report.md -o junit=report.xml`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			return f.judge(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), paths)
+		},
+	}
+	flagsAreUsage(cmd)
+	cmd.Flags().StringVar(&f.on, "on", "sim", "the cluster: sim or local")
+	cmd.Flags().StringVar(&f.controller, "controller", "", "path of the controller to judge; empty: $E2E_CONTROLLER, or ours")
+	cmd.Flags().StringVar(&f.run, "run", "", "play only scenarios whose name matches this regular expression")
+	cmd.Flags().StringArrayVarP(&f.outputs, "output", "o", nil, "also report as FORM=FILE: markdown, json or junit; may be repeated")
+	cmd.Flags().IntVar(&f.workers, "workers", 24, "how many scenarios to play at a time on a live cluster")
+	cmd.Flags().DurationVar(&f.longest, "longest", 20*time.Minute, "skip scenarios that take longer on a live cluster; 0: none")
+	cmd.Flags().DurationVar(&f.patience, "patience", 30*time.Second, "how late what a scenario expects may be on a live cluster")
+	cmd.Flags().StringVar(&f.dir, "dir", "", "folder for state and logs of local, kept afterwards; empty: a temporary one")
+	return cmd
+}
+
+// venue is where scenarios are played.
+type venue struct {
+	open func() (backend.Backend, error)
+	stop func() error
+}
+
+func (f *conformanceFlags) judge(ctx context.Context, out, progress io.Writer, paths []string) error {
+	reports, err := parseConformanceReports(f.outputs)
+	if err != nil {
+		return err
+	}
+	found, err := (&replayFlags{run: f.run}).scenarios(paths)
+	if err != nil {
+		return err
+	}
+	v, err := f.venue(ctx, progress)
+	if err != nil {
+		return err
+	}
+	outcomes, err := f.play(ctx, v, out, found)
+	if stopErr := v.stop(); err == nil {
+		err = stopErr
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range reports {
+		if err := r.write(f.on, outcomes); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(out)
+	if err := replay.WriteTable(out, replay.Features(outcomes)); err != nil {
+		return err
+	}
+	for i := range outcomes {
+		if outcomes[i].Verdict() == replay.Failed {
+			return errScenariosFailed
+		}
+	}
+	return nil
+}
+
+// venue starts the cluster that --on names.
+func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue, error) {
+	switch f.on {
+	case backend.SimName:
+		return venue{
+			open: func() (backend.Backend, error) { return backend.NewSim(sim.Options{Seed: 1}) },
+			stop: func() error { return nil },
+		}, nil
+	case "local":
+		l, err := rig.StartLocal(ctx, rig.Options{
+			Dir: f.dir, Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Patience: f.patience, Progress: progress,
+		})
+		if err != nil {
+			return venue{}, err
+		}
+		return venue{l.Open, l.Stop}, nil
+	}
+	return venue{}, usagef("--on %s: give sim or local", f.on)
+}
+
+// play plays all scenarios: one after the other in the simulator, many at a time
+// elsewhere.
+func (f *conformanceFlags) play(ctx context.Context, v venue, out io.Writer, found []replay.Scenario) ([]replay.Outcome, error) {
+	player := replay.Player{Open: v.open, Clock: clock.Real{}, Longest: f.longest}
+	text := replay.Text{Out: out, NameWidth: nameWidth(found)}
+	workers := f.workers
+	if f.on == backend.SimName {
+		workers = 1
+	} else {
+		text.Time = "real"
+	}
+	outcomes := player.PlayAll(ctx, found, workers, text.Write)
+	for i := range outcomes {
+		if outcomes[i].Broken() {
+			return nil, usageError{outcomes[i].Err}
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("interrupted")
+	}
+	return outcomes, nil
+}
+
+// conformanceReportFile is a report that was asked for.
+type conformanceReportFile struct{ form, file string }
+
+func parseConformanceReports(outputs []string) ([]conformanceReportFile, error) {
+	var reports []conformanceReportFile
+	for _, o := range outputs {
+		form, file, _ := strings.Cut(o, "=")
+		switch form {
+		case "markdown", "json", "junit":
+			if file != "" {
+				reports = append(reports, conformanceReportFile{form, file})
+				continue
+			}
+		}
+		return nil, usagef("-o %s: give markdown=FILE, json=FILE or junit=FILE", o)
+	}
+	return reports, nil
+}
+
+func (r conformanceReportFile) write(on string, outcomes []replay.Outcome) error {
+	return writeReport(nil, r.file, func(w io.Writer) error {
+		switch r.form {
+		case "markdown":
+			return replay.WriteMarkdown(w, replay.Features(outcomes))
+		case "json":
+			return replay.WriteConformance(w, on, outcomes)
+		}
+		return replay.WriteJUnit(w, outcomes)
+	})
+}

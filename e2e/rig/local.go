@@ -1,0 +1,295 @@
+package rig
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/aviary-rollouts/aviary/e2e/dataplane"
+	"github.com/aviary-rollouts/aviary/e2e/dataplane/directory"
+	"github.com/aviary-rollouts/aviary/e2e/localplane"
+	"github.com/aviary-rollouts/aviary/e2e/nodeagent"
+	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/scenarios/backend"
+)
+
+// Options describe a local rig.
+type Options struct {
+	// Dir is the folder for all state and logs; empty means a temporary one.
+	Dir string
+	// Root is the folder of our checkout; empty means to look for it upwards.
+	Root string
+	// Controller is the binary under test; empty means ours, built from Root.
+	Controller string
+	// ControllerArgs are more flags for it.
+	ControllerArgs []string
+	// Audit writes the API requests of the controller to a log.
+	Audit bool
+	// Patience is how long what scenarios expect may be late; 0 means 30 s.
+	Patience time.Duration
+	// Timing is how long pods take; the zero value is the simulator's.
+	Nodes nodeagent.Options
+	// Progress gets lines while things are built and started; nil gets none.
+	Progress io.Writer
+}
+
+// Account is the service account that the controller of the local rig runs as.
+const Account = "system:serviceaccount:argo-rollouts:argo-rollouts"
+
+// Local is a control plane on this machine with everything around it.
+type Local struct {
+	Plane      *localplane.Plane
+	Nodes      *nodeagent.Agent
+	Mesh       *dataplane.Plane
+	Controller *controller
+
+	options Options
+	cluster *backend.Cluster
+	pods    *directory.Directory
+	servers *servers
+	front   *http.Server
+	stop    context.CancelFunc
+	nodes   chan error
+}
+
+// StartLocal builds what has not been built yet and starts it all: the control
+// plane, istiod and Prometheus, the nodes, the data plane, and last the
+// controller, with the rights of its installation and no more.
+func StartLocal(ctx context.Context, o Options) (*Local, error) {
+	o.Progress = cmp.Or(o.Progress, io.Discard)
+	root, err := checkout(o.Root)
+	if err != nil {
+		return nil, err
+	}
+	o.Root = root
+	front, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("a port for the data plane: %w", err)
+	}
+	l := &Local{options: o, nodes: make(chan error, 1)}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = stop
+	for _, step := range []func() error{
+		func() (err error) { l.Plane, err = l.startPlane(ctx, front.Addr().String()); return err },
+		func() error { return l.install(ctx) },
+		func() error { return l.startNodes(running) },
+		func() error { return l.startMesh(running, front) },
+		func() error { return l.startController(ctx, front.Addr().String()) },
+	} {
+		if err := step(); err != nil {
+			_ = front.Close() // err says what happened
+			return nil, errors.Join(err, l.Stop())
+		}
+	}
+	return l, l.connect()
+}
+
+// checkout finds the folder of our sources.
+func checkout(root string) (string, error) {
+	if root != "" {
+		return root, nil
+	}
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, e := os.Stat(filepath.Join(dir, "config", "cluster", "kustomization.yaml")); e == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", errors.New("a local cluster is built from the sources of Aviary: call it in a folder of its checkout")
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "", fmt.Errorf("find the checkout: %w", err)
+}
+
+func (l *Local) startPlane(ctx context.Context, front string) (*localplane.Plane, error) {
+	o := localplane.Options{
+		Dir: l.options.Dir, Istio: true, Prometheus: true, Progress: l.options.Progress, CallerHandlesSignals: true,
+		Scrape: []localplane.Target{{Job: "dataplane", Address: front}},
+	}
+	if l.options.Audit {
+		o.AuditUsers = []string{Account}
+	}
+	return localplane.Start(ctx, o)
+}
+
+// install applies our installation, but for the Deployment: there are no images
+// here, and the controller is a process.
+func (l *Local) install(ctx context.Context) error {
+	k := krusty.MakeKustomizer(krusty.MakeDefaultOptions())
+	resources, err := k.Run(filesys.MakeFsOnDisk(), filepath.Join(l.options.Root, "config", "cluster"))
+	if err != nil {
+		return fmt.Errorf("render config/cluster: %w", err)
+	}
+	var documents bytes.Buffer
+	for _, r := range resources.Resources() {
+		if r.GetKind() == "Deployment" {
+			continue
+		}
+		text, err := r.AsYAML()
+		if err != nil {
+			return fmt.Errorf("render config/cluster: %w", err)
+		}
+		documents.WriteString("---\n")
+		documents.Write(text)
+	}
+	if err := l.Plane.Apply(ctx, &documents); err != nil {
+		return fmt.Errorf("install config/cluster: %w", err)
+	}
+	return nil
+}
+
+// build builds commands of ours into the folder of the plane.
+func (l *Local) build(ctx context.Context, packages ...string) (string, error) {
+	bin := filepath.Join(l.Plane.Dir(), "bin") + string(filepath.Separator)
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-o", bin}, packages...)...)
+	cmd.Dir, cmd.Env = l.options.Root, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build %v: %w\n%s", packages, err, out)
+	}
+	return bin, nil
+}
+
+func (l *Local) startNodes(ctx context.Context) error {
+	bin, err := l.build(ctx, "./mockserver")
+	if err != nil {
+		return err
+	}
+	o := l.options.Nodes
+	o.Program, o.Log = filepath.Join(bin, "mockserver"), slog.New(slog.DiscardHandler)
+	config := l.Plane.Config()
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("connect the nodes: %w", err)
+	}
+	if l.Nodes, err = nodeagent.New(client, o); err != nil {
+		return err
+	}
+	go func() { l.nodes <- l.Nodes.Run(ctx) }()
+	return nil
+}
+
+// startMesh starts the data plane and the proxy that stands before it.
+func (l *Local) startMesh(ctx context.Context, front net.Listener) error {
+	client, err := kubernetes.NewForConfig(l.Plane.Config())
+	if err != nil {
+		return fmt.Errorf("connect the data plane: %w", err)
+	}
+	if l.pods, err = directory.New(client); err != nil {
+		return err
+	}
+	if err := l.pods.Start(ctx); err != nil {
+		return err
+	}
+	prometheus := l.Plane.Prometheus()[len("http://"):]
+	hosts := map[string]string{}
+	for _, host := range []string{"prometheus.istio-system.svc.cluster.local:9090", "prometheus.istio-system:9090", "prometheus.istio-system.svc:9090"} {
+		hosts[host] = prometheus
+	}
+	l.Mesh, err = dataplane.New(dataplane.Options{Istiod: l.Plane.Istiod(), Directory: l.pods, Map: hosts, Seed: 1})
+	if err != nil {
+		return err
+	}
+	l.servers = &servers{proxy: l.Mesh.Proxy()}
+	l.front = &http.Server{Handler: l.servers, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = l.front.Serve(front) }() // it ends with Stop
+	return nil
+}
+
+// startController starts the process under test. Its requests for measurements
+// go through the proxy, as those to the hosts of a cluster would.
+func (l *Local) startController(ctx context.Context, proxy string) error {
+	program := l.options.Controller
+	if program == "" {
+		bin, err := l.build(ctx, "./cmd/rollouts-controller")
+		if err != nil {
+			return err
+		}
+		program = filepath.Join(bin, "rollouts-controller")
+	}
+	kubeconfig, err := l.Plane.KubeconfigFor(Account)
+	if err != nil {
+		return err
+	}
+	args := []string{"--kubeconfig", kubeconfig, "--leader-elect=false", "--metricsPort=0", "--healthzPort=0"}
+	l.Controller = &controller{
+		program: program, args: append(args, l.options.ControllerArgs...), log: filepath.Join(l.Plane.Dir(), "logs", "controller.log"),
+		env: []string{"HTTP_PROXY=http://" + proxy, "NO_PROXY=127.0.0.1,localhost"},
+	}
+	return l.Controller.Revive(ctx)
+}
+
+// connect makes the cluster that scenarios see.
+func (l *Local) connect() error {
+	scheme, err := manifest.Scheme()
+	if err != nil {
+		return err
+	}
+	config := l.Plane.Config()
+	config.QPS, config.Burst = -1, -1
+	l.cluster = &backend.Cluster{
+		Name: "local", Config: config, Scheme: scheme, Clock: clock.Real{}, Wait: clock.Wait, Patience: l.options.Patience, Tools: l.tools,
+	}
+	return nil
+}
+
+// Open returns a fresh view of the cluster for one scenario.
+func (l *Local) Open() (backend.Backend, error) {
+	if err := errors.Join(l.Plane.Err(), l.Controller.Err()); err != nil {
+		return nil, err
+	}
+	return l.cluster.Open()
+}
+
+// tools are those of one scenario.
+func (l *Local) tools(b *backend.Live) (backend.Tools, func()) {
+	t := &traffic{
+		mesh: l.Mesh, pods: l.pods.PodAt, scene: b, gates: &gateways{scene: b}, count: &counter{scene: b},
+		rules: &answers{scene: b, mesh: l.Mesh, clock: clock.Real{}},
+	}
+	tools := backend.Tools{
+		Traffic: t, Quotas: quotas{b}, Quiet: quiet{b}, Servers: l.servers, Controller: l.Controller,
+		Machines: machines{nodes: l.Nodes, scene: b},
+	}
+	return tools, t.close
+}
+
+// Stop ends everything. It may be called at any stage of the start.
+func (l *Local) Stop() error {
+	var errs []error
+	if l.Controller != nil {
+		errs = append(errs, l.Controller.stop())
+	}
+	if l.front != nil {
+		errs = append(errs, l.front.Close())
+	}
+	if l.Mesh != nil {
+		errs = append(errs, l.Mesh.Close())
+	}
+	l.stop()
+	if l.Nodes != nil {
+		errs = append(errs, <-l.nodes)
+	}
+	if l.Plane != nil {
+		errs = append(errs, l.Plane.Stop())
+	}
+	return errors.Join(errs...)
+}

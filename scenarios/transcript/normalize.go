@@ -16,6 +16,9 @@ const (
 // age matches a column that holds nothing but an age: "15s", "2m52s", "3d4h".
 var age = regexp.MustCompile(`( )(?:[0-9]+[ydhms]){1,2}( +|$)`)
 
+// ready matches how many containers of a pod are ready: "ready:1/1".
+var ready = regexp.MustCompile(`\bready:([0-9]+)/([0-9]+)`)
+
 // NormalizeNames replaces random suffixes, those of pods and of anything else
 // whose name ends in five letters of the alphabet of suffixes:
 // mock-server-6579c6cc98-76zf2 becomes mock-server-6579c6cc98-xxxxx.
@@ -75,3 +78,14 @@ func inWord(c byte) bool {
 // NormalizeAges replaces ages, with the blanks that fill their column, as is
 // necessary where time cannot be commanded.
 func NormalizeAges(line string) string { return age.ReplaceAllString(line, " <age> ") }
+
+// NormalizeReady leaves of "ready:2/2" whether all containers are ready. How
+// many there are is said by the cluster, which may inject a sidecar.
+func NormalizeReady(line string) string {
+	return ready.ReplaceAllStringFunc(line, func(text string) string {
+		if m := ready.FindStringSubmatch(text); m[1] == m[2] {
+			return "ready:all"
+		}
+		return "ready:<some>"
+	})
+}

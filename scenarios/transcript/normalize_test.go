@@ -25,6 +25,17 @@ func TestNormalize(t *testing.T) {
 	if a != b || !strings.Contains(a, "<age>") {
 		t.Errorf("ages: %q, %q", a, b)
 	}
+	for in, want := range map[string]string{
+		"Pod  ✔ Running  9s  ready:2/2": "Pod  ✔ Running  9s  ready:all",
+		"Pod  ✔ Running  9s  ready:1/1": "Pod  ✔ Running  9s  ready:all",
+		"Pod  ✔ Running  9s  ready:1/2": "Pod  ✔ Running  9s  ready:<some>",
+		"Pod  ✔ Running  9s  ready:0/1": "Pod  ✔ Running  9s  ready:<some>",
+		"already:1/1":                   "already:1/1",
+	} {
+		if got := NormalizeReady(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
 }
 
 // TestNormalizeNames holds the scanner against the regular expression that it

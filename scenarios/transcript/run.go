@@ -249,7 +249,7 @@ func (r *Runner) align(want []Line, call Call, output string) Alignment {
 	if call.Alike != nil {
 		return AlignAlike(want, got, call.Alike)
 	}
-	return Align(want, got, func(line string) string { return NormalizeAges(NormalizeNames(line)) })
+	return Align(want, got, func(line string) string { return NormalizeReady(NormalizeAges(NormalizeNames(line))) })
 }
 
 // outputLines cuts output into lines without blanks at their ends and without

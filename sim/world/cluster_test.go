@@ -88,7 +88,7 @@ func glance(pod *corev1.Pod) string {
 	status, ready, restarts := string(pod.Status.Phase), 0, int32(0)
 	started := 0
 	for _, s := range pod.Status.InitContainerStatuses {
-		if s.State.Running != nil || (s.State.Terminated != nil && s.State.Terminated.ExitCode == 0) {
+		if (s.Started != nil && *s.Started) || (s.State.Terminated != nil && s.State.Terminated.ExitCode == 0) {
 			started++
 		}
 	}

@@ -38,14 +38,16 @@ const (
 // container is what the kubelet remembers of one container.
 type container struct {
 	name, image string
-	init        bool // an init container, sidecars included
-	sidecar     bool // an init container with restartPolicy Always
-	task        bool // of a Job: it ends by itself
-	noRestart   bool // the pod's restartPolicy forbids it
-	probeDelay  time.Duration
+	init        bool          // an init container, sidecars included
+	sidecar     bool          // an init container with restartPolicy Always
+	task        bool          // of a Job: it ends by itself
+	noRestart   bool          // the pod's restartPolicy forbids it
+	probeDelay  time.Duration // from its start to the first readiness probe
+	bootTime    time.Duration // of a sidecar: from its start to the startup probe that succeeds
 
 	phase    phase
 	since    time.Time // of the phase
+	up       bool      // it runs and has started
 	passed   bool      // an init container that has let the next one start
 	ready    bool
 	restarts int32
@@ -127,7 +129,9 @@ func (c *container) next(now time.Time, b ImageBehaviour) {
 	}
 }
 
-func (c *container) enter(p phase, now time.Time) { c.phase, c.since = p, now }
+func (c *container) enter(p phase, now time.Time) {
+	c.phase, c.since, c.up = p, now, c.up && p == running
+}
 
 func (c *container) pull(now time.Time, b ImageBehaviour) {
 	if b.PullError {

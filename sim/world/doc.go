@@ -1,7 +1,7 @@
 // Package world models what a cluster does around the controllers under test:
 // ReplicaSets make and delete pods, Deployments roll, Jobs run to their end, a
 // scheduler binds, a kubelet starts, readies, restarts and stops containers, nodes fail,
-// EndpointSlices follow.
+// EndpointSlices follow, and pods get Istio's sidecar where labels ask for it.
 //
 // Each model is a [control.Controller] row like the reconcilers under test, so
 // one mount drives them all, and each is level-triggered: it looks at one

@@ -191,6 +191,9 @@ func (j *jobs) createPod(ctx context.Context, job *batchv1.Job) error {
 	pod.Namespace, pod.Name, pod.GenerateName = job.Namespace, "", job.Name+"-"
 	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))}
 	pod.Status.Phase = corev1.PodPending
+	if err := j.world.inject(ctx, j.client, pod); err != nil {
+		return err
+	}
 	if err := j.client.Create(ctx, pod); err != nil {
 		return fmt.Errorf("create a pod of Job %s/%s: %w", job.Namespace, job.Name, err)
 	}

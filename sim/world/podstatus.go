@@ -53,7 +53,7 @@ func (s *sandbox) waitingReason() string {
 
 // status renders one container.
 func (c *container) status(waiting string) corev1.ContainerStatus {
-	up := c.phase == running
+	up := c.up
 	out := corev1.ContainerStatus{
 		Name: c.name, Image: c.image, RestartCount: c.restarts, Ready: c.ready, Started: &up,
 		State: c.state(waiting),

@@ -150,6 +150,9 @@ func (r *replicaSets) createPod(ctx context.Context, rs *appsv1.ReplicaSet) erro
 	pod.Namespace, pod.Name, pod.GenerateName = rs.Namespace, "", rs.Name+"-"
 	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(rs, appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))}
 	pod.Status.Phase = corev1.PodPending
+	if err := r.world.inject(ctx, r.client, pod); err != nil {
+		return err
+	}
 	if err := r.client.Create(ctx, pod); err != nil {
 		return fmt.Errorf("create a pod of ReplicaSet %s/%s: %w", rs.Namespace, rs.Name, err)
 	}

@@ -29,12 +29,15 @@ func newSandbox(pod *corev1.Pod, now time.Time, t Timing, ip string) *sandbox {
 		c := newContainer(&pod.Spec.InitContainers[i])
 		c.init = true
 		c.sidecar = restartsAlways(&pod.Spec.InitContainers[i])
+		if probe := pod.Spec.InitContainers[i].StartupProbe; probe != nil && c.sidecar {
+			c.bootTime = time.Duration(probe.InitialDelaySeconds+probe.PeriodSeconds) * time.Second
+		}
 		c.noRestart = never && !c.sidecar
 		s.containers = append(s.containers, c)
 	}
 	for i := range pod.Spec.Containers {
 		c := newContainer(&pod.Spec.Containers[i])
-		c.noRestart, c.task = never, ofJob(pod)
+		c.noRestart, c.task = never, ofJob(pod) && c.name != proxyName
 		s.containers = append(s.containers, c)
 	}
 	return s
@@ -74,6 +77,7 @@ func (s *sandbox) advance(now time.Time, behaviour func(*container) ImageBehavio
 		if at, ok := c.ends(b, s.timing); ok {
 			wake = earliest(wake, at)
 		}
+		wake = earliest(wake, s.boot(c, now))
 		wake = earliest(wake, s.probe(c, now, b))
 		if c.init && !c.letsPass() {
 			break
@@ -86,8 +90,22 @@ func (s *sandbox) advance(now time.Time, behaviour func(*container) ImageBehavio
 // it has run to its end or, being a sidecar, it has started. That stays true
 // when a sidecar fails later.
 func (c *container) letsPass() bool {
-	c.passed = c.passed || c.phase == completed || (c.sidecar && c.phase == running)
+	c.passed = c.passed || c.phase == completed || (c.sidecar && c.up)
 	return c.passed
+}
+
+// boot updates whether a container is up, which a startup probe delays, and
+// returns when it will be; zero if that takes no time.
+func (s *sandbox) boot(c *container, now time.Time) (wake time.Time) {
+	at := c.since.Add(c.bootTime)
+	up := c.phase == running && !now.Before(at)
+	if up != c.up {
+		c.up, s.changed = up, true
+	}
+	if c.phase == running && !up {
+		return at
+	}
+	return time.Time{}
 }
 
 // probe updates whether a container is ready and returns when that changes by

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -97,8 +98,9 @@ type World struct {
 }
 
 // New returns a world whose parts write through the clients that clientFor
-// gives them, each under its own name. It creates the nodes at once. The error
-// names the option that makes no sense, or the node that could not be created.
+// gives them, each under its own name. It creates the namespace default and the
+// nodes at once. The error names the option that makes no sense, or what could
+// not be created.
 func New(k *kernel.Kernel, clientFor func(actor string) client.Client, o Options) (*World, error) {
 	if o.Nodes < 0 || o.PodsPerNode < 0 {
 		return nil, fmt.Errorf("world: %d nodes of %d pods: neither can be negative", o.Nodes, o.PodsPerNode)
@@ -117,6 +119,10 @@ func New(k *kernel.Kernel, clientFor func(actor string) client.Client, o Options
 	w.deployment = &deployments{client: clientFor("deployment-controller"), now: k.Now}
 	w.job = &jobs{world: w, client: clientFor("job-controller")}
 	w.endpoints = &endpoints{client: clientFor("endpointslice-controller"), selectors: map[types.NamespacedName]selectorOf{}}
+	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: corev1.NamespaceDefault}}
+	if err := clientFor("apiserver").Create(background, home); err != nil {
+		return nil, fmt.Errorf("create the namespace %s: %w", home.Name, err)
+	}
 	return w, w.nodes.create(cmp.Or(o.Nodes, 3), cmp.Or(o.PodsPerNode, 110))
 }
 

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -161,11 +162,11 @@ func TestUsersAndAudit(t *testing.T) {
 	const account = "system:serviceaccount:default:reader"
 	p := start(t, Options{AuditUsers: []string{account}})
 	reader := client(t, p, account)
-	list := func(ctx context.Context) error {
+	listPods := func(ctx context.Context) error {
 		_, err := reader.CoreV1().Pods("default").List(ctx, metav1.ListOptions{})
 		return err
 	}
-	if err := list(t.Context()); !apierrors.IsForbidden(err) {
+	if err := listPods(t.Context()); !apierrors.IsForbidden(err) {
 		t.Fatalf("an account without a role may list pods: %v", err)
 	}
 	const role = `apiVersion: rbac.authorization.k8s.io/v1
@@ -177,7 +178,7 @@ subjects: [{kind: ServiceAccount, name: reader, namespace: default}]
 	if err := p.Apply(t.Context(), strings.NewReader(role)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the binding", list)
+	eventually(t, "the binding", listPods)
 	requests, err := p.Requests()
 	if err != nil {
 		t.Fatal(err)
@@ -257,8 +258,7 @@ func TestDeathOfAProgram(t *testing.T) {
 // A plane leaves nothing behind: no process, no listener, no file.
 func TestNothingIsLeft(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	home := t.TempDir()
-	t.Setenv("XDG_CONFIG_HOME", home)
+	before := list(t, ".")
 	options := Options{Istio: true, Prometheus: true}
 	options.Progress, options.CallerHandlesSignals = t.Output(), true
 	ctx, cancel := context.WithCancel(t.Context())
@@ -284,12 +284,22 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Errorf("somebody still listens on %d", port)
 		}
 	}
-	for _, dir := range []string{os.Getenv("TMPDIR"), home} {
-		left, err := filepath.Glob(filepath.Join(dir, "*"))
-		if err != nil || len(left) > 0 {
-			t.Errorf("left in %s: %q (%v)", dir, left, err)
-		}
+	if left := list(t, os.Getenv("TMPDIR")); len(left) > 0 {
+		t.Errorf("left among the temporary files: %q", left)
 	}
+	if after := list(t, "."); !slices.Equal(before, after) {
+		t.Errorf("the current folder had %q and has %q", before, after)
+	}
+}
+
+// list returns what is in a folder.
+func list(t *testing.T, dir string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 // istiod serves, with its CRDs in the versions that manifests use.

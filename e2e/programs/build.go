@@ -72,6 +72,11 @@ func (b Builder) make(ctx context.Context, p Program, source, target string) err
 		return fmt.Errorf("making the folder for %s: %w", p.Name, err)
 	}
 	b.say("%s: building it from source, which takes minutes once; kept in %s", p.Name, target)
+	for _, file := range p.Files {
+		if err := b.copy(ctx, source, part, file); err != nil {
+			return fmt.Errorf("copying %s of the module of %s: %w", file.Path, file.Package, err)
+		}
+	}
 	for _, binary := range p.Binaries {
 		if err := b.compile(ctx, source, part, binary); err != nil {
 			return fmt.Errorf("building %s of %s: %w", binary.Name, source, err)
@@ -80,11 +85,6 @@ func (b Builder) make(ctx context.Context, p Program, source, target string) err
 			if err := os.Symlink(binary.Name, filepath.Join(part, link)); err != nil {
 				return fmt.Errorf("naming %s: %w", binary.Name, err)
 			}
-		}
-	}
-	for _, file := range p.Files {
-		if err := b.copy(ctx, source, part, file); err != nil {
-			return fmt.Errorf("copying %s out of module %s: %w", file.Path, file.Module, err)
 		}
 	}
 	if err := os.Rename(part, target); err != nil {
@@ -154,9 +154,9 @@ func (b Builder) follow(name string, stderr io.Reader) []string {
 	return last
 }
 
-// copy copies a file out of a module of the nested module's requirements.
+// copy copies a file of a module that the nested module requires.
 func (b Builder) copy(ctx context.Context, source, target string, file File) error {
-	out, err := b.command(ctx, source, "list", "-m", "-f", "{{.Dir}}", file.Module).Output()
+	out, err := b.command(ctx, source, "list", "-f", "{{.Module.Dir}}", file.Package).Output()
 	if err != nil {
 		if exit := new(exec.ExitError); errors.As(err, &exit) {
 			err = fmt.Errorf("%w: %s", err, exit.Stderr)

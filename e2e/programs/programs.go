@@ -36,8 +36,10 @@ type Binary struct {
 type File struct {
 	// Name is its name beside the binaries.
 	Name string
-	// Module is the path of the module, Path the file's inside it.
-	Module, Path string
+	// Package is a package of the module, by which the module is found: asking for
+	// the module itself would ask the proxy for more than a build does, and not
+	// every version has that. Path is the file's path inside the module.
+	Package, Path string
 }
 
 // Kubernetes is etcd and the programs of a control plane. Its versions of etcd
@@ -59,7 +61,7 @@ var Istiod = Program{
 	Binaries: []Binary{{
 		Name: "istiod", Package: "istio.io/istio/pilot/cmd/pilot-discovery", Tags: []string{"vtprotobuf", "disable_pgv"},
 	}},
-	Files: []File{{Name: "crds.yaml", Module: "istio.io/istio", Path: "manifests/charts/base/files/crd-all.gen.yaml"}},
+	Files: []File{{Name: "crds.yaml", Package: "istio.io/istio/pilot/cmd/pilot-discovery", Path: "manifests/charts/base/files/crd-all.gen.yaml"}},
 }
 
 // Prometheus is the server, without the service discoveries of the clouds: these

@@ -50,8 +50,9 @@ a version misbehave. An analysis that needs numbers gets a load by itself. The e
 says what users saw: how many requests failed, and how many because of the new
 version.
 
-The exit code is 2 if the input is wrong, and 1 if the first deploy fails, so
-that there is no update to show.`,
+The exit code is 2 if the input is wrong, be it that the update shows a condition
+or a query which cannot be understood, and 1 if the first deploy fails, so that
+there is no update to show.`,
 		Example: `  aviary simulate -f rollout.yaml -f services.yaml
   aviary simulate -f manifests/ --set-image web=web:2.0.0 --promote-after 2m
   aviary simulate -f manifests/ --fail new=10%@1m --load 200@web:8080/checkout
@@ -114,6 +115,9 @@ func (f *simulateFlags) simulate(ctx context.Context, stdin io.Reader, out io.Wr
 	}
 	if why := report.Failure(); why != "" {
 		return errors.New(why)
+	}
+	if mistakes := report.Mistakes(); len(mistakes) > 0 {
+		return usagef("%s", strings.Join(mistakes, "\n"))
 	}
 	return nil
 }

@@ -34,6 +34,26 @@ func TestSimulateStandardInput(t *testing.T) {
 	}
 }
 
+// TestSimulateMistake finds a condition that is none only when it is measured:
+// the report is printed, and the exit code says that the input is wrong.
+func TestSimulateMistake(t *testing.T) {
+	data, err := os.ReadFile("testdata/simulate/manifests/shop.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := newSimulateCommand()
+	cmd.SetIn(strings.NewReader(strings.Replace(string(data), "successCondition: ", "successCondition: (", 1)))
+	got := output(cmd, []string{"-f", "-"})
+	for _, want := range []string{
+		"WHAT HAPPENED", ", as every version would be: the analysis has a mistake.",
+		"\nError: metric \"", "cannot be measured until this is corrected: standard input:", ".successCondition: ", "\n(exit code 2)\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the output lacks %q:\n%s", want, got)
+		}
+	}
+}
+
 // TestSimulateJSON reads the JSON as a script would.
 func TestSimulateJSON(t *testing.T) {
 	text := output(newSimulateCommand(), []string{"-f", "testdata/simulate/manifests/canary.yaml", "--promote-after", "2m", "-o", "json"})

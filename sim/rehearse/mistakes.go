@@ -15,6 +15,17 @@ import (
 // metricField is a field of a metric in the path of a finding.
 var metricField = regexp.MustCompile(`^spec\.metrics\[(\d+)\]`)
 
+// Mistakes are the warnings that something in the files cannot be understood
+// and was found out by a measurement only: a condition or a query that is none.
+func (r *Report) Mistakes() (texts []string) {
+	for _, w := range r.Warnings {
+		if w.Code == "mistake" {
+			texts = append(texts, w.Text)
+		}
+	}
+	return texts
+}
+
 // mistake is why a metric can never be measured, and where that is written:
 // `web.yaml:95: AnalysisTemplate "errors": spec.metrics[0].successCondition: ...`.
 // It is empty if nothing is wrong with how the metric is written.

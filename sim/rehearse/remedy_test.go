@@ -117,6 +117,9 @@ func TestMistakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			report := run(t, Options{Objects: checkout(t, c.change)})
+			if lines := report.Summary(); !strings.HasSuffix(lines[0].Text, ", as every version would be: the analysis has a mistake") {
+				t.Errorf("the outcome is %q", lines[0].Text)
+			}
 			for _, w := range report.Warnings {
 				if w.Code == "mistake" && strings.HasPrefix(w.Text, c.want) {
 					return

@@ -68,11 +68,19 @@ type Line struct{ Name, Text string }
 func (r *Report) endText() string {
 	switch r.Outcome.Verdict {
 	case Promoted, Aborted:
-		return fmt.Sprintf("%s after %s", r.Outcome.Verdict, r.Outcome.Took)
+		return fmt.Sprintf("%s after %s%s", r.Outcome.Verdict, r.Outcome.Took, r.mistakeText())
 	case Waiting:
 		return fmt.Sprintf("waits for a person since %s%s", r.Outcome.Took, r.stepText())
 	}
 	return fmt.Sprintf("unfinished: %s%s", r.Outcome.status(), r.stepText())
+}
+
+// mistakeText says that an end tells nothing of the new version; empty if it does.
+func (r *Report) mistakeText() string {
+	if len(r.Mistakes()) == 0 || r.Outcome.Verdict != Aborted {
+		return ""
+	}
+	return ", as every version would be: the analysis has a mistake"
 }
 
 func (t *Traffic) requestsText() string {

@@ -243,10 +243,11 @@ func (e *evidence) background() *runSeen {
 	return nil
 }
 
-// withoutData finds metrics that never measured anything, and says why.
+// withoutData finds metrics that never measured anything, or never could say
+// what a value means, and says why.
 func (r *Report) withoutData(e *evidence) {
 	type key struct{ kind, metric string }
-	empty, total := map[key]int{}, map[key]int{}
+	empty, failed, total := map[key]int{}, map[key]int{}, map[key]int{}
 	var order []key
 	for i := range r.Measurements {
 		m := &r.Measurements[i]
@@ -257,14 +258,19 @@ func (r *Report) withoutData(e *evidence) {
 		if m.noData() {
 			empty[k]++
 		}
+		if m.Phase == v1alpha1.AnalysisPhaseError {
+			failed[k]++
+		}
 	}
 	for _, k := range order {
-		if empty[k] < total[k] || e.unplayed(k.metric) {
-			continue
+		wrong := ""
+		if failed[k] == total[k] {
+			wrong = e.mistake(k.metric, r.firstError(k.kind, k.metric))
 		}
-		if wrong := e.mistake(k.metric, r.firstError(k.kind, k.metric)); wrong != "" {
+		switch {
+		case wrong != "":
 			r.warn("mistake", 0, "metric %q (%s) cannot be measured until this is corrected: %s", k.metric, k.kind, wrong)
-		} else {
+		case empty[k] == total[k] && !e.unplayed(k.metric):
 			r.warn("no-data", 0, "metric %q (%s) never had data: %s%s", k.metric, k.kind, r.outOf(total[k], k.kind, k.metric), e.why(k.metric))
 		}
 	}

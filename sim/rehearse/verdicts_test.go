@@ -2,6 +2,7 @@ package rehearse
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,53 @@ func TestWarnings(t *testing.T) {
 			}
 			if warned(r, tc.not, "") {
 				t.Errorf("a warning %s in %+v", tc.not, r.Warnings)
+			}
+		})
+	}
+}
+
+// TestWarningsAtTheirLimits changes Manifest 14 by as little as makes a warning
+// come or go. The replacements of both come first in base.
+func TestWarningsAtTheirLimits(t *testing.T) {
+	analysis := "      - analysis:\n          templates:\n          - templateName: success-rate\n"
+	for name, tc := range map[string]struct {
+		base, warns, silent []string
+		code                string
+	}{
+		"a pause shorter than the window": {
+			warns: []string{"duration: 30s", "duration: 59s"}, silent: []string{"duration: 30s", "duration: 1m"}, code: "window",
+		},
+		"a pause shorter than the window of a background run": {
+			base:  []string{"      steps:", fmt.Sprintf(background, 0), analysis, ""},
+			warns: []string{"duration: 30s", "duration: 59s"}, silent: []string{"duration: 30s", "duration: 1m"}, code: "window",
+		},
+		"a metric without data": {
+			warns: []string{`service_name="mock-server-canary"`, `service_name="mock-server-canry"`}, code: "no-data",
+		},
+		"a run that cannot fail in time": { // the update is over 1m4s after its start
+			base:  []string{"      steps:", fmt.Sprintf(background, 2), "count: 3", "count: 30", analysis, "      - pause: {duration: 1m}\n"},
+			warns: []string{"failureLimit: 2", "failureLimit: 3"}, code: "too-slow",
+		},
+		"as many failures as measurements": {
+			warns: []string{"failureLimit: 2", "failureLimit: 3"}, code: "never-fails",
+		},
+		"a background run after the last weight": {
+			base:  []string{"      - setWeight: 100\n", "      - pause: {duration: 2m}\n"},
+			warns: []string{"      steps:", fmt.Sprintf(background, 1)}, silent: []string{"      steps:", fmt.Sprintf(background, 0)}, code: "late",
+		},
+		"a condition that is none": {
+			warns: []string{"result >= 0.95", "result >= (0.95"}, code: "mistake",
+		},
+		"a query that is none": {
+			warns: []string{"-canary\"}[1m]))", "-canary\"}[1m])"}, code: "mistake",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if r := run(t, Options{Objects: edited(t, slices.Concat(tc.base, tc.warns)...)}); !warned(r, tc.code, "") {
+				t.Errorf("no warning %s in %+v", tc.code, r.Warnings)
+			}
+			if r := run(t, Options{Objects: edited(t, slices.Concat(tc.base, tc.silent)...)}); warned(r, tc.code, "") {
+				t.Errorf("a warning %s in %+v", tc.code, r.Warnings)
 			}
 		})
 	}

@@ -121,6 +121,16 @@ func TestBlueGreenAnalyses(t *testing.T) {
 		d := start().verdict("2-pre", v1alpha1.AnalysisPhaseSuccessful, "").verdict("2-post", v1alpha1.AnalysisPhaseFailed, "bad")
 		d.selects("active", "v1").pass(31 * time.Second).want("Degraded(RolloutAborted: Rollout aborted update to revision 2: bad) v1:3 v2:0")
 	})
+	t.Run("inconclusive after the switch, looked at, measured again", func(t *testing.T) {
+		d := start().verdict("2-pre", v1alpha1.AnalysisPhaseSuccessful, "").verdict("2-post", v1alpha1.AnalysisPhaseInconclusive, "")
+		d.events = nil
+		d.settle().pass(3*time.Second).want("Paused(InconclusiveAnalysisRun) v1:3 v2:3").selects("active", "v2")
+		if len(d.events) > 0 {
+			t.Errorf("while nothing changes people are told %v", d.events)
+		}
+		d.promote().settle().want("Progressing(waiting for analysis to complete) v1:3 v2:3")
+		d.verdict("2-post.1", v1alpha1.AnalysisPhaseSuccessful, "").want("Healthy v1:3 v2:3")
+	})
 	t.Run("a fast rollback needs neither", func(t *testing.T) {
 		d := start().verdict("2-pre", v1alpha1.AnalysisPhaseSuccessful, "").verdict("2-post", v1alpha1.AnalysisPhaseSuccessful, "")
 		runs := len(d.o.Runs)

@@ -118,7 +118,7 @@ func (d *decision) fastRollback() bool {
 func (d *decision) previewPaused() bool {
 	bg := d.spec.Strategy.BlueGreen
 	if d.skipsPause() || d.status.Abort || d.status.BlueGreen.ScaleUpPreviewCheckPoint {
-		if d.status.ControllerPause {
+		if d.status.ControllerPause && !d.inconclusive() { // a person must look at an analysis behind the switch, too
 			d.endPause()
 		}
 		return false

@@ -27,7 +27,9 @@ type desk struct {
 	o   Observed
 	// broken hashes never serve.
 	broken map[string]bool
-	events []string
+	// serving limits how many pods of an image are available.
+	serving map[string]int32
+	events  []string
 	// split lists the canary weights that the router was asked for, in order.
 	split []int32
 	seq   int
@@ -37,7 +39,7 @@ func newDesk(t *testing.T, replicas int32, strategy v1alpha1.RolloutStrategy) *d
 	labels := map[string]string{"app": "web"}
 	ro := &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "shop", UID: "u", Generation: 1}}
 	ro.Spec = v1alpha1.RolloutSpec{Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels}, Strategy: strategy}
-	d := &desk{t: t, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), broken: map[string]bool{}}
+	d := &desk{t: t, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), broken: map[string]bool{}, serving: map[string]int32{}}
 	d.o = Observed{Rollout: ro, Selector: ro.Spec.Selector, Services: map[string]*corev1.Service{}}
 	for _, name := range []string{"stable", "canary", "active", "preview"} {
 		d.o.Services[name] = &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "web"}}}
@@ -155,8 +157,22 @@ func (d *desk) update(rs *appsv1.ReplicaSet, a UpdateReplicaSet) {
 	}
 	rs.Status.Replicas = a.Replicas
 	rs.Status.ReadyReplicas, rs.Status.AvailableReplicas = a.Replicas, a.Replicas
-	if d.broken[rs.Spec.Template.Spec.Containers[0].Image] {
+	image := rs.Spec.Template.Spec.Containers[0].Image
+	if d.broken[image] {
 		rs.Status.ReadyReplicas, rs.Status.AvailableReplicas = 0, 0
+	}
+	if most, slow := d.serving[image]; slow {
+		rs.Status.AvailableReplicas = min(rs.Status.AvailableReplicas, most)
+	}
+}
+
+// slow lets no more than so many pods of a version be available, from now on.
+func (d *desk) slow(tag string, available int32) {
+	d.serving["web:"+tag] = available
+	for _, rs := range d.o.ReplicaSets {
+		if rs.Spec.Template.Spec.Containers[0].Image == "web:"+tag {
+			rs.Status.AvailableReplicas = min(specReplicas(rs), available)
+		}
 	}
 }
 

@@ -31,13 +31,14 @@ func (d *decision) restart() bool {
 		return false
 	}
 	evicted := 0
-	quotas := d.evictionQuotas()
+	quotas, shared := d.evictionQuotas()
 	for _, p := range old {
-		quota := quotas[ownerName(p)]
-		if *quota <= 0 {
+		owner := ownerName(p)
+		if quotas[owner] <= 0 || shared <= 0 {
 			continue
 		}
-		*quota--
+		quotas[owner]--
+		shared--
 		evicted++
 		d.do(EvictPod{Pod: p.Name})
 		d.event("RestartingPod", "Evicted pod %s: it is older than restartAt", p.Name)
@@ -47,11 +48,45 @@ func (d *decision) restart() bool {
 	return evicted > 0
 }
 
-// evictionQuotas says, by ReplicaSet, how many pods may go now without more than
-// max(maxUnavailable, 1) missing. The pods of a basic canary and of its stable
-// version serve the same users and share one quota; those of blue/green do not,
-// nor those whose requests a router splits: of these one pod at least stays.
-func (d *decision) evictionQuotas() map[string]*int32 {
+// evictionQuotas says, by ReplicaSet and for all together, how many pods may go
+// now without more than max(maxUnavailable, 1) missing. The pods of a basic canary
+// and of its stable version serve the same users, as do those of a routed one with
+// dynamicStableScale: they share one quota. Where a router splits the requests one
+// pod at least stays on each side.
+func (d *decision) evictionQuotas() (own map[string]int32, shared int32) {
+	canary := d.spec.Strategy.Canary
+	allowed := d.mayBeMissing()
+	ready := map[string]int32{}
+	for _, p := range d.Pods {
+		if serves(p) {
+			ready[ownerName(p)]++
+		}
+	}
+	own, shared = map[string]int32{}, allowed-d.n
+	for _, rs := range d.all {
+		// ReplicaSets notice an eviction late and count availability late: take the lower.
+		up := min(available(rs), ready[rs.Name])
+		shared += up
+		wanted := specReplicas(rs)
+		if rs == d.stableRS && !d.dynamic() {
+			wanted = max(wanted, d.n) // it may be about to grow
+		}
+		own[rs.Name] = allowed - max(0, wanted-up)
+		if d.routed() && wanted > 1 {
+			own[rs.Name] = min(own[rs.Name], up-1)
+		}
+		if canary != nil && !d.routed() {
+			own[rs.Name] = allowed
+		}
+	}
+	if canary == nil || d.routed() && !d.dynamic() {
+		shared = int32(len(d.Pods)) // each side counts for itself
+	}
+	return own, shared
+}
+
+// mayBeMissing is how many pods a restart may take at once.
+func (d *decision) mayBeMissing() int32 {
 	var configured *intstr.IntOrString
 	if c := d.spec.Strategy.Canary; c != nil {
 		configured = c.MaxUnavailable
@@ -62,35 +97,7 @@ func (d *decision) evictionQuotas() map[string]*int32 {
 	if err != nil {
 		limits.Unavailable = 0 // validation has refused the Rollout before
 	}
-	allowed := max(limits.Unavailable, 1)
-	ready := map[string]int32{}
-	for _, p := range d.Pods {
-		if serves(p) {
-			ready[ownerName(p)]++
-		}
-	}
-	quotas, shared := map[string]*int32{}, allowed-d.n
-	for _, rs := range d.all {
-		// ReplicaSets notice an eviction late and count availability late: take the lower.
-		up := min(available(rs), ready[rs.Name])
-		shared += up
-		wanted := specReplicas(rs)
-		if rs == d.stableRS && !d.dynamic() {
-			wanted = max(wanted, d.n) // it may be about to grow
-		}
-		own := allowed - max(0, wanted-up)
-		if d.routed() && wanted > 1 {
-			own = min(own, up-1)
-		}
-		quotas[rs.Name] = &own
-	}
-	if d.spec.Strategy.Canary != nil && !d.routed() {
-		shared = min(shared, allowed)
-		for name := range quotas {
-			quotas[name] = &shared
-		}
-	}
-	return quotas
+	return max(limits.Unavailable, 1)
 }
 
 // serves is true for a ready pod that is not on its way out.

@@ -95,10 +95,10 @@ func (d *decision) stableSize() int32 {
 	if !d.dynamic() || d.fullyPromoted() || d.newRS == nil || d.Routing == nil {
 		return d.n
 	}
-	if d.abortedUpdate() {
+	if d.abortedUpdate() || d.superseded() != nil {
 		return d.n
 	}
-	weight := d.weight()
+	weight := d.carriedWeight()
 	if available(d.newRS) == 0 {
 		weight = 0
 	}
@@ -158,11 +158,10 @@ func (d *decision) heldByTraffic(want int32) int32 {
 	if d.Routing == nil || d.Routing.CanaryHash != "" && d.Routing.CanaryHash != d.hash {
 		return want
 	}
-	if _, _, scaled := d.canaryScale(); scaled || d.Routing.Weights.Canary <= d.weight() {
+	if _, _, scaled := d.canaryScale(); scaled && want > 0 || d.Routing.Weights.Canary <= d.carriedWeight() {
 		return want
 	}
-	carries := replicas.Routed(d.n, d.Routing.Weights.Canary, d.whole()).Canary
-	return max(want, min(specReplicas(d.newRS), carries))
+	return max(want, min(specReplicas(d.newRS), d.carries(d.Routing.Weights.Canary)))
 }
 
 // abortedCanarySize keeps the canary after an abort until its traffic is gone,
@@ -172,7 +171,7 @@ func (d *decision) abortedCanarySize() int32 {
 	delay := d.spec.Strategy.Canary.AbortScaleDownDelaySeconds
 	switch {
 	case d.Routing != nil && d.Routing.Weights.Canary > 0 && d.dynamic():
-		return min(size, replicas.Routed(d.n, d.Routing.Weights.Canary, d.whole()).Canary)
+		return min(size, d.carries(d.Routing.Weights.Canary))
 	case d.Routing != nil && d.Routing.Weights.Canary > 0, available(d.stableRS) < d.n:
 		return size
 	case delay != nil && *delay == 0:

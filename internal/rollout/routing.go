@@ -60,6 +60,9 @@ func (d *decision) wantedRouting() traffic.Routing {
 		Additional:  d.experimentShares(),
 		MoveSubsets: d.mayMoveSubsets(),
 	}
+	if d.outgoing() != nil {
+		return w // the steps are those of another revision
+	}
 	if w.CanaryWeight > 0 || (!d.fullyPromoted() && !d.status.Abort && available(d.newRS) > 0) {
 		w.Headers, w.Mirrors = d.routesInForce()
 	}
@@ -71,6 +74,8 @@ func (d *decision) wantedRouting() traffic.Routing {
 func (d *decision) routedWeight() int32 {
 	inForce := d.Routing.Weights.Canary
 	switch {
+	case d.superseded() != nil:
+		return d.supersededWeight(inForce)
 	case d.fullyPromoted() || d.status.StableRS == "":
 		return 0
 	case d.newRS == nil || available(d.newRS) == 0:
@@ -78,7 +83,7 @@ func (d *decision) routedWeight() int32 {
 	case d.status.Abort:
 		return d.abortedWeight(inForce)
 	}
-	weight := d.weight()
+	weight := d.carriedWeight()
 	switch {
 	case d.status.PromoteFull && d.dynamic():
 		weight = max(inForce, d.whole()*available(d.newRS)/max(d.n, 1))
@@ -129,9 +134,10 @@ func (d *decision) weightBackDown(inForce int32) int32 {
 	return next
 }
 
-// stableCarries is true when the available stable pods are enough for a share.
+// stableCarries is true when the available stable pods are enough for a share: as
+// many as it is of all pods, rounded down, but one at least.
 func (d *decision) stableCarries(share int32) bool {
-	return d.stableRS != nil && available(d.stableRS) >= d.n*share/d.whole()
+	return d.stableRS != nil && (share <= 0 || available(d.stableRS) >= max(1, d.n*share/d.whole()))
 }
 
 // canaryReached is true when the canary has the pods that its weight needs.
@@ -193,9 +199,10 @@ func (d *decision) mayMoveSubsets() bool {
 	if d.Routing.StableHash != d.status.StableRS && !saturated(d.stableRS, d.n) && d.Routing.StableHash != "" {
 		return false
 	}
-	// While requests still go to the canary subset it must not change hands.
+	// While requests still go to the canary subset it must not change hands, unless
+	// the new revision can serve them.
 	moves := d.Routing.CanaryHash != "" && d.Routing.CanaryHash != hashOf(target)
-	if moves && d.Routing.Weights.Canary > 0 && d.Routing.CanaryHash != d.status.StableRS && !d.fullyPromoted() {
+	if moves && d.Routing.Weights.Canary > 0 && d.Routing.CanaryHash != d.status.StableRS && !d.fullyPromoted() && !d.takesOver() {
 		return false
 	}
 	return available(d.stableRS) > 0 && (available(target) > 0 || d.unusedSubset())
@@ -227,9 +234,12 @@ func (d *decision) hasSubsets() bool {
 // clients that print it.
 func (d *decision) recordWeights() {
 	stable, canary := d.services()
-	now := d.Routing.Weights
+	now, hash := d.Routing.Weights, d.hash
+	if rs := d.outgoing(); rs != nil {
+		hash = hashOf(rs)
+	}
 	next := &v1alpha1.TrafficWeights{
-		Canary: v1alpha1.WeightDestination{Weight: now.Canary, ServiceName: canary, PodTemplateHash: d.hash},
+		Canary: v1alpha1.WeightDestination{Weight: now.Canary, ServiceName: canary, PodTemplateHash: hash},
 		Stable: v1alpha1.WeightDestination{Weight: now.Stable, ServiceName: stable, PodTemplateHash: d.status.StableRS},
 	}
 	shares := d.experimentShares()
@@ -261,6 +271,10 @@ func additionalText(list []v1alpha1.WeightDestination) string {
 func (d *decision) routeReached(weight int32) bool {
 	if !d.routed() || d.Routing == nil {
 		return true
+	}
+	if rs := d.outgoing(); rs != nil {
+		d.waiting("setWeight %d: %d of the requests still go to revision %d", weight, d.Routing.Weights.Canary, revision(rs))
+		return false
 	}
 	wanted := traffic.Routing{CanaryWeight: weight, MaxWeight: d.whole()}.Split(d.Routing.Reserved)
 	if d.Routing.Synced && d.Routing.Weights.Canary == wanted.Canary {

@@ -114,15 +114,21 @@ func TestDynamicStableScale(t *testing.T) {
 	d.settle().want("Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 v1:5 v2:0")
 }
 
+// A step back from 100 waits for a stable pod, however small the share is.
+func TestBackFromEverythingWhereStablePodsMadeWay(t *testing.T) {
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true }, weight(100), pauseFor(nil), weight(95), pauseFor(nil))
+	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:0 v2:5").wantSplits(100)
+	d.slow("v1", 0)
+	d.promote().settle().want("Progressing(waiting for all steps to complete) step 2 v1:1 v2:5").wantSplits()
+	d.slow("v1", 1)
+	d.settle().want("Paused(CanaryPauseStep) step 3 v1:1 v2:5").wantSplits(95)
+}
+
 // The promotion of v2 has moved everything, but its record was lost to an undo:
 // v1 is the stable version still, and it has no pods any more. What requests
 // reach keeps its pods until v1 is back and selected.
 func TestUndoneWhileThePromotionIsWritten(t *testing.T) {
-	subsets := func(c *v1alpha1.CanaryStrategy) {
-		c.StableService, c.CanaryService = "", ""
-		c.TrafficRouting.Istio.DestinationRule = &v1alpha1.IstioDestinationRule{Name: "web", StableSubsetName: "stable", CanarySubsetName: "canary"}
-	}
-	for name, route := range map[string]func(*v1alpha1.CanaryStrategy){"hosts": func(*v1alpha1.CanaryStrategy) {}, "subsets": subsets} {
+	for name, route := range map[string]func(*v1alpha1.CanaryStrategy){"hosts": byHosts, "subsets": bySubsets} {
 		t.Run(name, func(t *testing.T) {
 			d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true; route(c) }, weight(20), pauseFor(nil)).image("v2").settle()
 			unrecorded := d.status().DeepCopy()

@@ -18,13 +18,21 @@ func (d *decision) selectCanaryServices() {
 
 // services names the stable and the canary Service, which ping-pong exchanges.
 func (d *decision) services() (stable, canary string) {
-	ro := v1alpha1.Rollout{Spec: *d.spec}
-	ro.Status.Canary.StablePingPong = d.status.Canary.StablePingPong
+	return servicesOf(d.spec, d.status)
+}
+
+// servicesOf names the two Services as a status has them.
+func servicesOf(spec *v1alpha1.RolloutSpec, status *v1alpha1.RolloutStatus) (stable, canary string) {
+	ro := v1alpha1.Rollout{Spec: *spec}
+	ro.Status.Canary.StablePingPong = status.Canary.StablePingPong
 	return traffic.Services(&ro)
 }
 
 // canaryTarget is the ReplicaSet behind the canary Service or subset.
 func (d *decision) canaryTarget() *appsv1.ReplicaSet {
+	if rs := d.superseded(); rs != nil {
+		return rs
+	}
 	switch {
 	case d.newRS == nil || d.fullyPromoted():
 		return d.stableRS

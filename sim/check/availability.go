@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -13,10 +14,12 @@ import (
 // spec.replicas - maxUnavailable stay available, through updates, aborts and
 // undos. For blue/green the pods behind the active Service count, for a canary
 // whose requests a router splits those of the stable revision, with
-// dynamicStableScale those of the new one too.
+// dynamicStableScale those of the new one too, and of an older one for as long as
+// it has a share of the requests.
 //
 // The promise ends when somebody else takes a pod away, and when spec.replicas
-// or a limit is raised; it is renewed when all pods are available again. A
+// or a limit is raised, and with dynamicStableScale where a step sets the number
+// of canary pods, whatever their share of the requests; it is renewed when all pods are available again. A
 // restart may always take one pod out, even if maxUnavailable is 0.
 type availability struct {
 	promised   map[types.UID]promise
@@ -63,7 +66,7 @@ func (c *availability) rollout(s *State, f *Family) error {
 	n, u := f.Replicas(), limits(f.Rollout).Unavailable
 	available := serving(s, f)
 	p, promised := c.promised[uid]
-	if promised && (n > p.replicas || n-u > p.floor || !f.disruptedAt.Before(p.since)) {
+	if promised && (n > p.replicas || n-u > p.floor || !f.disruptedAt.Before(p.since) || scaledBySteps(f.Rollout)) {
 		promised = false
 		delete(c.promised, uid)
 	}
@@ -85,6 +88,15 @@ func (c *availability) rollout(s *State, f *Family) error {
 	return nil
 }
 
+// scaledBySteps is true where stable pods make way for a canary whose number of
+// pods does not follow its weight.
+func scaledBySteps(ro *v1alpha1.Rollout) bool {
+	canary := ro.Spec.Strategy.Canary
+	return canary != nil && canary.DynamicStableScale && slices.ContainsFunc(canary.Steps, func(s v1alpha1.CanaryStep) bool {
+		return s.SetCanaryScale != nil && !s.SetCanaryScale.MatchTrafficWeight
+	})
+}
+
 // serving counts the available pods that users reach, or would if all went back:
 // all of a basic canary, the stable ones of a routed one, those behind the active
 // Service of a blue/green Rollout.
@@ -95,7 +107,7 @@ func serving(s *State, f *Family) (n int32) {
 		return f.Available(s.Now)
 	case canary != nil:
 		for _, set := range f.Sets {
-			if hash := set.Hash(); hash == status.StableRS || canary.DynamicStableScale && hash == status.CurrentPodHash {
+			if hash := set.Hash(); hash == status.StableRS || canary.DynamicStableScale && (hash == status.CurrentPodHash || f.shareOf(s, hash) > 0) {
 				n += set.Available(s.Now)
 			}
 		}

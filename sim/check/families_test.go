@@ -153,6 +153,27 @@ func TestAvailabilityOfRestarts(t *testing.T) {
 	b.broken("3 pods available")
 }
 
+// With dynamicStableScale the pods of a revision that was superseded count as long
+// as requests go there.
+func TestAvailabilityOfWhatWasSuperseded(t *testing.T) {
+	b := newBench(t, check.NewAvailability())
+	ro := b.rollout(func(ro *v1alpha1.Rollout) {
+		c := ro.Spec.Strategy.Canary
+		c.StableService, c.CanaryService, c.DynamicStableScale = "stable", "canary", true
+		c.TrafficRouting = &v1alpha1.RolloutTrafficRouting{Istio: &v1alpha1.IstioTrafficRouting{VirtualService: &v1alpha1.IstioVirtualService{Name: "web"}}}
+	})
+	b.set(ro, "old", 1, 1)
+	b.set(ro, "mid", 4, 4)
+	b.service("stable", "old")
+	b.service("canary", "mid")
+	b.do(b.client.Create(t.Context(), virtualService(20, 80, 0)))
+	b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS, s.CurrentPodHash = "old", "new" })
+	b.settled()
+	b.sleep(time.Second)
+	b.split(100, 0)
+	b.broken("1 pods available")
+}
+
 func TestAvailabilityBehindTheActiveService(t *testing.T) {
 	b := newBench(t, check.NewAvailability())
 	ro := b.rollout(func(ro *v1alpha1.Rollout) {

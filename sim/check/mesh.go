@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -78,6 +79,27 @@ func (f *Family) istio() *v1alpha1.IstioTrafficRouting {
 
 // splits lists the routes of the VirtualServices that the Rollout names.
 func (f *Family) splits(s *State) (list []split) {
+	for _, vs := range f.virtualServices() {
+		if obj := s.virtualServices[f.named(vs.Name)]; obj != nil {
+			list = append(list, splits(obj)...)
+		}
+	}
+	return list
+}
+
+// steers reports whether the Rollout sets the weights of a route: it names the
+// route, or no route of that VirtualService at all.
+func (f *Family) steers(vs, route string) bool {
+	for _, v := range f.virtualServices() {
+		if f.named(v.Name).Name == vs && (slices.Contains(v.Routes, route) || len(v.Routes)+len(v.TLSRoutes)+len(v.TCPRoutes) == 0) {
+			return true
+		}
+	}
+	return route == "" || f.managed(route)
+}
+
+// virtualServices are those that the Rollout names.
+func (f *Family) virtualServices() []v1alpha1.IstioVirtualService {
 	istio := f.istio()
 	if istio == nil {
 		return nil
@@ -86,12 +108,7 @@ func (f *Family) splits(s *State) (list []split) {
 	if istio.VirtualService != nil {
 		names = append(names[:len(names):len(names)], *istio.VirtualService)
 	}
-	for _, vs := range names {
-		if obj := s.virtualServices[f.named(vs.Name)]; obj != nil {
-			list = append(list, splits(obj)...)
-		}
-	}
-	return list
+	return names
 }
 
 // named resolves "name" and "name.namespace".

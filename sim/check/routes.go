@@ -19,7 +19,9 @@ import (
 // The weights of each route add up to the whole. No write of the controller
 // gives a destination more requests than before, points it at other pods, or
 // takes its last pods away, if nobody ready is behind it then, unless nobody was
-// before or the world has just taken pods away. After an abort the share of the
+// before or the world has just taken pods away. With dynamicStableScale, which
+// asks for no stable pods at a weight of 100, pods may go that only a route of
+// the user's own still leads to. After an abort the share of the
 // revision that was given up never rises.
 type routes struct {
 	before  map[types.UID][]reached
@@ -89,7 +91,8 @@ func (c *routes) steered(s *State, f *Family, change Change) error {
 		if !known || was.weight > 0 && was.ready == 0 || nobody(before) {
 			continue // it was no better before
 		}
-		if now.weight > was.weight || now.hash != was.hash || emptied(change) {
+		gone := emptied(change) && (f.steers(now.vs, now.route) || !f.Rollout.Spec.Strategy.Canary.DynamicStableScale)
+		if now.weight > was.weight || now.hash != was.hash || gone {
 			return fmt.Errorf("VirtualService %s route %q: %d %% of the requests go to %s and no ready pod (before: %d %%, %d ready pods): %s",
 				now.vs, now.route, now.weight, now.destination, was.weight, was.ready, f.Sizes())
 		}

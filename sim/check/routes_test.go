@@ -31,7 +31,11 @@ func virtualService(stable, canary, experiment int64) *unstructured.Unstructured
 // split writes the VirtualService as the controller.
 func (b *bench) split(stable, canary int64) {
 	b.t.Helper()
-	vs := virtualService(stable, canary, 0)
+	b.update(virtualService(stable, canary, 0))
+}
+
+func (b *bench) update(vs *unstructured.Unstructured) {
+	b.t.Helper()
 	now := &unstructured.Unstructured{}
 	now.SetGroupVersionKind(vs.GroupVersionKind())
 	b.get(now, "web")
@@ -117,6 +121,38 @@ func TestRoutes(t *testing.T) {
 				b.broken(test.because)
 			}
 		})
+	}
+}
+
+// With dynamicStableScale no stable pods are asked for at a weight of 100: a route
+// that the Rollout does not steer may then lead to nobody, the one it steers not.
+func TestRoutesOfUsersWhereStablePodsMakeWay(t *testing.T) {
+	for _, test := range []struct {
+		dynamic        bool
+		stable, canary int64
+		because        string
+	}{
+		{true, 0, 100, ""},
+		{false, 0, 100, `VirtualService web route "health": 100 % of the requests go to stable and no ready pod`},
+		{true, 50, 50, `VirtualService web route "primary": 50 % of the requests go to stable and no ready pod`},
+	} {
+		b := routed(t, 2)
+		b.spec(func(ro *v1alpha1.Rollout) {
+			ro.Spec.Strategy.Canary.DynamicStableScale = test.dynamic
+			ro.Spec.Strategy.Canary.TrafficRouting.Istio.VirtualService.Routes = []string{"primary"}
+		})
+		vs := virtualService(test.stable, test.canary, 0)
+		routes, _, _ := unstructured.NestedSlice(vs.Object, "spec", "http")
+		health := map[string]any{"name": "health", "route": []any{map[string]any{"destination": map[string]any{"host": "stable"}}}}
+		b.do(unstructured.SetNestedSlice(vs.Object, append(routes, health), "spec", "http"))
+		b.update(vs)
+		b.settled()
+		b.scale("old", 0)
+		if test.because == "" {
+			b.settled()
+		} else {
+			b.broken(test.because)
+		}
 	}
 }
 

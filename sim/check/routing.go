@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -13,10 +14,12 @@ import (
 //
 // The shares that the status records add up to the whole, a canary or stable
 // Service with a share has an available pod behind it, and after an abort the
-// canary's share never rises. Where the world or a user took the last pod away,
-// it is enough that another one is asked for.
+// canary's share never rises, unless the record only catches up with what the
+// mesh was told before. Where the world or a user took the last pod away, it is
+// enough that another one is asked for.
 type routing struct {
-	answered map[behind]time.Time // when a pod was last there
+	answered map[behind]time.Time       // when a pod was last there
+	told     map[types.UID]abortedShare // what the mesh was told when the abort was seen
 }
 
 // behind is a Service of a Rollout and the revision that it selects.
@@ -26,21 +29,44 @@ type behind struct {
 }
 
 // NewRouting returns the check of canaries with traffic routing.
-func NewRouting() Check { return &routing{answered: map[behind]time.Time{}} }
+func NewRouting() Check {
+	return &routing{answered: map[behind]time.Time{}, told: map[types.UID]abortedShare{}}
+}
 
 func (*routing) Name() string { return "routing" }
 
-func (*routing) Event(_ *State, c Change) error {
-	after, ok := c.Object.(*v1alpha1.Rollout)
-	before, had := c.Old.(*v1alpha1.Rollout)
-	if !ok || !had || c.Deleted || !before.Status.Abort || !after.Status.Abort {
+func (c *routing) Event(s *State, change Change) error {
+	if _, ok := change.Object.(*unstructured.Unstructured); ok {
+		c.hear(s)
+		return nil
+	}
+	after, ok := change.Object.(*v1alpha1.Rollout)
+	before, had := change.Old.(*v1alpha1.Rollout)
+	if !ok || !had || change.Deleted {
+		return nil
+	}
+	if !before.Status.Abort || !after.Status.Abort {
+		hash := after.Status.CurrentPodHash
+		c.told[after.UID] = abortedShare{hash, s.Now, change.Family.shareOf(s, hash)}
 		return nil
 	}
 	was, is := before.Status.Canary.Weights, after.Status.Canary.Weights
-	if was != nil && is != nil && is.Canary.Weight > was.Canary.Weight {
+	if was != nil && is != nil && is.Canary.Weight > was.Canary.Weight && int64(is.Canary.Weight) > c.told[after.UID].share {
 		return fmt.Errorf("rollout %s/%s: the canary's share rises from %d to %d after the abort", after.Namespace, after.Name, was.Canary.Weight, is.Canary.Weight)
 	}
 	return nil
+}
+
+// hear notes what the mesh is told while the controllers cannot have seen an
+// abort.
+func (c *routing) hear(s *State) {
+	for _, f := range s.Families() {
+		told := c.told[f.Rollout.UID]
+		if f.Rollout.Status.Abort && s.Now.Sub(told.since) <= s.Lag {
+			told.share = max(told.share, f.shareOf(s, told.hash))
+			c.told[f.Rollout.UID] = told
+		}
+	}
 }
 
 func (c *routing) Instant(s *State) error {

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ type regression struct {
 }
 
 func regressions() []regression {
-	return append(podRegressions(), routedRegressions()...)
+	return slices.Concat(podRegressions(), routedRegressions(), dynamicRegressions())
 }
 
 // routedRegressions are those of canaries whose requests a router splits.
@@ -51,6 +52,17 @@ func routedRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 8, Steps: []string{"scale:90%"}, MaxSurge: &zero, Routing: Hosts, Load: true, Workload: "never"},
 			Actions: []Action{{0, SetImage, "2.0.0"}, {27 * time.Second, Restart, ""}},
 		}},
+		{"a restart takes both pods that requests are sent to at once", History{
+			Seed:    88,
+			Setup:   Setup{Strategy: Canary, Replicas: 2, MaxSurge: &two, MaxUnavailable: &three, Routing: Hosts, Dynamic: true, Load: true},
+			Actions: []Action{{0, Restart, ""}},
+		}},
+	}
+}
+
+// dynamicRegressions are those of routed canaries with dynamicStableScale.
+func dynamicRegressions() []regression {
+	return []regression{
 		{"an undo that meets the promotion drains what the Service still selects", History{
 			Seed:   609,
 			Setup:  Setup{Strategy: Canary, Replicas: 7, Steps: []string{"0", "scale:80%"}, MaxSurge: percent("10%"), MaxUnavailable: percent("100%"), Background: "endless", StartingStep: 2, Routing: Hosts, Dynamic: true},
@@ -59,10 +71,30 @@ func routedRegressions() []regression {
 				{0, Restart, ""}, {0, SetImage, "4.0.0"}, {11 * time.Second, Restart, ""}, {0, KillPod, "2"}, {26 * time.Second, Undo, ""}, {21 * time.Second, SetImage, "1.0.0"},
 			},
 		}},
-		{"a restart takes both pods that requests are sent to at once", History{
-			Seed:    88,
-			Setup:   Setup{Strategy: Canary, Replicas: 2, MaxSurge: &two, MaxUnavailable: &three, Routing: Hosts, Dynamic: true, Load: true},
-			Actions: []Action{{0, Restart, ""}},
+		{"an undo takes the canary before the stable pods that made way are back", History{
+			Seed:    827,
+			Setup:   Setup{Strategy: Canary, Replicas: 3, Steps: []string{"15", "45", "pause"}, MaxUnavailable: percent("20%"), Routing: Subsets, Dynamic: true},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {29 * time.Second, Undo, ""}},
+		}},
+		{"a second canary sends everything to the one stable pod that is left", History{
+			Seed:    1537,
+			Setup:   Setup{Strategy: Canary, Replicas: 5, Steps: []string{"85", "pause"}, Routing: Subsets, Dynamic: true},
+			Actions: []Action{{0, SetImage, "4.0.0"}, {3 * time.Minute, SetImage, "2.0.0"}},
+		}},
+		{"a canary is scaled to nothing while all requests go to it", History{
+			Seed:    1351,
+			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"scale:5", "scale:0", "100", "pause"}, Routing: Subsets, Dynamic: true, Jitter: 0.5},
+			Actions: []Action{{0, SetImage, "2.0.0"}},
+		}},
+		{"a step back from 100 % sends requests to a stable version without pods", History{
+			Seed:    2796,
+			Setup:   Setup{Strategy: Canary, Replicas: 8, Steps: []string{"100", "95", "pause"}, Routing: Hosts, Dynamic: true, Jitter: 0.5},
+			Actions: []Action{{0, SetImage, "2.0.0"}},
+		}},
+		{"a restart takes as many pods of each version as may be missing in all", History{
+			Seed:    1708,
+			Setup:   Setup{Strategy: Canary, Replicas: 9, Steps: []string{"65", "pause"}, Routing: Hosts, Dynamic: true},
+			Actions: []Action{{0, SetImage, "2.0.0"}, {83 * time.Second, Restart, ""}},
 		}},
 	}
 }
@@ -106,6 +138,11 @@ func podRegressions() []regression {
 			Seed:    1540,
 			Setup:   Setup{Strategy: Canary, Replicas: 4},
 			Actions: []Action{{time.Minute, SetImage, "3.0.0"}, {0, Pause, ""}, {0, Scale, "7"}},
+		}},
+		{"an inconclusive analysis behind the switch is forgotten at every look", History{
+			Seed:    2326,
+			Setup:   Setup{Strategy: BlueGreen, Replicas: 2, AutoPromote: true, Post: "quick"},
+			Actions: []Action{{0, Metric, "unclear"}, {0, SetImage, "3.0.0"}},
 		}},
 		{"a promoted blue/green update that waits for its pods says at every look that it is resumed", History{
 			Seed:  22009,

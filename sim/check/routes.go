@@ -16,7 +16,8 @@ import (
 // routes: what the mesh was told, in VirtualServices, DestinationRules and
 // Services, whatever the status says.
 //
-// The weights of each route add up to the whole. No write of the controller
+// The weights of each route that the controller has written add up to the whole.
+// No write of the controller
 // gives a destination more requests than before, points it at other pods, or
 // takes its last pods away, if nobody ready is behind it then, unless nobody was
 // before or the world has just taken pods away. With dynamicStableScale, which
@@ -24,6 +25,7 @@ import (
 // the user's own still leads to. After an abort the share of the
 // revision that was given up never rises.
 type routes struct {
+	written map[types.NamespacedName]bool // VirtualServices, by the controller and not since by a person
 	before  map[types.UID][]reached
 	aborted map[types.UID]abortedShare
 }
@@ -45,14 +47,18 @@ type abortedShare struct {
 
 // NewRoutes returns the check of the objects that carry requests.
 func NewRoutes() Check {
-	return &routes{before: map[types.UID][]reached{}, aborted: map[types.UID]abortedShare{}}
+	return &routes{written: map[types.NamespacedName]bool{}, before: map[types.UID][]reached{}, aborted: map[types.UID]abortedShare{}}
 }
 
 func (c *routes) Name() string { return "routes" }
 
 func (c *routes) Event(s *State, change Change) error {
-	switch change.Object.(type) {
-	case *unstructured.Unstructured, *corev1.Service, *appsv1.ReplicaSet, *v1alpha1.Rollout, *corev1.Pod:
+	switch obj := change.Object.(type) {
+	case *unstructured.Unstructured:
+		if obj.GetKind() == "VirtualService" {
+			c.written[types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.GetName()}] = !change.ByUser
+		}
+	case *corev1.Service, *appsv1.ReplicaSet, *v1alpha1.Rollout, *corev1.Pod:
 	default:
 		return nil
 	}
@@ -166,6 +172,9 @@ func (c *routes) afterAbort(s *State, f *Family) error {
 func (c *routes) Instant(s *State) error {
 	for _, f := range s.Families() {
 		for _, sp := range f.splits(s) {
+			if !c.written[types.NamespacedName{Namespace: f.Rollout.Namespace, Name: sp.vs}] {
+				continue // what a person wrote is what they wrote
+			}
 			if err := f.adds(sp); err != nil {
 				return err
 			}

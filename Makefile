@@ -48,6 +48,11 @@ build: ## Build the commands into bin/
 images: ## Build the container images into bin/images, and into Docker where an engine runs
 	$(GO) run -C tools ./images $(IMAGES) ..
 
+.PHONY: e2e
+e2e: IMAGES = $(if $(filter real none,$(E2E_ISTIO)),,-e2e) # where images can be pulled, ours are all that is built
+e2e: images ## Play all scenarios on a cluster of kind; docs/e2e.md says what can be chosen
+	$(GO) test -tags e2e -count=1 -timeout 3h ./e2e -args -ginkgo.v $(E2E)
+
 .PHONY: local
 local: ## Start a real control plane on this machine, with our CRDs; ctrl-c ends it
 	$(GO) run -trimpath ./e2e/localplane/cmd/localplane --apply 'config/crd/argoproj.io_*.yaml'

@@ -39,6 +39,9 @@ type Cluster struct {
 	// Tools makes the tools for one scenario, which gives them its own names of
 	// namespaces. What is returned with them ends them. It may be nil.
 	Tools func(*Live) (Tools, func())
+	// Used is how many scenarios have been here before, in another process, so
+	// that namespaces which are still being deleted are not met again.
+	Used int
 
 	scenarios atomic.Int32
 }
@@ -68,9 +71,9 @@ var _ Backend = (*Live)(nil)
 
 // Open returns a view with namespaces of its own.
 func (c *Cluster) Open() (*Live, error) {
-	number := c.scenarios.Add(1)
+	number := c.Used + int(c.scenarios.Add(1))
 	b := &Live{cluster: c, due: c.Clock.Now()}
-	b.names = &namespaces{tag: tagOf(int(number)), keep: []string{"istio-system", "kube-system"}, known: map[string]*nameRule{}, prepare: b.makeNamespace}
+	b.names = &namespaces{tag: tagOf(number), keep: []string{"istio-system", "kube-system"}, known: map[string]*nameRule{}, prepare: b.makeNamespace}
 	admin, err := client.New(c.Config, client.Options{Scheme: c.Scheme})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", c.Name, err)

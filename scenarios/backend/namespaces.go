@@ -161,6 +161,22 @@ func (t *translated) Read(p []byte) (int, error) {
 
 func (t *translated) Close() error { return t.source.Close() }
 
+var tagged = regexp.MustCompile(`-zq([0-9]+)x$`)
+
+// NumberOf returns the number of the scenario that a namespace of a cluster
+// belongs to, 0 if it belongs to none.
+func NumberOf(namespace string) int {
+	m := tagged.FindStringSubmatch(namespace)
+	if m == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return 0 // too many digits for one of ours
+	}
+	return n
+}
+
 // tagOf returns the tag of the nth scenario on a cluster: letters that no word
 // of a scenario contains, so that it can be taken out again.
 func tagOf(n int) string { return "zq" + strconv.Itoa(n) + "x" }

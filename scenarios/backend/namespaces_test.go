@@ -64,3 +64,15 @@ func TestNamespacesAreTranslated(t *testing.T) {
 		}
 	}
 }
+
+// Tags are found again, and only tags.
+func TestNumberOf(t *testing.T) {
+	for namespace, want := range map[string]int{
+		"default-" + tagOf(1): 1, "istio-" + tagOf(120): 120, "default": 0, "zq7x": 0, "a-zqx": 0, "a-zq7x-b": 0,
+		"a-zq99999999999999999999x": 0,
+	} {
+		if got := NumberOf(namespace); got != want {
+			t.Errorf("%s: %d, want %d", namespace, got, want)
+		}
+	}
+}

@@ -63,6 +63,7 @@ func TestParseKnowsWhatReads(t *testing.T) {
 		"kubectl argo rollouts promote a":                    false,
 		"kubectl argo rollouts set image a b=c":              false,
 		"kubectl argo rollouts status a":                     false,
+		"kubectl argo rollouts status a --watch=false":       true,
 		"kubectl --namespace=a apply -f b":                   false,
 		"kubectl set image deployment/a b=c --namespace a-b": false,
 		"sleep 1": false,

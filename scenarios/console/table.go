@@ -151,7 +151,8 @@ func (c *Console) parseWords(words []string) (transcript.Call, error) {
 		}
 		return err
 	}
-	call := transcript.Call{Reads: command.Kind == Reads || command.reads, Sleeps: command.Name == "sleep", Sends: command.Kind == Sends || command.sends, Alike: command.alike, Run: run}
+	reads := command.Kind == Reads || command.reads || command.Kind == Waits && slices.Contains(args, "--watch=false")
+	call := transcript.Call{Reads: reads, Sleeps: command.Name == "sleep", Sends: command.Kind == Sends || command.sends, Alike: command.alike, Run: run}
 	if command.needs != nil {
 		call.Shares, call.Disturbs = command.needs == servers, command.needs == controller || command.Name == "@node"
 	}

@@ -1,0 +1,74 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/aviary-rollouts/aviary/e2e/dataplane"
+)
+
+// forwarded is a data plane that runs in the cluster. Requests get there through
+// a tunnel, as to an HTTP proxy.
+type forwarded struct{ transport http.RoundTripper }
+
+var _ Mesh = (*forwarded)(nil)
+
+// forwardMesh connects to the Deployment dataplane.
+func forwardMesh(ctx context.Context, config *rest.Config, client kubernetes.Interface) (*forwarded, error) {
+	t := &tunnel{config: config, client: client, namespace: "istio-system", selector: "app=dataplane", port: 15001}
+	if err := openTunnel(ctx, t); err != nil {
+		return nil, err
+	}
+	return &forwarded{transport: throughProxy(t)}, nil
+}
+
+// throughProxy sends requests to the proxy at the end of a tunnel.
+func throughProxy(t *tunnel) *http.Transport {
+	return &http.Transport{
+		Proxy:               func(*http.Request) (*url.URL, error) { return &url.URL{Scheme: "http", Host: t.host()}, nil },
+		MaxIdleConnsPerHost: most, MaxIdleConns: most,
+		IdleConnTimeout:    time.Minute,
+		DisableCompression: true, // what the client asks for is what it gets
+	}
+}
+
+// Transport implements [Mesh].
+func (f *forwarded) Transport(source string) http.RoundTripper {
+	return proxied{source: source, next: f.transport}
+}
+
+// proxied sends by the proxy as from a source.
+type proxied struct {
+	source string
+	next   http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper. The proxy says by a header that it
+// could not send a request, which is an error here as it is in the process of
+// the data plane.
+func (p proxied) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	if p.source != "" {
+		r.Header.Set(dataplane.SourceHeader, p.source)
+	}
+	answer, err := p.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	reason := answer.Header.Get(dataplane.ErrorHeader)
+	if reason == "" {
+		return answer, nil
+	}
+	_ = answer.Body.Close() // the header says it all
+	if strings.HasPrefix(reason, dataplane.NoHost) {
+		return nil, fmt.Errorf("send to %s: %w", r.URL.Host, dataplane.ErrNoHost)
+	}
+	return nil, fmt.Errorf("send to %s: %s", r.URL.Host, reason)
+}

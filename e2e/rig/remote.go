@@ -1,0 +1,325 @@
+package rig
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/aviary-rollouts/aviary/e2e/dataplane/directory"
+	"github.com/aviary-rollouts/aviary/e2e/localplane"
+	"github.com/aviary-rollouts/aviary/e2e/programs"
+	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/scenarios/backend"
+)
+
+// The meshes that a remote cluster can have.
+const (
+	// MeshXDS is istiod of our own build, and package dataplane in place of Envoy:
+	// all of it works where no image can be pulled.
+	MeshXDS = "xds"
+	// MeshReal is Istio with Envoy, as istioctl installs it.
+	MeshReal = "real"
+	// MeshNone is no mesh: scenarios that send requests are skipped.
+	MeshNone = "none"
+)
+
+// RemoteOptions describe a cluster whose nodes run containers.
+type RemoteOptions struct {
+	// Name is what guards and reports call the cluster; empty means kind.
+	Name string
+	// Kubeconfig is the file that reaches it as an administrator.
+	Kubeconfig string
+	// Root is the folder of our checkout; empty means to look for it upwards.
+	Root string
+	// Mesh is one of the meshes above; empty means MeshXDS.
+	Mesh string
+	// Istio is a file with the manifests of Istio, for MeshReal.
+	Istio string
+	// Controller is the image under test; empty means ours, tagged latest.
+	Controller string
+	// Loaded says that the images are on the nodes, so that none has to be pulled
+	// even where a manifest says Always.
+	Loaded bool
+	// Patience is how long what scenarios expect may be late; 0 means 60 s.
+	Patience time.Duration
+	// Progress gets lines while things are installed; nil gets none.
+	Progress io.Writer
+}
+
+// ours is the image of our controller in config/manager, without its tag.
+const ours = "ghcr.io/aviary-rollouts/rollouts-controller"
+
+// Remote is a cluster that was found, with what scenarios need installed on it.
+type Remote struct {
+	// Config reaches the cluster as an administrator.
+	Config *rest.Config
+
+	options RemoteOptions
+	client  *kubernetes.Clientset
+	cluster *backend.Cluster
+	mesh    Mesh // nil without a mesh
+	pods    *directory.Directory
+	stop    context.CancelFunc
+}
+
+// StartRemote installs our definitions, the controller under test, the mesh and
+// Prometheus, each unless it is there, and waits until they are ready.
+func StartRemote(ctx context.Context, o RemoteOptions) (*Remote, error) {
+	o.Progress, o.Name, o.Mesh = cmp.Or[io.Writer](o.Progress, io.Discard), cmp.Or(o.Name, "kind"), cmp.Or(o.Mesh, MeshXDS)
+	o.Patience = cmp.Or(o.Patience, time.Minute)
+	root, err := checkout(o.Root)
+	if err != nil {
+		return nil, err
+	}
+	o.Root = root
+	r := &Remote{options: o}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r.stop = stop
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"reach the cluster", r.reach},
+		{"install what the nodes have for images", func() error { return r.installPullPolicy(ctx) }},
+		{"install the controller", func() error { return r.installController(ctx) }},
+		{"install the mesh " + o.Mesh, func() error { return r.installMesh(ctx) }},
+		{"wait until all are ready", func() error { return r.awaitDeployments(ctx) }},
+		{"connect", func() error { return r.connect(running) }},
+	} {
+		fmt.Fprintf(o.Progress, "%s: %s\n", o.Name, step.name)
+		if err := step.do(); err != nil {
+			stop()
+			return nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return r, nil
+}
+
+func (r *Remote) reach() (err error) {
+	if r.Config, err = clientcmd.BuildConfigFromFlags("", r.options.Kubeconfig); err != nil {
+		return fmt.Errorf("read the kubeconfig %s: %w", r.options.Kubeconfig, err)
+	}
+	r.Config.QPS, r.Config.Burst = -1, -1
+	if r.client, err = kubernetes.NewForConfig(r.Config); err != nil {
+		return err
+	}
+	if _, err = r.client.Discovery().ServerVersion(); err != nil {
+		return fmt.Errorf("ask the API server of %s for its version: %w", r.options.Kubeconfig, err)
+	}
+	return nil
+}
+
+//go:embed manifests/pull-policy.yaml
+var pullPolicy []byte
+
+// installPullPolicy makes images count that are on the nodes.
+func (r *Remote) installPullPolicy(ctx context.Context) error {
+	if !r.options.Loaded {
+		return nil
+	}
+	return localplane.Apply(ctx, r.Config, bytes.NewReader(pullPolicy))
+}
+
+//go:embed manifests/another-controller.yaml
+var anotherController []byte
+
+// installController applies config/cluster, with the image under test.
+func (r *Remote) installController(ctx context.Context) error {
+	k := krusty.MakeKustomizer(krusty.MakeDefaultOptions())
+	resources, err := k.Run(filesys.MakeFsOnDisk(), filepath.Join(r.options.Root, "config", "cluster"))
+	if err != nil {
+		return fmt.Errorf("render config/cluster: %w", err)
+	}
+	documents, err := resources.AsYaml()
+	if err != nil {
+		return fmt.Errorf("render config/cluster: %w", err)
+	}
+	image := cmp.Or(r.options.Controller, ours+":latest")
+	documents = bytes.ReplaceAll(documents, []byte(ours+":latest"), []byte(image))
+	if r.options.Controller != "" {
+		documents = append(append(documents, "\n---\n"...), anotherController...)
+	}
+	return localplane.Apply(ctx, r.Config, bytes.NewReader(documents))
+}
+
+//go:embed manifests/xds.yaml
+var xdsMesh []byte
+
+//go:embed manifests/prometheus.yaml
+var prometheus []byte
+
+// installMesh applies Istio and Prometheus.
+func (r *Remote) installMesh(ctx context.Context) error {
+	metrics := prometheus
+	switch r.options.Mesh {
+	case MeshNone:
+		return nil
+	case MeshReal:
+		metrics = bytes.ReplaceAll(prometheus, []byte("localhost/aviary/prometheus:e2e"), []byte(prometheusImage))
+		if err := r.installIstio(ctx); err != nil {
+			return err
+		}
+	case MeshXDS:
+		crds, err := istioDefinitions(ctx, r.options.Progress)
+		if err != nil {
+			return err
+		}
+		if err := localplane.Apply(ctx, r.Config, io.MultiReader(bytes.NewReader(crds), strings.NewReader("\n---\n"), bytes.NewReader(xdsMesh))); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("no mesh is called %q: give %s, %s or %s", r.options.Mesh, MeshXDS, MeshReal, MeshNone)
+	}
+	return localplane.Apply(ctx, r.Config, bytes.NewReader(metrics))
+}
+
+// prometheusImage is what is pulled where images can be.
+const prometheusImage = "docker.io/prom/prometheus:v3.5.0"
+
+// installIstio applies what istioctl has rendered.
+func (r *Remote) installIstio(ctx context.Context) error {
+	if r.options.Istio == "" {
+		return errors.New("no manifests of Istio are given: render them with istioctl manifest generate (see docs/e2e.md), or choose the mesh xds")
+	}
+	file, err := os.Open(r.options.Istio)
+	if err != nil {
+		return fmt.Errorf("read the manifests of Istio: %w", err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	return localplane.Apply(ctx, r.Config, file)
+}
+
+// istioDefinitions returns the CRDs that belong to our build of istiod.
+func istioDefinitions(ctx context.Context, progress io.Writer) ([]byte, error) {
+	folder, err := programs.Builder{Progress: progress}.Build(ctx, programs.Istiod)
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(folder, "crds.yaml"))
+}
+
+// installed lists the namespaces whose Deployments have to be ready.
+var installed = []string{"argo-rollouts", "istio-system"}
+
+// awaitDeployments waits until every Deployment is available.
+func (r *Remote) awaitDeployments(ctx context.Context) error {
+	end := clock.Real{}.Now().Add(5 * time.Minute)
+	for {
+		waiting, err := r.notReady(ctx)
+		if err == nil && len(waiting) == 0 {
+			return nil
+		}
+		if (clock.Real{}).Now().After(end) {
+			return fmt.Errorf("not available after five minutes: %s (kubectl describe pods says why; are the images on the nodes? make images ARGS=-e2e builds them): %w", strings.Join(waiting, ", "), err)
+		}
+		if err := clock.Wait(ctx, time.Second/2); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Remote) notReady(ctx context.Context) ([]string, error) {
+	var waiting []string
+	for _, namespace := range installed {
+		list, err := r.client.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			if d := &list.Items[i]; !available(d) {
+				waiting = append(waiting, namespace+"/"+d.Name)
+			}
+		}
+	}
+	return waiting, nil
+}
+
+func available(d *appsv1.Deployment) bool {
+	want := int32(1)
+	if d.Spec.Replicas != nil {
+		want = *d.Spec.Replicas
+	}
+	return d.Status.ObservedGeneration >= d.Generation && d.Status.AvailableReplicas >= want && d.Status.UpdatedReplicas >= want
+}
+
+// connect makes the cluster that scenarios see.
+func (r *Remote) connect(ctx context.Context) error {
+	scheme, err := manifest.Scheme()
+	if err != nil {
+		return err
+	}
+	if r.pods, err = directory.New(r.client); err != nil {
+		return err
+	}
+	if err := r.pods.Start(ctx); err != nil {
+		return err
+	}
+	if r.options.Mesh == MeshXDS {
+		if r.mesh, err = forwardMesh(ctx, r.Config, r.client); err != nil {
+			return err
+		}
+	}
+	namespaces, err := r.client.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("list namespaces: %w", err)
+	}
+	used := 0
+	for i := range namespaces.Items {
+		used = max(used, backend.NumberOf(namespaces.Items[i].Name))
+	}
+	r.cluster = &backend.Cluster{
+		Used: used,
+		Name: r.options.Name, Config: r.Config, Scheme: scheme, Clock: clock.Real{}, Wait: clock.Wait,
+		Patience: r.options.Patience, Tools: r.tools, Labels: map[string]string{"istio-injection": "enabled"},
+	}
+	return nil
+}
+
+// Open returns a fresh view of the cluster for one scenario.
+func (r *Remote) Open() (backend.Backend, error) { return r.cluster.Open() }
+
+// OpenLive is Open for those who look behind the scenario's names.
+func (r *Remote) OpenLive() (*backend.Live, error) { return r.cluster.Open() }
+
+// Transport sends requests as from a source: NAMESPACE/POD by the cluster's names,
+// or gateway/NAME.
+func (r *Remote) Transport(source string) http.RoundTripper { return r.mesh.Transport(source) }
+
+// tools are those of one scenario. Nodes are real, and the controller belongs to
+// all scenarios at a time: what breaks them is left out.
+func (r *Remote) tools(b *backend.Live) (backend.Tools, func()) {
+	tools := backend.Tools{Quotas: quotas{b}, Quiet: quiet{b}}
+	if r.mesh == nil {
+		return tools, func() {}
+	}
+	t := &traffic{
+		mesh: r.mesh, pods: r.pods.PodAt, scene: b, gates: &gateways{scene: b}, count: &counter{scene: b},
+		rules: &answers{scene: b, mesh: r.mesh, clock: clock.Real{}},
+	}
+	tools.Traffic = t
+	return tools, t.close
+}
+
+// Stop ends what runs here; the cluster stays as it is.
+func (r *Remote) Stop() error {
+	r.stop()
+	return nil
+}

@@ -1,0 +1,121 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/gomega"
+	"sigs.k8s.io/e2e-framework/pkg/env"
+	"sigs.k8s.io/e2e-framework/pkg/envconf"
+	"sigs.k8s.io/e2e-framework/pkg/envfuncs"
+
+	"github.com/aviary-rollouts/aviary/e2e/rig"
+)
+
+// settings are what the environment says; see docs/e2e.md.
+type settings struct {
+	kubeconfig string // of a cluster that is there; empty: one of kind is made
+	nodeImage  string
+	mesh       string
+	istio      string // file with the manifests of Istio
+	controller string // image
+	images     string // folder with archives
+	artifacts  string // folder
+	run        string // regular expression
+	workers    int
+	keep       bool
+}
+
+// ask is what was asked for, cluster what is judged. TestMain sets both.
+var (
+	ask     settings
+	cluster *rig.Remote
+)
+
+func readSettings() (settings, error) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		return settings{}, err
+	}
+	s := settings{
+		kubeconfig: os.Getenv("KUBECONFIG"), nodeImage: os.Getenv("E2E_NODE_IMAGE"), mesh: cmp.Or(os.Getenv("E2E_ISTIO"), rig.MeshXDS),
+		istio: os.Getenv("E2E_ISTIO_MANIFESTS"), controller: os.Getenv("E2E_CONTROLLER"),
+		images:    cmp.Or(os.Getenv("E2E_IMAGES"), filepath.Join(root, "bin", "images")),
+		artifacts: cmp.Or(os.Getenv("E2E_ARTIFACTS"), filepath.Join(root, "bin", "e2e")),
+		run:       os.Getenv("E2E_RUN"), keep: os.Getenv("E2E_KEEP") == "1",
+	}
+	if s.workers, err = strconv.Atoi(cmp.Or(os.Getenv("E2E_WORKERS"), "8")); err != nil || s.workers < 1 {
+		return s, fmt.Errorf("E2E_WORKERS=%q: give how many scenarios to play at a time", os.Getenv("E2E_WORKERS"))
+	}
+	if s.artifacts, err = filepath.Abs(s.artifacts); err != nil {
+		return s, err
+	}
+	return s, os.MkdirAll(s.artifacts, 0o755)
+}
+
+// name is that of the cluster which the suite makes.
+const name = "aviary-e2e"
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	var err error
+	if ask, err = readSettings(); err != nil {
+		return 1, err
+	}
+	world := env.NewWithConfig(envconf.New())
+	if ask.kubeconfig == "" {
+		provider := newProvider(filepath.Join(ask.artifacts, "kubeconfig"), ask.nodeImage, os.Stderr)
+		world.Setup(envfuncs.CreateCluster(provider, name))
+		archives, err := filepath.Glob(filepath.Join(ask.images, "*.docker.tar"))
+		if err != nil || len(archives) == 0 {
+			return 1, fmt.Errorf("%s holds no images (%v): make images builds them", ask.images, err)
+		}
+		for _, archive := range archives {
+			world.Setup(envfuncs.LoadImageArchiveToCluster(name, archive))
+		}
+		if !ask.keep {
+			world.Finish(envfuncs.ExportClusterLogs(name, filepath.Join(ask.artifacts, "nodes")), envfuncs.DestroyCluster(name))
+		}
+	} else {
+		world.Setup(func(ctx context.Context, c *envconf.Config) (context.Context, error) {
+			c.WithKubeconfigFile(ask.kubeconfig)
+			return ctx, nil
+		})
+	}
+	world.Setup(install)
+	return world.Run(m), nil
+}
+
+// install puts on the cluster what scenarios need.
+func install(ctx context.Context, c *envconf.Config) (context.Context, error) {
+	var err error
+	cluster, err = rig.StartRemote(ctx, rig.RemoteOptions{
+		Name: "kind", Kubeconfig: c.KubeconfigFile(), Mesh: ask.mesh, Istio: ask.istio, Controller: ask.controller,
+		Loaded: ask.kubeconfig == "" && ask.mesh != rig.MeshReal, Progress: os.Stderr,
+	})
+	return ctx, err
+}
+
+// TestE2E runs all suites.
+func TestE2E(t *testing.T) {
+	gomega.RegisterFailHandler(ginkgo.Fail)
+	suite, reporter := ginkgo.GinkgoConfiguration()
+	reporter.JUnitReport = cmp.Or(reporter.JUnitReport, filepath.Join(ask.artifacts, "junit.xml"))
+	ginkgo.RunSpecs(t, "rollouts", suite, reporter)
+}

@@ -197,6 +197,32 @@ func TestWhatIsSaid(t *testing.T) {
 	}
 }
 
+// TestPromoteAsOldScriptsDo gives flags that the help does not show any more:
+// what to write instead is said on the error stream.
+func TestPromoteAsOldScriptsDo(t *testing.T) {
+	for _, c := range []struct {
+		args, out, errOut string
+		full              bool
+	}{
+		{"promote web -c", "rollout 'web' promoted\n", "Flag --skip-current-step has been deprecated, promote without it does the same\n", false},
+		{"promote web --skip-current-step", "rollout 'web' promoted\n", "Flag --skip-current-step has been deprecated, promote without it does the same\n", false},
+		{"promote web -a", "rollout 'web' fully promoted\n", "Flag --skip-all-steps has been deprecated, use --full\n", true},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			w := newWorld(t, web())
+			if err := w.run(strings.Fields(c.args)...); err != nil {
+				t.Fatal(err)
+			}
+			if w.out.String() != c.out || w.errOut.String() != c.errOut {
+				t.Errorf("said %q and %q, want %q and %q", w.out.String(), w.errOut.String(), c.out, c.errOut)
+			}
+			if ro := w.web(); len(ro.Status.PauseConditions) > 0 && !c.full || ro.Status.PromoteFull != c.full {
+				t.Errorf("pause conditions %v, promoteFull %t", ro.Status.PauseConditions, ro.Status.PromoteFull)
+			}
+		})
+	}
+}
+
 func TestRestartCountsFromTheClock(t *testing.T) {
 	w := newWorld(t, web())
 	if err := w.run("restart", "web", "-i", "10s"); err != nil {
@@ -235,6 +261,7 @@ func TestBadInput(t *testing.T) {
 		{"terminate rollout web", `unknown command "rollout" for "kubectl-argo-rollouts terminate"; see 'kubectl-argo-rollouts terminate --help'`},
 		{"list experiments web", `list experiments takes flags and nothing else, but got "web", too`},
 		{"get experimnt web", `unknown command "experimnt" for "kubectl-argo-rollouts get"; did you mean experiment?`},
+		{"promote web -c -a", `--skip-current-step and --skip-all-steps exclude each other: leave out one of the two`},
 		{"abort web --force", `unknown flag: --force; see 'kubectl-argo-rollouts abort --help'`},
 	} {
 		t.Run(c.args, func(t *testing.T) {

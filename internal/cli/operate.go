@@ -74,8 +74,15 @@ func (p *plugin) pause() *cobra.Command {
 	}
 }
 
+// Flags of promote that old scripts give. A plain promotion has come to do what
+// the first asks for, and a full one what the second does.
+const (
+	skipStep  = "skip-current-step"
+	skipSteps = "skip-all-steps"
+)
+
 func (p *plugin) promote() *cobra.Command {
-	var full bool
+	var full, step, steps bool
 	c := &cobra.Command{
 		Use:   "promote ROLLOUT_NAME",
 		Short: "Promote a rollout",
@@ -89,7 +96,12 @@ step that it is at.`,
 		Args:              needs(1, unlimited, rollout.some()),
 		ValidArgsFunction: p.complete(rollout, false),
 		RunE: func(c *cobra.Command, args []string) error {
-			done := "promoted"
+			if steps && step {
+				return fmt.Errorf("--%s and --%s exclude each other: leave out one of the two", skipStep, skipSteps)
+			}
+			p.deprecated(step, skipStep, "promote without it does the same")
+			p.deprecated(steps, skipSteps, "use --full")
+			full, done := full || steps, "promoted"
 			if full {
 				done = "fully promoted"
 			}
@@ -99,7 +111,18 @@ step that it is at.`,
 		},
 	}
 	c.Flags().BoolVar(&full, "full", false, "Perform a full promotion, skipping analysis, pauses, and steps")
+	c.Flags().BoolVarP(&step, skipStep, "c", false, "Skip the step that the canary is at")
+	c.Flags().BoolVarP(&steps, skipSteps, "a", false, "Skip all steps")
+	c.Flags().Lookup(skipStep).Hidden, c.Flags().Lookup(skipSteps).Hidden = true, true
 	return c
+}
+
+// deprecated says on the error stream what to write instead of a flag that is
+// given. The flag library would say it where scripts read the answer.
+func (p *plugin) deprecated(given bool, flag, instead string) {
+	if given {
+		fmt.Fprintf(p.ErrOut, "Flag --%s has been deprecated, %s\n", flag, instead)
+	}
 }
 
 func (p *plugin) restart() *cobra.Command {

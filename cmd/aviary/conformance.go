@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/aviary-rollouts/aviary/e2e/rig"
 	"github.com/aviary-rollouts/aviary/internal/clock"
@@ -84,6 +86,7 @@ func (f *conformanceFlags) judge(ctx context.Context, out, progress io.Writer, p
 	if err != nil {
 		return err
 	}
+	ctrllog.SetLogger(logr.Discard()) // what matters comes back as an error
 	v, err := f.venue(ctx, progress)
 	if err != nil {
 		return err

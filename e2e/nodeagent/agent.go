@@ -66,7 +66,7 @@ type Agent struct {
 	players map[types.NamespacedName]*player
 	images  world.Images
 	spaces  map[string]*world.Images // of one namespace; they win
-	bound   int // pods bound by us
+	bound   int                      // pods bound by us
 }
 
 // Run plays the nodes of a control plane until ctx ends. Then all processes and
@@ -99,7 +99,7 @@ func New(client kubernetes.Interface, options Options) (*Agent, error) {
 	a := &Agent{
 		client: client, options: options, clock: clock.Real{}, addresses: &imagined{}, launcher: newLauncher(),
 		players: map[types.NamespacedName]*player{}, spaces: map[string]*world.Images{},
-		queue:   workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](50*time.Millisecond, 5*time.Second)),
+		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[types.NamespacedName](50*time.Millisecond, 5*time.Second)),
 	}
 	a.nodes = newNodes(a, options)
 	if options.Program != "" {

@@ -32,6 +32,9 @@ type Cluster struct {
 	// Clock tells the time, Wait lets it pass.
 	Clock clock.Clock
 	Wait  func(ctx context.Context, d time.Duration) error
+	// Accounts are service accounts that every namespace of a scenario gets:
+	// those that manifests name and that belong to the application's installation.
+	Accounts []string
 	// Labels are put on the namespaces of scenarios.
 	Labels map[string]string
 	// Patience is how long what a scenario expects may be late; zero means 30 s.
@@ -104,6 +107,12 @@ func (b *Live) makeNamespace(name string) error {
 	b.mu.Lock()
 	b.made = append(b.made, name)
 	b.mu.Unlock()
+	for _, account := range b.cluster.Accounts {
+		err := b.admin.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: account}})
+		if err != nil && !apierrors.IsAlreadyExists(err) {
+			return err
+		}
+	}
 	account := types.NamespacedName{Namespace: name, Name: "default"}
 	return b.poll(ctx, b.patience(), func() bool { return b.admin.Get(ctx, account, &corev1.ServiceAccount{}) == nil })
 }

@@ -65,6 +65,9 @@ func (b *Sim) Close() error { return nil }
 // Sim returns the simulation.
 func (b *Sim) Sim() *sim.Sim { return b.sim }
 
+// Lines is how many lines the trace has.
+func (b *Sim) Lines() int { return len(b.sim.Trace().Lines()) }
+
 // resourceVersion is left out of trace lines: each write changes those of all
 // that follow.
 var resourceVersion = regexp.MustCompile(` rv=\d+`)

@@ -88,4 +88,6 @@ type Quiet interface {
 // Trace tells what happened, a line each.
 type Trace interface {
 	TraceLines() []string
+	// Lines is how many there are.
+	Lines() int
 }

@@ -83,7 +83,7 @@ func kubectlCommands() []Command {
 			Help: "Sets and removes labels."},
 		{Name: "kubectl set image", Syntax: "deployment/NAME CONTAINER=IMAGE...", Kind: Writes, run: verb(kubectl.SetImage),
 			Help: "Changes the images of a Deployment, a ReplicaSet or a Pod; for a Rollout the plugin has a command of that name."},
-		{Name: "kubectl get", Syntax: "KIND [NAME...] [-o wide|yaml|json|name|jsonpath=TEMPLATE] [-l SELECTOR] [-A] [--no-headers]", Kind: Reads, run: verb(kubectl.Get),
+		{Name: "kubectl get", Syntax: "KIND [NAME...] [-o wide|yaml|json|name|jsonpath=TEMPLATE] [-l SELECTOR] [--field-selector FIELD=VALUE,...] [-A] [--no-headers]", Kind: Reads, run: verb(kubectl.Get),
 			Help: "Lists objects. Several kinds are separated by commas."},
 		{Name: "kubectl describe", Syntax: "service | virtualservice | destinationrule | ... NAME", Kind: Reads, run: verb(kubectl.Describe),
 			Help: "Shows a Service with its selector and its endpoints, and custom resources field by field."},

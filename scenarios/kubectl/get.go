@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/util/jsonpath"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 )
 
@@ -17,6 +19,7 @@ import (
 type getOptions struct {
 	output        string
 	selector      string
+	fields        string
 	noHeaders     bool
 	allNamespaces bool
 }
@@ -27,11 +30,15 @@ func Get(ctx context.Context, k *Kubectl, args []string) error {
 	f := flags("get")
 	f.StringVarP(&o.output, "output", "o", "", "")
 	f.StringVarP(&o.selector, "selector", "l", "", "")
+	f.StringVar(&o.fields, "field-selector", "", "")
 	f.BoolVar(&o.noHeaders, "no-headers", false, "")
 	f.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "")
 	args, err := parse(f, args)
 	if err != nil {
 		return err
+	}
+	if _, err := fields.ParseSelector(o.fields); err != nil {
+		return fmt.Errorf("error: --field-selector %s: %w", o.fields, err)
 	}
 	print, err := k.printer(o)
 	if err != nil {
@@ -50,6 +57,14 @@ func Get(ctx context.Context, k *Kubectl, args []string) error {
 		k.printNothing(refs[0].resource, o)
 	}
 	return failure
+}
+
+// fieldsOf is a field selector that was found to be well formed.
+func fieldsOf(text string) client.ListOption {
+	if text == "" {
+		return &client.ListOptions{}
+	}
+	return client.MatchingFieldsSelector{Selector: fields.ParseSelectorOrDie(text)}
 }
 
 func (k *Kubectl) printNothing(r resource, o getOptions) {
@@ -76,7 +91,7 @@ func (k *Kubectl) read(ctx context.Context, refs []ref, o getOptions) ([]group, 
 		var items []unstructured.Unstructured
 		var err error
 		if ref.name == "" {
-			items, err = k.list(ctx, ref.resource, o.selector, o.allNamespaces)
+			items, err = k.list(ctx, ref.resource, o.selector, o.allNamespaces, fieldsOf(o.fields))
 		} else {
 			var obj *unstructured.Unstructured
 			if obj, err = k.get(ctx, ref.resource, ref.name); err == nil {

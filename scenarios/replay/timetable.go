@@ -37,26 +37,28 @@ func NewTimetable(result *transcript.Result, s *sim.Sim) Timetable {
 		events = append(events, line.At)
 	}
 	table, least := Timetable{Paces: map[int]backend.Pace{}}, time.Duration(0)
+	before := 0 // lines of the trace
 	for _, step := range result.Steps {
 		pace, whole := backend.Pace{Calm: calm(step.Ended, events)}, step.Ended.Sub(step.Began)
 		if step.Call.Sends {
 			least = memory
 		}
 		if step.Call.Sleeps {
-			pace.Idle = whole - max(needed(step.Began, step.Ended, events, s.Waits()), min(whole, least))
+			pace.Idle = whole - max(needed(step.Began, step.Ended, events[before:step.Lines], s.Waits()), min(whole, least))
 		}
 		table.Paces[step.Command.Line] = pace
 		table.Length += whole - pace.Idle
+		before = step.Lines
 	}
 	return table
 }
 
 // needed returns how much of the time between from and to has to pass: until
-// the last event in it, and whatever belongs to a wait.
+// the last of the events in it, and whatever belongs to a wait.
 func needed(from, to time.Time, events []time.Time, waits []sim.Wait) time.Duration {
 	last := from
-	if i := after(events, to); i > 0 && events[i-1].After(from) {
-		last = events[i-1]
+	if n := len(events); n > 0 {
+		last = events[n-1]
 	}
 	spans := []sim.Wait{{From: from, To: earlier(last.Add(settling), to)}}
 	for _, w := range waits {

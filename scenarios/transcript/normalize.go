@@ -75,9 +75,24 @@ func inWord(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
 }
 
-// NormalizeAges replaces ages, with the blanks that fill their column, as is
-// necessary where time cannot be commanded.
-func NormalizeAges(line string) string { return age.ReplaceAllString(line, " <age> ") }
+// delay matches what is left of a delay, as get rollout shows it.
+var delay = regexp.MustCompile(`delay:[0-9][0-9ydhms]*`)
+
+// address matches an address that a cluster chooses.
+var address = regexp.MustCompile(`\b10\.[0-9]+\.[0-9]+\.[0-9]+\b`)
+
+// blanks matches what fills a column.
+var blanks = regexp.MustCompile(`(\S)  +`)
+
+// NormalizeAges replaces ages, what is left of delays, and addresses, and makes all columns
+// two blanks apart, as is necessary where time cannot be commanded: the width of
+// a column follows the longest age in it.
+func NormalizeAges(line string) string {
+	line = address.ReplaceAllString(line, "<address>")
+	line = delay.ReplaceAllString(line, "delay:<left>")
+	line = age.ReplaceAllString(line, " <age> ")
+	return strings.TrimRight(blanks.ReplaceAllString(line, "$1  "), " ")
+}
 
 // NormalizeReady leaves of "ready:2/2" whether all containers are ready. How
 // many there are is said by the cluster, which may inject a sidecar.

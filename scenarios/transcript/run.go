@@ -77,6 +77,8 @@ type Step struct {
 	Output  string
 	// Began and Ended are in the backend's time.
 	Began, Ended time.Time
+	// Lines is how many lines the trace had in the end, if there is one.
+	Lines int
 	// Unchecked is true if there was output and nothing to compare it with.
 	Unchecked bool
 }
@@ -174,7 +176,11 @@ func (r *Runner) step(ctx context.Context, f *File, c *Command, result *Result) 
 		return err
 	}
 	checked := len(c.Want) > 0
-	result.Steps = append(result.Steps, Step{Command: c, Call: call, Output: output, Began: began, Ended: r.Backend.Clock().Now(), Unchecked: !checked && output != ""})
+	done := Step{Command: c, Call: call, Output: output, Began: began, Ended: r.Backend.Clock().Now(), Unchecked: !checked && output != ""}
+	if t := r.Backend.Tools().Trace; t != nil {
+		done.Lines = t.Lines()
+	}
+	result.Steps = append(result.Steps, done)
 	if failure.Text = outcome(c, commandErr); failure.Text != "" {
 		if lines := outputLines(output); len(lines) > 0 && (commandErr == nil || strings.Join(lines, "\n") != commandErr.Error()) {
 			failure.Diff = "  " + strings.Join(lines, "\n  ") + "\n"

@@ -32,6 +32,7 @@ func (b *bench) Settle(context.Context) error { return nil }
 func (b *bench) Close() error                 { return nil }
 func (b *bench) Tools() backend.Tools         { return backend.Tools{Trace: b} }
 func (b *bench) TraceLines() []string         { return b.trace }
+func (b *bench) Lines() int                   { return len(b.trace) }
 
 func (b *bench) Sleep(_ context.Context, d time.Duration) error {
 	b.now = b.now.Add(d)

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
 )
 
@@ -22,6 +24,9 @@ type gateways struct {
 
 	mu sync.Mutex
 }
+
+// pushed is how long istiod takes to tell a proxy of something new, at most.
+const pushed = 2 * time.Second
 
 var networking = schema.GroupVersion{Group: "networking.istio.io", Version: "v1"}
 
@@ -73,8 +78,12 @@ func (g *gateways) ensure(ctx context.Context, namespace, name string) error {
 		},
 	}}
 	gateway.SetGroupVersionKind(networking.WithKind("Gateway"))
-	if err := g.scene.Client().Create(ctx, gateway); err != nil && !apierrors.IsAlreadyExists(err) {
+	err := g.scene.Client().Create(ctx, gateway)
+	if apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("create the Gateway %s/%s: %w", namespace, name, err)
 	}
-	return nil
+	return clock.Wait(ctx, pushed)
 }

@@ -35,8 +35,23 @@ var watched = []schema.GroupVersionKind{
 	networking.WithKind("DestinationRule"),
 }
 
-// CheckQuiet fails if any object is written within some seconds.
+// tries bounds how often it is looked at: what a scenario did last may still be
+// on its way.
+const tries = 4
+
+// CheckQuiet fails if objects go on being written.
 func (q quiet) CheckQuiet(ctx context.Context) error {
+	var err error
+	for range tries {
+		if err = q.once(ctx); err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// once fails if any object is written within some seconds.
+func (q quiet) once(ctx context.Context) error {
 	before, err := q.versions(ctx)
 	if err != nil {
 		return err

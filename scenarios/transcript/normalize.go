@@ -14,7 +14,7 @@ const (
 )
 
 // age matches a column that holds nothing but an age: "15s", "2m52s", "3d4h".
-var age = regexp.MustCompile(`( )(?:[0-9]+[ydhms]){1,2}( +|$)`)
+var age = regexp.MustCompile(`(^|[ (])(?:[0-9]+[ydhms]){1,2}( +|$| ago\))`)
 
 // ready matches how many containers of a pod are ready: "ready:1/1".
 var ready = regexp.MustCompile(`\bready:([0-9]+)/([0-9]+)`)
@@ -78,19 +78,29 @@ func inWord(c byte) bool {
 // delay matches what is left of a delay, as get rollout shows it.
 var delay = regexp.MustCompile(`delay:[0-9][0-9ydhms]*`)
 
+// moment matches a time of day, uid what tells an object from all others.
+var (
+	moment = regexp.MustCompile(`\b[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z`)
+	uid    = regexp.MustCompile(`\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
+)
+
 // address matches an address that a cluster chooses.
 var address = regexp.MustCompile(`\b10\.[0-9]+\.[0-9]+\.[0-9]+\b`)
 
 // blanks matches what fills a column.
 var blanks = regexp.MustCompile(`(\S)  +`)
 
-// NormalizeAges replaces ages, what is left of delays, and addresses, and makes all columns
-// two blanks apart, as is necessary where time cannot be commanded: the width of
-// a column follows the longest age in it.
+// NormalizeAges replaces ages, what is left of delays, times of day, uids and
+// addresses, and makes all columns two blanks apart, as is necessary where time
+// cannot be commanded: the width of a column follows the longest age in it.
 func NormalizeAges(line string) string {
 	line = address.ReplaceAllString(line, "<address>")
 	line = delay.ReplaceAllString(line, "delay:<left>")
-	line = age.ReplaceAllString(line, " <age> ")
+	for range 2 { // two ages side by side share the blanks between them
+		line = age.ReplaceAllString(line, " <age> ")
+	}
+	line = moment.ReplaceAllString(line, "<time>")
+	line = uid.ReplaceAllString(line, "<uid>")
 	return strings.TrimRight(blanks.ReplaceAllString(line, "$1  "), " ")
 }
 

@@ -56,3 +56,22 @@ func TestNormalizeNames(t *testing.T) {
 		}
 	})
 }
+
+// Two lines that differ only in what a live cluster decides are the same.
+func TestNormalizeAgesOfLiveClusters(t *testing.T) {
+	for a, b := range map[string]string{
+		"35s         Normal   RolloutUpdated         rollout/web   Rollout updated":   "61s         Normal   RolloutUpdated         rollout/web   Rollout updated",
+		"web-ttjns   1/1     Running   1 (30s ago)   35s":                             "web-ttjns   1/1     Running   1 (63s ago)   68s",
+		"from 2026-01-05T09:00:04Z":                                                   "from 2026-11-28T00:20:08Z",
+		"54fe34ac-e8c5-4241-8dd2-5a125874d1d1.smoke.10   Complete   1/1   1s    108s": "30bf1034-13ae-49e4-b8f0-57a10a8bab87.smoke.10   Complete   1/1   2s    22s",
+		"service/web-new   ClusterIP   10.96.8.144   <none>":                          "service/web-new   ClusterIP   10.96.99.145   <none>",
+		"ReplicaSet  ✔ Healthy     3m7s  delay:30s":                                   "ReplicaSet  ✔ Healthy     61s  delay:2s",
+	} {
+		if x, y := NormalizeAges(a), NormalizeAges(b); x != y {
+			t.Errorf("%q\n%q", x, y)
+		}
+	}
+	if NormalizeAges("Paused  1/4") == NormalizeAges("Paused  2/4") {
+		t.Error("steps are not ages")
+	}
+}

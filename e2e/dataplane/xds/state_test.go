@@ -120,7 +120,7 @@ func TestConversation(t *testing.T) {
 		t.Errorf("%v", s.config().pools)
 	}
 	step("a new stream", lines(s.open()), "Cluster 3  []", "ClusterLoadAssignment 2  [a]", "Listener 1  []", "RouteConfiguration 1  [80]")
-	step("an answer that nobody asked for", talk(t, s, kinds-kinds, "4", edsCluster(t, "a")), "Cluster 4 n4 []")
+	step("an answer that nobody asked for", talk(t, s, clusters, "4", edsCluster(t, "a")), "Cluster 4 n4 []")
 	if _, err := s.receive(&discoveryv3.DiscoveryResponse{TypeUrl: "type.googleapis.com/other"}); err == nil {
 		t.Error("a type that nobody asked for is accepted")
 	}

@@ -79,7 +79,7 @@ func (t *tunnel) forward(ctx context.Context) error {
 	}
 	stop, ready := make(chan struct{}), make(chan struct{})
 	ports := []string{fmt.Sprintf("%d:%d", t.address(), t.port)}
-	forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, ports, stop, ready, io.Discard, io.Discard)
+	forwarder, err := portforward.NewOnAddressesForStreaming(dialer, []string{"127.0.0.1"}, ports, stop, ready, io.Discard, io.Discard)
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (t *tunnel) forward(ctx context.Context) error {
 // newer.
 func (t *tunnel) dialer(pod string) (httpstream.Dialer, error) {
 	url := t.client.CoreV1().RESTClient().Post().Resource("pods").Namespace(t.namespace).Name(pod).SubResource("portforward").URL()
-	return portforward.NewSPDYOverWebsocketDialer(url, t.config)
+	return portforward.NewSPDYOverWebsocketDialerForStreaming(url, t.config)
 }
 
 // pod finds a ready pod.

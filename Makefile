@@ -9,7 +9,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: replay
 replay: build ## Replay every scenario in the simulator
@@ -17,7 +17,7 @@ replay: build ## Replay every scenario in the simulator
 
 .PHONY: test
 test: ## Run all tests
-	$(GO) test ./...
+	$(GO) test -timeout 40m ./...
 	$(GO) test -C tools -count=1 ./... # not cached: it looks at files outside its module
 
 .PHONY: lint
@@ -52,6 +52,10 @@ images: ## Build the container images into bin/images, and into Docker where an 
 e2e: IMAGES = $(if $(filter real none,$(E2E_ISTIO)),,-e2e) # where images can be pulled, ours are all that is built
 e2e: images ## Play all scenarios on a cluster of kind; docs/e2e.md says what can be chosen
 	$(GO) test -tags e2e -count=1 -timeout 3h ./e2e -args -ginkgo.v $(E2E)
+
+.PHONY: e2e-local
+e2e-local: build ## Play all scenarios on a real control plane on this machine; docs/local-cluster.md says what it needs
+	$(BIN)/aviary conformance --on local
 
 .PHONY: local
 local: ## Start a real control plane on this machine, with our CRDs; ctrl-c ends it

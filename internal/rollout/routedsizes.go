@@ -98,10 +98,7 @@ func (d *decision) stableSize() int32 {
 	if d.abortedUpdate() || d.superseded() != nil {
 		return d.n
 	}
-	weight := d.carriedWeight()
-	if available(d.newRS) == 0 {
-		weight = 0
-	}
+	weight := min(d.carriedWeight(), d.weightByPods(d.Routing.Weights.Canary))
 	return replicas.WithMinPods(replicas.Dynamic(d.n, weight, d.Routing.Weights.Stable, d.whole()).Stable, d.n, d.spec.Strategy.Canary.MinPodsPerReplicaSet)
 }
 
@@ -153,10 +150,13 @@ func (d *decision) heldByHand(want int32) int32 {
 }
 
 // heldByTraffic keeps the pods that the traffic in force still needs: the weight
-// goes down first, the pods follow.
+// goes down and header routes go first, the pods follow.
 func (d *decision) heldByTraffic(want int32) int32 {
 	if d.Routing == nil || d.Routing.CanaryHash != "" && d.Routing.CanaryHash != d.hash {
 		return want
+	}
+	if want == 0 && len(d.Routing.Managed) > 0 {
+		want = min(specReplicas(d.newRS), 1)
 	}
 	if _, _, scaled := d.canaryScale(); scaled && want > 0 || d.Routing.Weights.Canary <= d.carriedWeight() {
 		return want

@@ -63,7 +63,7 @@ func (d *decision) wantedRouting() traffic.Routing {
 	if d.outgoing() != nil {
 		return w // the steps are those of another revision
 	}
-	if w.CanaryWeight > 0 || (!d.fullyPromoted() && !d.status.Abort && available(d.newRS) > 0) {
+	if w.CanaryWeight > 0 || (!d.fullyPromoted() && !d.status.Abort && available(d.newRS) > 0 && d.routedCanary() > 0) {
 		w.Headers, w.Mirrors = d.routesInForce()
 	}
 	return w
@@ -83,18 +83,28 @@ func (d *decision) routedWeight() int32 {
 	case d.status.Abort:
 		return d.abortedWeight(inForce)
 	}
-	weight := d.carriedWeight()
-	switch {
-	case d.status.PromoteFull && d.dynamic():
-		weight = max(inForce, d.whole()*available(d.newRS)/max(d.n, 1))
-	case !d.canaryReached():
-		weight = min(max(d.previousWeight(), 0), max(inForce, 0))
-	}
+	weight := d.weightByPods(inForce)
 	if weight < inForce && !d.stableCarries(d.whole()-weight) {
 		d.waiting("the weight stays at %d: the stable ReplicaSet has only %d available pods", inForce, available(d.stableRS))
 		return inForce
 	}
 	return min(weight, d.whole())
+}
+
+// weightByPods is the weight of the steps as far as there are canary pods for it.
+func (d *decision) weightByPods(inForce int32) int32 {
+	weight := d.carriedWeight()
+	switch {
+	case available(d.newRS) == 0:
+		return 0
+	case d.status.PromoteFull && d.dynamic():
+		return max(inForce, d.whole()*available(d.newRS)/max(d.n, 1))
+	case d.canaryReached():
+		return weight
+	case d.newRS.Status.ObservedGeneration < d.newRS.Generation:
+		return min(weight, inForce) // resized a moment ago: how many there are is not known yet
+	}
+	return min(max(d.previousWeight(), 0), max(inForce, 0))
 }
 
 // abortedWeight takes the traffic back: all at once if the stable ReplicaSet can

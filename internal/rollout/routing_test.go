@@ -124,6 +124,38 @@ func TestBackFromEverythingWhereStablePodsMadeWay(t *testing.T) {
 	d.settle().want("Paused(CanaryPauseStep) step 3 v1:1 v2:5").wantSplits(95)
 }
 
+// A step to 0 behind a header route: the route goes before the pods that it leads to.
+func TestHeaderRouteGoesBeforeItsPods(t *testing.T) {
+	header := v1alpha1.CanaryStep{SetHeaderRoute: &v1alpha1.SetHeaderRoute{
+		Name: "testers", Match: []v1alpha1.HeaderRoutingMatch{{HeaderName: "x-test", HeaderValue: &v1alpha1.StringMatch{Exact: "1"}}},
+	}}
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) {
+		c.TrafficRouting.ManagedRoutes = []v1alpha1.ManagedRoute{{Name: "testers"}}
+	}, weight(20), header, pauseFor(nil), weight(0), pauseFor(nil))
+	d.image("v2").settle().want("Paused(CanaryPauseStep) step 2 v1:5 v2:1")
+	d.promote()
+	for range 10 {
+		d.carryOut(Decide(d.o, d.now))
+		if len(d.o.Routing.Managed) > 0 && available(d.o.ReplicaSets[1]) == 0 {
+			t.Fatal("the header route leads to nobody")
+		}
+	}
+	d.want("Paused(CanaryPauseStep) step 4 v1:5 v2:0")
+	if len(d.o.Routing.Managed) != 0 {
+		t.Errorf("managed routes %v are left behind", d.o.Routing.Managed)
+	}
+}
+
+// The ReplicaSet of the canary was resized and has not acted on it: its weight
+// stays, and the stable pods that this weight does not need may go; it does not
+// fall back to the step before, whose stable pods are going in the same plan.
+func TestWeightStaysWhileAResizeIsUnseen(t *testing.T) {
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true }, weight(20), weight(100), pauseFor(nil))
+	d.image("v2").settle().want("Paused(CanaryPauseStep) step 2 v1:0 v2:5").wantSplits(20, 100)
+	d.o.ReplicaSets[1].Generation++
+	d.settle().want("Paused(CanaryPauseStep) step 2 v1:0 v2:5").wantSplits()
+}
+
 // The promotion of v2 has moved everything, but its record was lost to an undo:
 // v1 is the stable version still, and it has no pods any more. What requests
 // reach keeps its pods until v1 is back and selected.

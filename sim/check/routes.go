@@ -22,7 +22,8 @@ import (
 // takes its last pods away, if nobody ready is behind it then, unless nobody was
 // before or the world has just taken pods away. With dynamicStableScale, which
 // asks for no stable pods at a weight of 100, pods may go that only a route of
-// the user's own still leads to. After an abort the share of the
+// the user's own still leads to; so may those of Experiments behind a Service that
+// nobody has narrowed to a revision yet. After an abort the share of the
 // revision that was given up never rises.
 type routes struct {
 	written map[types.NamespacedName]bool // VirtualServices, by the controller and not since by a person
@@ -97,7 +98,7 @@ func (c *routes) steered(s *State, f *Family, change Change) error {
 		if !known || was.weight > 0 && was.ready == 0 || nobody(before) {
 			continue // it was no better before
 		}
-		gone := emptied(change) && (f.steers(now.vs, now.route) || !f.Rollout.Spec.Strategy.Canary.DynamicStableScale)
+		gone := emptied(change) && (now.hash != "" || change.Family == f) && (f.steers(now.vs, now.route) || !f.Rollout.Spec.Strategy.Canary.DynamicStableScale)
 		if now.weight > was.weight || now.hash != was.hash || gone {
 			return fmt.Errorf("VirtualService %s route %q: %d %% of the requests go to %s and no ready pod (before: %d %%, %d ready pods): %s",
 				now.vs, now.route, now.weight, now.destination, was.weight, was.ready, f.Sizes())
@@ -112,8 +113,8 @@ func emptied(change Change) bool {
 	return ok && wanted(after.Spec.Replicas) == 0
 }
 
-// find looks for the same destination of the same route as it was. One that was
-// not there had no share.
+// find looks for the same destination of the same route as it was, or, for a new
+// route, of the route where it had most. One that was not there had no share.
 func find(before []reached, i int, now reached) (was reached, known bool) {
 	if len(before) == 0 {
 		return was, false
@@ -127,7 +128,12 @@ func find(before []reached, i int, now reached) (was reached, known bool) {
 	if j := slices.IndexFunc(before, same); j >= 0 {
 		return before[j], true
 	}
-	return reached{}, true
+	for _, r := range before {
+		if r.vs == now.vs && r.host == now.host && r.subset == now.subset && r.weight > was.weight {
+			was = r
+		}
+	}
+	return was, true
 }
 
 // nobody is true if nowhere a ready pod was reached: then no split is better.

@@ -52,6 +52,11 @@ func routedRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 8, Steps: []string{"scale:90%"}, MaxSurge: &zero, Routing: Hosts, Load: true, Workload: "never"},
 			Actions: []Action{{0, SetImage, "2.0.0"}, {27 * time.Second, Restart, ""}},
 		}},
+		{"a step to 0 takes the pods that a header route leads to", History{
+			Seed:    3726,
+			Setup:   Setup{Strategy: Canary, Replicas: 3, Steps: []string{"25", "header:on", "0", "85"}, Routing: Subsets, Load: true, MinReadySeconds: 5, Jitter: 0.5},
+			Actions: []Action{{0, SetImage, "4.0.0"}},
+		}},
 		{"a restart takes both pods that requests are sent to at once", History{
 			Seed:    88,
 			Setup:   Setup{Strategy: Canary, Replicas: 2, MaxSurge: &two, MaxUnavailable: &three, Routing: Hosts, Dynamic: true, Load: true},
@@ -90,6 +95,11 @@ func dynamicRegressions() []regression {
 			Seed:    2796,
 			Setup:   Setup{Strategy: Canary, Replicas: 8, Steps: []string{"100", "95", "pause"}, Routing: Hosts, Dynamic: true, Jitter: 0.5},
 			Actions: []Action{{0, SetImage, "2.0.0"}},
+		}},
+		{"fewer replicas let the weight fall back while the stable pods go", History{
+			Seed:    3989,
+			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"85", "header:off", "65", "65", "25", "header:on"}, Routing: Subsets, Dynamic: true, Jitter: 0.5},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {12793 * time.Millisecond, Scale, "3"}},
 		}},
 		{"a restart takes as many pods of each version as may be missing in all", History{
 			Seed:    1708,

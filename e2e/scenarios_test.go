@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path"
 	"path/filepath"
@@ -71,10 +72,25 @@ func play(ctx context.Context, asked []replay.Scenario, outcomes map[string]chan
 	player := replay.Player{
 		Open:  func() (backend.Backend, error) { return cluster.Open() },
 		Clock: clock.Real{}, Longest: longest,
+		Closing: func(o *replay.Outcome, b backend.Backend) { o.Err = errors.Join(o.Err, keep(ctx, o, b)) },
 	}
 	player.PlayAll(ctx, asked, ask.workers, func(o *replay.Outcome) {
 		outcomes[o.Scenario.Name] <- *o
 	})
+}
+
+// keep records the objects of a scenario that has failed.
+func keep(ctx context.Context, o *replay.Outcome, b backend.Backend) error {
+	live, ok := b.(*backend.Live)
+	if !ok || o.Err == nil && o.Verdict() != replay.Failed {
+		return nil
+	}
+	return cluster.Record(ctx, live, folderOf(o))
+}
+
+// folderOf is where what is left of a scenario is kept.
+func folderOf(o *replay.Outcome) string {
+	return filepath.Join(ask.artifacts, strings.ReplaceAll(o.Scenario.Name, "/", "_"))
 }
 
 // told says what a scenario did, and writes its whole transcript into a file.
@@ -82,7 +98,7 @@ func told(o *replay.Outcome) string {
 	var short, long bytes.Buffer
 	(&replay.Text{Out: &short, Time: "real"}).Write(o)
 	(&replay.Text{Out: &long, Time: "real", Verbose: true}).Write(o)
-	file := filepath.Join(ask.artifacts, strings.ReplaceAll(o.Scenario.Name, "/", "_"), "transcript.txt")
+	file := filepath.Join(folderOf(o), "transcript.txt")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err.Error()
 	}

@@ -82,15 +82,12 @@ func run(m *testing.M) (int, error) {
 	if ask.kubeconfig == "" {
 		provider := newProvider(filepath.Join(ask.artifacts, "kubeconfig"), ask.nodeImage, os.Stderr)
 		world.Setup(envfuncs.CreateCluster(provider, name))
-		archives, err := filepath.Glob(filepath.Join(ask.images, "*.docker.tar"))
-		if err != nil || len(archives) == 0 {
-			return 1, fmt.Errorf("%s holds no images (%v): make images builds them", ask.images, err)
+		archives, err := rig.Images(ask.images)
+		if err != nil {
+			return 1, err
 		}
 		for _, archive := range archives {
 			world.Setup(envfuncs.LoadImageArchiveToCluster(name, archive))
-		}
-		if !ask.keep {
-			world.Finish(envfuncs.ExportClusterLogs(name, filepath.Join(ask.artifacts, "nodes")), envfuncs.DestroyCluster(name))
 		}
 	} else {
 		world.Setup(func(ctx context.Context, c *envconf.Config) (context.Context, error) {
@@ -99,6 +96,15 @@ func run(m *testing.M) (int, error) {
 		})
 	}
 	world.Setup(install)
+	world.Finish(func(ctx context.Context, _ *envconf.Config) (context.Context, error) {
+		if cluster == nil {
+			return ctx, nil // it was not reached
+		}
+		return ctx, cluster.RecordController(ctx, filepath.Join(ask.artifacts, "controller"))
+	})
+	if ask.kubeconfig == "" && !ask.keep {
+		world.Finish(envfuncs.ExportClusterLogs(name, filepath.Join(ask.artifacts, "nodes")), envfuncs.DestroyCluster(name))
+	}
 	return world.Run(m), nil
 }
 

@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/aviary-rollouts/aviary/e2e/kindcluster"
 	"github.com/aviary-rollouts/aviary/e2e/rig"
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
@@ -42,9 +45,14 @@ func newConformanceCommand() *cobra.Command {
            controller-manager, scheduler, istiod and Prometheus, built from their
            Go modules at the first use (a quarter of an hour on two cores), with
            processes for pods. It needs Linux, root, and a checkout of Aviary.
+  kind     a cluster of kind with three nodes, made and deleted: it needs Docker,
+           a checkout of Aviary, and images (make images IMAGES=-e2e).
+           $E2E_NODE_IMAGE names the image of its nodes.
+  FILE     the cluster that a kubeconfig reaches. What is missing is installed, and
+           stays: definitions, controller, istiod with our data plane, Prometheus.
 
---controller judges another binary than ours on local; it gets --kubeconfig and
-the flags of Argo Rollouts' controller.
+--controller judges another controller than ours: on local a binary, which gets
+--kubeconfig and the flags of Argo Rollouts' controller, elsewhere an image.
 
 On a live cluster time costs time: a sleep of a scenario takes as long as the
 simulator says that something can happen in it. A scenario that takes longer than
@@ -60,8 +68,8 @@ The exit code is 1 if a scenario failed, 2 if the call or a path is wrong.`,
 		},
 	}
 	flagsAreUsage(cmd)
-	cmd.Flags().StringVar(&f.on, "on", "sim", "the cluster: sim or local")
-	cmd.Flags().StringVar(&f.controller, "controller", "", "path of the controller to judge; empty: $E2E_CONTROLLER, or ours")
+	cmd.Flags().StringVar(&f.on, "on", "sim", "the cluster: sim, local, kind or the path of a kubeconfig")
+	cmd.Flags().StringVar(&f.controller, "controller", "", "the controller to judge, a path or an image; empty: $E2E_CONTROLLER, or ours")
 	cmd.Flags().StringVar(&f.run, "run", "", "play only scenarios whose name matches this regular expression")
 	cmd.Flags().StringArrayVarP(&f.outputs, "output", "o", nil, "also report as FORM=FILE: markdown, json or junit; may be repeated")
 	cmd.Flags().IntVar(&f.workers, "workers", 24, "how many scenarios to play at a time on a live cluster")
@@ -131,8 +139,61 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 			return venue{}, err
 		}
 		return venue{l.Open, l.Stop}, nil
+	case "kind":
+		return f.kind(ctx, progress)
 	}
-	return venue{}, usagef("--on %s: give sim or local", f.on)
+	if _, err := os.Stat(f.on); err != nil {
+		return venue{}, usagef("--on %s: give sim, local, kind or the path of a kubeconfig", f.on)
+	}
+	return f.remote(ctx, progress, f.on, false)
+}
+
+// kind makes a cluster of kind, and installs what has to be there.
+func (f *conformanceFlags) kind(ctx context.Context, progress io.Writer) (venue, error) {
+	folder, err := os.MkdirTemp(f.dir, "aviary-kind-")
+	if err != nil {
+		return venue{}, err
+	}
+	c := kindcluster.Cluster{
+		Name: "aviary-conformance", Image: os.Getenv("E2E_NODE_IMAGE"), Kubeconfig: filepath.Join(folder, "kubeconfig"), Progress: progress,
+	}
+	remove := func() error { return errors.Join(c.Delete(), os.RemoveAll(folder)) }
+	v, err := f.fill(ctx, progress, &c)
+	if err != nil {
+		return venue{}, errors.Join(err, remove())
+	}
+	stop := v.stop
+	v.stop = func() error { return errors.Join(stop(), remove()) }
+	return v, nil
+}
+
+// fill creates a cluster, loads our images, and installs what has to be there.
+func (f *conformanceFlags) fill(ctx context.Context, progress io.Writer, c *kindcluster.Cluster) (venue, error) {
+	archives, err := rig.Images("")
+	if err != nil {
+		return venue{}, err
+	}
+	if err := c.Create(ctx); err != nil {
+		return venue{}, err
+	}
+	for _, archive := range archives {
+		if err := c.Load(ctx, archive); err != nil {
+			return venue{}, err
+		}
+	}
+	return f.remote(ctx, progress, c.Kubeconfig, true)
+}
+
+// remote installs what is missing on a cluster.
+func (f *conformanceFlags) remote(ctx context.Context, progress io.Writer, kubeconfig string, loaded bool) (venue, error) {
+	r, err := rig.StartRemote(ctx, rig.RemoteOptions{
+		Kubeconfig: kubeconfig, Mesh: os.Getenv("E2E_ISTIO"), Istio: os.Getenv("E2E_ISTIO_MANIFESTS"), Loaded: loaded,
+		Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Patience: f.patience, Progress: progress,
+	})
+	if err != nil {
+		return venue{}, err
+	}
+	return venue{r.Open, r.Stop}, nil
 }
 
 // play plays all scenarios: one after the other in the simulator, many at a time

@@ -35,7 +35,8 @@ const (
 	// MeshXDS is istiod of our own build, and package dataplane in place of Envoy:
 	// all of it works where no image can be pulled.
 	MeshXDS = "xds"
-	// MeshReal is Istio with Envoy, as istioctl installs it.
+	// MeshReal is Istio with Envoy, as istioctl renders it. Scenarios that send
+	// requests are skipped, for there is no way yet into a pod with a sidecar.
 	MeshReal = "real"
 	// MeshNone is no mesh: scenarios that send requests are skipped.
 	MeshNone = "none"
@@ -62,6 +63,23 @@ type RemoteOptions struct {
 	Patience time.Duration
 	// Progress gets lines while things are installed; nil gets none.
 	Progress io.Writer
+}
+
+// Images lists the archives that make images writes into a folder; empty means
+// bin/images of the checkout.
+func Images(folder string) ([]string, error) {
+	if folder == "" {
+		root, err := checkout("")
+		if err != nil {
+			return nil, err
+		}
+		folder = filepath.Join(root, "bin", "images")
+	}
+	archives, err := filepath.Glob(filepath.Join(folder, "*.docker.tar"))
+	if err != nil || len(archives) == 0 {
+		return nil, fmt.Errorf("%s holds no images (*.docker.tar): make images IMAGES=-e2e builds them", folder)
+	}
+	return archives, nil
 }
 
 // ours is the image of our controller in config/manager, without its tag.
@@ -228,7 +246,7 @@ func (r *Remote) awaitDeployments(ctx context.Context) error {
 			return nil
 		}
 		if (clock.Real{}).Now().After(end) {
-			return fmt.Errorf("not available after five minutes: %s (kubectl describe pods says why; are the images on the nodes? make images ARGS=-e2e builds them): %w", strings.Join(waiting, ", "), err)
+			return fmt.Errorf("not available after five minutes: %s (kubectl describe pods says why; are the images on the nodes? make images IMAGES=-e2e builds them): %w", strings.Join(waiting, ", "), err)
 		}
 		if err := clock.Wait(ctx, time.Second/2); err != nil {
 			return err
@@ -298,6 +316,10 @@ func (r *Remote) Open() (backend.Backend, error) { return r.cluster.Open() }
 
 // OpenLive is Open for those who look behind the scenario's names.
 func (r *Remote) OpenLive() (*backend.Live, error) { return r.cluster.Open() }
+
+// Sends says whether requests can be sent: there is a mesh, and this package has a
+// way into it. Into a pod beside Envoy it has none yet.
+func (r *Remote) Sends() bool { return r.mesh != nil }
 
 // Transport sends requests as from a source: NAMESPACE/POD by the cluster's names,
 // or gateway/NAME.

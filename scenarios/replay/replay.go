@@ -32,6 +32,9 @@ type Player struct {
 	Longest time.Duration
 	// Update rewrites the files instead of failing.
 	Update bool
+	// Closing, if it is set, sees how a scenario went while its cluster is still
+	// there.
+	Closing func(o *Outcome, cluster backend.Backend)
 }
 
 // Outcome says how one scenario went.
@@ -86,7 +89,13 @@ func (p *Player) play(ctx context.Context, o *Outcome) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: open the backend: %w", o.Scenario.Path(), err)
 	}
-	defer func() { err = errors.Join(err, cluster.Close()) }()
+	defer func() {
+		if p.Closing != nil {
+			o.Err = err
+			p.Closing(o, cluster)
+		}
+		err = errors.Join(err, cluster.Close())
+	}()
 	runner := transcript.Runner{
 		Backend: cluster, Update: p.Update,
 		Commands: console.New(cluster, console.SectionFiles(o.File, o.Scenario.folders()...)),

@@ -1,0 +1,91 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/aviary-rollouts/aviary/scenarios/backend"
+)
+
+// recorded are the kinds that say what happened in a scenario, beside those that
+// a controller writes.
+var recorded = []schema.GroupVersionKind{
+	{Version: "v1", Kind: "Pod"}, {Version: "v1", Kind: "Event"},
+	{Group: "apps", Version: "v1", Kind: "Deployment"}, {Group: "batch", Version: "v1", Kind: "Job"},
+	{Group: "argoproj.io", Version: "v1alpha1", Kind: "AnalysisTemplate"},
+	networking.WithKind("Gateway"),
+}
+
+// Record writes the objects of a scenario into a folder, NAMESPACE/KIND.yaml by
+// the names of the cluster, and what its pods have printed.
+func (r *Remote) Record(ctx context.Context, scene *backend.Live, folder string) error {
+	var errs []error
+	for _, namespace := range scene.Namespaces() {
+		own := filepath.Join(folder, scene.InCluster(namespace))
+		if err := os.MkdirAll(own, 0o755); err != nil {
+			return fmt.Errorf("record what is left of a scenario: %w", err)
+		}
+		for _, kind := range append(recorded[:len(recorded):len(recorded)], watched...) {
+			errs = append(errs, recordKind(ctx, scene.Client(), namespace, kind, own))
+		}
+		errs = append(errs, r.recordLogs(ctx, scene.InCluster(namespace), "", own))
+	}
+	return errors.Join(errs...)
+}
+
+// RecordController writes what the controller under test has printed.
+func (r *Remote) RecordController(ctx context.Context, folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	return r.recordLogs(ctx, "argo-rollouts", "app.kubernetes.io/name=argo-rollouts", folder)
+}
+
+func recordKind(ctx context.Context, c client.Client, namespace string, kind schema.GroupVersionKind, folder string) error {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	if err := c.List(ctx, list, client.InNamespace(namespace)); meta.IsNoMatchError(err) || err == nil && len(list.Items) == 0 {
+		return nil // not installed, or none
+	} else if err != nil {
+		return fmt.Errorf("list the %ss of %s: %w", kind.Kind, namespace, err)
+	}
+	for i := range list.Items {
+		list.Items[i].SetManagedFields(nil) // nobody reads them
+	}
+	data, err := yaml.Marshal(list)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, kind.Kind+".yaml"), data, 0o644)
+}
+
+func (r *Remote) recordLogs(ctx context.Context, namespace, selector, folder string) error {
+	pods, err := r.client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+	if err != nil {
+		return fmt.Errorf("list the pods of %s: %w", namespace, err)
+	}
+	for i := range pods.Items {
+		for _, c := range pods.Items[i].Spec.Containers {
+			options := &corev1.PodLogOptions{Container: c.Name, Timestamps: true}
+			data, err := r.client.CoreV1().Pods(namespace).GetLogs(pods.Items[i].Name, options).DoRaw(ctx)
+			if err != nil {
+				continue // it has not started, or is gone
+			}
+			if err := os.WriteFile(filepath.Join(folder, pods.Items[i].Name+"."+c.Name+".log"), data, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -230,6 +230,7 @@ var (
 
 // refuse answers for a destination that cannot.
 func (x *exchange) refuse(why refusal, status int, destination string) *http.Response {
+	x.plane.opts.Log.Info("a request was refused", "flags", why.flags, "destination", destination, "cluster", x.way.cluster)
 	return x.answer(status, why.text, why.flags, destination)
 }
 

@@ -103,11 +103,15 @@ func hashOf(pod *corev1.Pod) string {
 	return cmp.Or(pod.Labels[v1alpha1.DefaultRolloutUniqueLabelKey], pod.Labels["pod-template-hash"])
 }
 
-// report returns a copy of the counts. Destinations are sorted by name.
+// report returns a copy of the counts, sorted by name: which version answers the
+// first request is chance.
 func (c *counter) report() mesh.Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := mesh.Report{Total: c.total, Versions: slices.Clone(c.versions), Destinations: slices.Clone(c.destinations)}
+	slices.SortFunc(r.Versions, func(a, b mesh.VersionCount) int {
+		return cmp.Or(strings.Compare(a.Image, b.Image), strings.Compare(a.Workload, b.Workload), strings.Compare(a.Hash, b.Hash))
+	})
 	slices.SortFunc(r.Destinations, func(a, b mesh.DestinationCount) int {
 		return cmp.Or(strings.Compare(a.Host, b.Host), strings.Compare(a.Subset, b.Subset))
 	})

@@ -63,6 +63,7 @@ type Local struct {
 	pods    *directory.Directory
 	servers *servers
 	front   *http.Server
+	log     *os.File // of the data plane
 	stop    context.CancelFunc
 	nodes   chan error
 }
@@ -204,7 +205,11 @@ func (l *Local) startMesh(ctx context.Context, front net.Listener) error {
 	for _, host := range []string{"prometheus.istio-system.svc.cluster.local:9090", "prometheus.istio-system:9090", "prometheus.istio-system.svc:9090"} {
 		hosts[host] = prometheus
 	}
-	l.Mesh, err = dataplane.New(dataplane.Options{Istiod: l.Plane.Istiod(), Directory: l.pods, Map: hosts, Seed: 1})
+	if l.log, err = os.Create(filepath.Join(l.Plane.Dir(), "logs", "dataplane.log")); err != nil {
+		return fmt.Errorf("log of the data plane: %w", err)
+	}
+	log := slog.New(slog.NewTextHandler(l.log, nil))
+	l.Mesh, err = dataplane.New(dataplane.Options{Istiod: l.Plane.Istiod(), Directory: l.pods, Map: hosts, Seed: 1, Log: log})
 	if err != nil {
 		return err
 	}
@@ -283,7 +288,7 @@ func (l *Local) Stop() error {
 		errs = append(errs, l.front.Close())
 	}
 	if l.Mesh != nil {
-		errs = append(errs, l.Mesh.Close())
+		errs = append(errs, l.Mesh.Close(), l.log.Close())
 	}
 	l.stop()
 	if l.Nodes != nil {

@@ -139,7 +139,7 @@ func routesAndRuns(t *testing.T, c client.Client) (lines []string) {
 		}
 	}
 	for i := range experiments.Items {
-		lines = append(lines, fmt.Sprintf("experiment %s: %s", experiments.Items[i].Name, experiments.Items[i].Status.Phase))
+		lines = append(lines, fmt.Sprintf("experiment %s: %s %q", experiments.Items[i].Name, experiments.Items[i].Status.Phase, experiments.Items[i].Status.Message))
 	}
 	for i := range runs.Items {
 		run := &runs.Items[i]

@@ -1,9 +1,13 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -14,12 +18,12 @@ import (
 // Services of Experiments that are over, subsets and shares of theirs, runs of
 // owners that need them no more, and managed routes of updates that are over.
 func leftovers(s *State) error {
-	for _, e := range s.experiments {
+	for _, e := range byName(s.experiments, func(e *v1alpha1.Experiment) metav1.Object { return e }) {
 		if err := s.ofExperiment(e); err != nil {
 			return fmt.Errorf("experiment %s/%s: %w", e.Namespace, e.Name, err)
 		}
 	}
-	for _, run := range s.runs {
+	for _, run := range byName(s.runs, func(r *v1alpha1.AnalysisRun) metav1.Object { return r }) {
 		if err := s.ofRun(run); err != nil {
 			return fmt.Errorf("analysisrun %s/%s: %w", run.Namespace, run.Name, err)
 		}
@@ -32,6 +36,15 @@ func leftovers(s *State) error {
 	return nil
 }
 
+// byName lists the values of a map by the names of their objects, so that of
+// several leftovers the same is named each time.
+func byName[K comparable, V any](values map[K]V, object func(V) metav1.Object) []V {
+	return slices.SortedFunc(maps.Values(values), func(a, b V) int {
+		x, y := object(a), object(b)
+		return cmp.Or(cmp.Compare(x.GetNamespace(), y.GetNamespace()), cmp.Compare(x.GetName(), y.GetName()))
+	})
+}
+
 // ofExperiment looks at the Services and pods of an Experiment that is over, and
 // at one that its Rollout waits for no more.
 func (s *State) ofExperiment(e *v1alpha1.Experiment) error {
@@ -41,12 +54,12 @@ func (s *State) ofExperiment(e *v1alpha1.Experiment) error {
 	if !e.Status.Phase.Completed() {
 		return nil
 	}
-	for _, svc := range s.services {
+	for _, svc := range byName(s.services, func(svc *corev1.Service) metav1.Object { return svc }) {
 		if metav1.IsControlledBy(svc, e) {
 			return fmt.Errorf("it is %s, and its Service %s is still there", e.Status.Phase, svc.Name)
 		}
 	}
-	for _, set := range s.sets {
+	for _, set := range byName(s.sets, func(set *Set) metav1.Object { return set.ReplicaSet }) {
 		if metav1.IsControlledBy(set.ReplicaSet, e) && (set.Wanted() > 0 || set.Active() > 0) {
 			return fmt.Errorf("it is %s, and its ReplicaSet %s has %d pods", e.Status.Phase, set.ReplicaSet.Name, set.Active())
 		}

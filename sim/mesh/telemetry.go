@@ -52,21 +52,16 @@ type groupKey struct {
 
 // group is a set of requests with equal labels.
 type group struct {
-	key    groupKey
-	shapes []shapeCount // how many requests had which latency
-	series *groupSeries // nil before the first scrape
+	key      groupKey
+	shapes   []shapeCount   // how many requests had which latency
+	total    *prom.Deferred // nil before the first scrape
+	duration *prom.Deferred // nil too for what is not HTTP
+	numbers  []int64        // memory for collect
 }
 
 type shapeCount struct {
 	shape *shape
 	n     int64
-}
-
-type groupSeries struct {
-	total      *prom.Series // requests, or connections opened
-	closed     *prom.Series // of connections
-	count, sum *prom.Series
-	buckets    []*prom.Series
 }
 
 // group returns the group of a key.
@@ -90,58 +85,86 @@ func (g *group) add(n int64, s *shape) {
 	g.shapes = append(g.shapes, shapeCount{s, n})
 }
 
+// collect records how many requests of each latency there were; what a
+// Prometheus sees of that is worked out when somebody asks.
 func (g *group) collect(t *prom.Target) {
-	if g.series == nil {
-		g.series = g.makeSeries(t)
+	if g.total == nil {
+		g.begin(t)
 	}
-	var n int64
+	g.numbers = g.numbers[:0]
 	for _, c := range g.shapes {
-		n += c.n
+		g.numbers = append(g.numbers, c.n)
 	}
-	t.Set(g.series.total, float64(n))
+	g.total.Record(g.numbers)
+	if g.duration != nil {
+		g.duration.Record(g.numbers)
+	}
+}
+
+func (g *group) begin(t *prom.Target) {
 	if g.key.protocol != HTTP {
-		t.Set(g.series.closed, float64(n))
+		g.total = t.Defer(func() func([]int64) { return g.connections(t) }, istiometric.TCPOpened, istiometric.TCPClosed)
 		return
 	}
-	sum := 0.0
-	for _, c := range g.shapes {
-		sum += float64(c.n) * c.shape.mean
+	const duration = istiometric.Duration
+	g.total = t.Defer(func() func([]int64) { return g.requests(t) }, istiometric.Requests)
+	g.duration = t.Defer(func() func([]int64) { return g.durations(t) }, duration+"_count", duration+"_sum", duration+"_bucket")
+}
+
+// connections makes the series of connections; all that were opened are closed.
+func (g *group) connections(t *prom.Target) (set func([]int64)) {
+	labels := t.Labels(g.key.labels()...)
+	opened, closed := t.Series(istiometric.TCPOpened, labels), t.Series(istiometric.TCPClosed, labels)
+	return func(numbers []int64) {
+		n := float64(allOf(numbers))
+		t.Set(opened, n)
+		t.Set(closed, n)
 	}
-	t.Set(g.series.sum, sum)
-	t.Set(g.series.count, float64(n))
-	for i, s := range g.series.buckets {
-		t.Set(s, float64(g.below(i)))
+}
+
+// requests makes the series of requests.
+func (g *group) requests(t *prom.Target) (set func([]int64)) {
+	total := t.Series(istiometric.Requests, t.Labels(g.key.labels()...))
+	return func(numbers []int64) { t.Set(total, float64(allOf(numbers))) }
+}
+
+// durations makes the series of the histogram.
+func (g *group) durations(t *prom.Target) (set func([]int64)) {
+	const duration = istiometric.Duration
+	labels := t.Labels(g.key.labels()...)
+	count, total := t.Series(duration+"_count", labels), t.Series(duration+"_sum", labels)
+	var buckets []*prom.Series
+	for _, b := range istiometric.Buckets {
+		buckets = append(buckets, t.Series(duration+"_bucket", labels, prom.Label{Name: "le", Value: b.Le}))
 	}
+	return func(numbers []int64) {
+		ms := 0.0
+		for i, n := range numbers {
+			ms += float64(n) * g.shapes[i].shape.mean
+		}
+		t.Set(total, ms)
+		t.Set(count, float64(allOf(numbers)))
+		for i, s := range buckets {
+			t.Set(s, float64(g.below(numbers, i)))
+		}
+	}
+}
+
+func allOf(numbers []int64) (n int64) {
+	for _, k := range numbers {
+		n += k
+	}
+	return n
 }
 
 // below counts the requests in the buckets up to the i-th: of each latency the
 // share that its distribution says, so that the histogram has its exact shape
 // whatever the number of requests.
-func (g *group) below(i int) (n int64) {
-	for _, c := range g.shapes {
-		n += int64(math.Floor(float64(c.n)*c.shape.below[i] + rounding))
+func (g *group) below(numbers []int64, i int) (n int64) {
+	for j, k := range numbers {
+		n += int64(math.Floor(float64(k)*g.shapes[j].shape.below[i] + rounding))
 	}
 	return n
-}
-
-func (g *group) makeSeries(t *prom.Target) *groupSeries {
-	labels := t.Labels(g.key.labels()...)
-	if g.key.protocol != HTTP {
-		return &groupSeries{
-			total:  t.Series(istiometric.TCPOpened, labels),
-			closed: t.Series(istiometric.TCPClosed, labels),
-		}
-	}
-	const duration = istiometric.Duration
-	s := &groupSeries{
-		total: t.Series(istiometric.Requests, labels),
-		count: t.Series(duration+"_count", labels),
-		sum:   t.Series(duration+"_sum", labels),
-	}
-	for _, b := range istiometric.Buckets {
-		s.buckets = append(s.buckets, t.Series(duration+"_bucket", labels, prom.Label{Name: "le", Value: b.Le}))
-	}
-	return s
 }
 
 // labels are those of Istio's standard metrics.

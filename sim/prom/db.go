@@ -31,6 +31,9 @@ type DB struct {
 	postings  map[Label][]*Series // in the order of creation
 	indexed   []string            // the labels that have postings: those that were asked for
 	sweepAt   int                 // number of series at which old ones are looked for
+	deferred  []*Deferred         // those that nobody has asked for, in the order of their making
+	asked     map[string]bool     // of the names of deferred series, which have been asked for
+	next      place               // of the next series that is made
 }
 
 // firstSweep is the number of series from which on forgotten ones are removed.
@@ -38,7 +41,7 @@ const firstSweep = 1024
 
 // NewDB returns an empty database.
 func NewDB(o Options) *DB {
-	db := &DB{retention: cmp.Or(o.Retention, DefaultRetention).Milliseconds(), sweepAt: firstSweep}
+	db := &DB{retention: cmp.Or(o.Retention, DefaultRetention).Milliseconds(), sweepAt: firstSweep, asked: map[string]bool{}}
 	db.reset()
 	return db
 }
@@ -57,6 +60,7 @@ type Series struct {
 	db     *DB
 	labels labels.Labels
 	points points
+	place  place
 	gone   bool // forgotten by the database, for want of samples
 }
 
@@ -79,6 +83,7 @@ func (l Labels) With(ls ...Label) Labels {
 // Series returns the series of a name and labels, which begins to exist with
 // its first sample.
 func (db *DB) Series(name string, ls ...Label) *Series {
+	db.wake(func(n string) bool { return n == name })
 	return db.seriesOf(NewLabels(ls...).With(Label{model.MetricNameLabel, name}).set)
 }
 
@@ -86,7 +91,8 @@ func (db *DB) seriesOf(ls labels.Labels) *Series {
 	if s := db.find(ls); s != nil {
 		return s
 	}
-	s := &Series{db: db, labels: ls}
+	s := &Series{db: db, labels: ls, place: db.next}
+	db.next.second++
 	db.add(s)
 	return s
 }
@@ -184,5 +190,6 @@ func (s *Series) trim() {
 // String returns the labels as PromQL writes them.
 func (s *Series) String() string { return s.labels.String() }
 
-// Len returns the number of series.
+// Len returns the number of series, without those of [Target.Defer] that nobody
+// has asked for.
 func (db *DB) Len() int { return len(db.series) }

@@ -61,6 +61,7 @@ func (db *DB) Gaps(query string) (gaps []Gap, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the query: %w", err)
 	}
+	db.wakeFor(nil) // what there is instead is told too
 	for _, s := range selectorsOf(expr) {
 		text := (&parser.VectorSelector{Name: s.Name, LabelMatchers: s.LabelMatchers}).String()
 		known := slices.ContainsFunc(gaps, func(g Gap) bool { return g.Selector == text })

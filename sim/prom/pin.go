@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -29,6 +30,7 @@ func (db *DB) Pin(start time.Time, step time.Duration, series, values string) er
 	if ls.IsEmpty() {
 		return fmt.Errorf("pin series %s: it has no name and no label", series)
 	}
+	db.wake(func(name string) bool { return name == ls.Get(model.MetricNameLabel) })
 	s, t := db.seriesOf(ls), start.UnixMilli()
 	for _, v := range sequence {
 		switch {

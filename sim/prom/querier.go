@@ -39,8 +39,11 @@ func (q querier) Select(_ context.Context, sorted bool, hints *storage.SelectHin
 			set.series = append(set.series, s)
 		}
 	}
-	if sorted {
+	switch {
+	case sorted:
 		slices.SortFunc(set.series, func(a, b *Series) int { return labels.Compare(a.labels, b.labels) })
+	case !slices.IsSortedFunc(set.series, (*Series).compare):
+		slices.SortFunc(set.series, (*Series).compare)
 	}
 	return set
 }
@@ -48,6 +51,7 @@ func (q querier) Select(_ context.Context, sorted bool, hints *storage.SelectHin
 // candidates returns a superset of the series that match: those of the rarest
 // label that a matcher asks for by name and value, or else all.
 func (db *DB) candidates(matchers []*labels.Matcher) []*Series {
+	db.wakeFor(matchers)
 	best := db.series
 	for _, m := range matchers {
 		if m.Type != labels.MatchEqual || m.Value == "" {

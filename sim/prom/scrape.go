@@ -38,8 +38,10 @@ type Target struct {
 	labels  Labels
 	collect func(*Target)
 	series  []*Series
-	up      *Series
+	up      *Deferred
 	next    time.Time
+	at      time.Time // of the scrape that is being made
+	ended   time.Time // of the scrape that found the target gone
 	gone    bool
 }
 
@@ -48,7 +50,10 @@ type Target struct {
 // its series carry labels. The target also has the series "up", which is 1.
 func (s *Scraper) Add(name string, from time.Time, labels Labels, collect func(*Target)) *Target {
 	t := &Target{Name: name, scraper: s, labels: labels, collect: collect, next: s.first(name, from)}
-	t.up = t.Series("up", t.Labels())
+	t.up = t.Defer(func() func([]int64) {
+		up := t.Series("up", t.Labels())
+		return func([]int64) { t.Set(up, 1) }
+	}, "up")
 	s.targets = append(s.targets, t)
 	s.sort()
 	return t
@@ -84,7 +89,7 @@ func (t *Target) Series(name string, base Labels, ls ...Label) *Series {
 }
 
 // Set is the value of a series at the present scrape.
-func (t *Target) Set(s *Series, v float64) { s.Append(t.next, v) }
+func (t *Target) Set(s *Series, v float64) { s.Append(t.at, v) }
 
 // Remove ends a target: at the time of its next scrape its series become stale,
 // so that queries from then on do not see them.
@@ -113,12 +118,19 @@ func (s *Scraper) Run(t time.Time) {
 }
 
 func (t *Target) scrape() {
+	t.at = t.next
 	if !t.gone {
-		t.Set(t.up, 1)
+		t.up.Record(nil)
 		t.collect(t)
 		return
 	}
-	for _, s := range t.series {
+	t.ended = t.at
+	t.end(t.series)
+}
+
+// end marks series as ended at the present scrape.
+func (t *Target) end(series []*Series) {
+	for _, s := range series {
 		if len(s.points) > 0 {
 			t.Set(s, math.Float64frombits(value.StaleNaN))
 		}

@@ -34,10 +34,6 @@ func (a *actor) patch(ctx context.Context, key, out client.Object, patch client.
 	if err != nil {
 		return err
 	}
-	data, err := patch.Data(out)
-	if err != nil {
-		return fmt.Errorf("compute the patch of %s %s: %w", gvk.Kind, client.ObjectKeyFromObject(key), err)
-	}
 	req := a.request(t, client.ObjectKeyFromObject(key), "patch", o.FieldValidation, o.DryRun)
 	req.sub = sub
 	return a.do(ctx, Op{Verb: "patch", Kind: gvk, Key: req.key, Subresource: sub, Object: out}, func() error {
@@ -45,7 +41,7 @@ func (a *actor) patch(ctx context.Context, key, out client.Object, patch client.
 		if cur == nil {
 			return apierrors.NewNotFound(t.resource, req.key.Name)
 		}
-		next, err := a.store.applyPatch(req, cur, patch.Type(), data)
+		next, err := a.store.applyPatch(req, cur, out, patch)
 		if err != nil {
 			return err
 		}
@@ -57,9 +53,27 @@ func (a *actor) patch(ctx context.Context, key, out client.Object, patch client.
 	})
 }
 
-// applyPatch returns the patched object as a private copy.
-func (s *Store) applyPatch(req request, cur client.Object, kind types.PatchType, data []byte) (client.Object, error) {
-	next, err := s.patched(req, cur, kind, data)
+// goPatch is a patch that can change a Go object as its JSON would. It reports false
+// if it cannot; the object is then as it was. Inside of the object it replaces and
+// does not write.
+type goPatch interface {
+	client.Patch
+	PatchGo(obj client.Object) bool
+}
+
+// applyPatch returns the patched object as a private copy. The patch is computed
+// from out.
+func (s *Store) applyPatch(req request, cur, out client.Object, patch client.Patch) (client.Object, error) {
+	if direct, ok := patch.(goPatch); ok && s.trustsFields(req) && req.sub == "" {
+		if next := req.table.shallowCopy(cur); direct.PatchGo(next) {
+			return next, nil
+		}
+	}
+	data, err := patch.Data(out)
+	if err != nil {
+		return nil, fmt.Errorf("compute the patch of %s %s: %w", req.table.gvk.Kind, req.key, err)
+	}
+	next, err := s.patched(req, cur, patch.Type(), data)
 	if err != nil {
 		return nil, err
 	}

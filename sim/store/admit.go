@@ -37,17 +37,27 @@ func (s *Store) decodeWrite(req request, cur, in client.Object) (client.Object, 
 	if custom == nil {
 		return decode(req, in)
 	}
+	if cur == nil {
+		return s.opts.Schemas.once(req, in, func() (client.Object, error) { return custom.decodeNew(req, in) })
+	}
 	content, err := contentOf(in)
 	if err != nil {
 		return nil, badObject(t, err)
 	}
-	var old map[string]any
-	if cur != nil {
-		if old, err = contentOf(cur); err != nil {
-			return nil, badObject(t, err)
-		}
+	old, err := contentOf(cur)
+	if err != nil {
+		return nil, badObject(t, err)
 	}
 	return custom.decode(req, content, old)
+}
+
+// decodeNew decodes an object that replaces none.
+func (c *customSchema) decodeNew(req request, in client.Object) (client.Object, error) {
+	content, err := contentOf(in)
+	if err != nil {
+		return nil, badObject(req.table, err)
+	}
+	return c.decode(req, content, nil)
 }
 
 // decode admits content and decodes it into the form in which the table stores

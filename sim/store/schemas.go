@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -14,11 +15,14 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	crdvalidation "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/kube-openapi/pkg/validation/spec"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Schemas are custom resource definitions, compiled when a kind is first
@@ -29,6 +33,51 @@ type Schemas struct {
 
 	mu       sync.Mutex
 	compiled map[schema.GroupVersionKind]*customSchema
+	admitted map[admissionKey]admission
+}
+
+// admissionKey is what an admission depends on, but for the object.
+type admissionKey struct {
+	gvk    schema.GroupVersionKind
+	name   types.NamespacedName
+	stored reflect.Type // nil: unstructured
+	sub    string
+	strict bool
+}
+
+// admission is the last object of its key that was admitted, and what became of it.
+type admission struct{ in, out client.Object }
+
+// maxAdmitted bounds the objects that are remembered. When there are as many, all
+// are dropped.
+const maxAdmitted = 256
+
+// once does what decode does, but for an object like the last one of its name only
+// the first time: who plays a manifest over and over, from other seeds and with other
+// troubles, has it checked once.
+func (s *Schemas) once(req request, in client.Object, decode func() (client.Object, error)) (client.Object, error) {
+	key := admissionKey{req.table.gvk, client.ObjectKeyFromObject(in), req.table.layout.goType, req.sub, req.strict}
+	s.mu.Lock()
+	last, ok := s.admitted[key]
+	s.mu.Unlock()
+	if ok && reflect.DeepEqual(last.in, in) {
+		return last.out.DeepCopyObject().(client.Object), nil
+	}
+	asked, err := remembered(in)
+	if err != nil {
+		return nil, badObject(req.table, err)
+	}
+	out, err := decode()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.admitted == nil || len(s.admitted) >= maxAdmitted {
+		s.admitted = map[admissionKey]admission{}
+	}
+	s.admitted[key] = admission{asked, out.DeepCopyObject().(client.Object)}
+	return out, nil
 }
 
 // NewSchemas returns schemas from definitions that load returns, nil for a kind
@@ -36,6 +85,16 @@ type Schemas struct {
 // version once.
 func NewSchemas(load func(schema.GroupKind) (*apiextensionsv1.CustomResourceDefinition, error)) *Schemas {
 	return &Schemas{load: load, compiled: map[schema.GroupVersionKind]*customSchema{}}
+}
+
+// remembered returns a copy of what somebody wrote, whose content need not be JSON
+// in form.
+func remembered(in client.Object) (client.Object, error) {
+	if _, ok := in.(*unstructured.Unstructured); !ok {
+		return in.DeepCopyObject().(client.Object), nil
+	}
+	content, err := contentOf(in)
+	return &unstructured.Unstructured{Object: content}, err
 }
 
 // lookup returns the schema of a kind; nil if no definition is known for it.

@@ -274,7 +274,7 @@ func (s *Sim) Restart() {
 func (s *Sim) start() {
 	m := newMount(s, nil, s.view)
 	s.view.catchUp()
-	c := s.store.Client(ControllerName, store.ReadsFrom(s.view.revision), store.Hooks{
+	c := s.store.Client(ControllerName, store.ReadsFrom(s.view.revision), store.SharesAnswers(), store.Hooks{
 		Before: func(op store.Op) error { return s.meet(m, op, s.injector.Before) },
 		After:  func(op store.Op) error { return s.meet(m, op, s.injector.After) },
 	})

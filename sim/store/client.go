@@ -105,16 +105,22 @@ func ReadsKindsFrom(view func(schema.GroupVersionKind) Revision) ClientOption {
 // those that it wrote; fields of the object itself it may set.
 func Shares() ClientOption { return clientOption(func(a *actor) { a.shares = true }) }
 
+// SharesAnswers makes the answers of writes share memory with the store, as
+// Shares does, but nothing else: for a client that reads and writes much, and looks at
+// no more of an answer than who it is about.
+func SharesAnswers() ClientOption { return clientOption(func(a *actor) { a.sharesAnswers = true }) }
+
 // actor is one client of the store.
 type actor struct {
-	store      *Store
-	name       string
-	user       bool // a live client: typed reads have no TypeMeta
-	admitted   bool // custom resources are pruned, defaulted, validated
-	shares     bool // objects of the stored type are not copied
-	validation string
-	view       func(schema.GroupVersionKind) Revision
-	hooks      []Hooks
+	store         *Store
+	name          string
+	user          bool // a live client: typed reads have no TypeMeta
+	admitted      bool // custom resources are pruned, defaulted, validated
+	shares        bool // objects of the stored type are not copied
+	sharesAnswers bool // those that come back from writes are not
+	validation    string
+	view          func(schema.GroupVersionKind) Revision
+	hooks         []Hooks
 }
 
 var _ client.WithWatch = (*actor)(nil)
@@ -223,7 +229,7 @@ func (t *table) keyIn(key types.NamespacedName) types.NamespacedName {
 // keeps the TypeMeta that it had, as with controller-runtime's client.
 func (a *actor) answer(t *table, stored, out client.Object) error {
 	gvk := out.GetObjectKind().GroupVersionKind()
-	if err := fill(t, stored, out, a.shares); err != nil {
+	if err := fill(t, stored, out, a.shares || a.sharesAnswers); err != nil {
 		return err
 	}
 	if _, ok := out.(*unstructured.Unstructured); !ok || !gvk.Empty() {

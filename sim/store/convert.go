@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -89,6 +90,9 @@ func decodeContent(t *table, content map[string]any, strict bool) (client.Object
 // all kinds, dropping unknown fields. With strict it names those instead; the
 // error is a field of the wrong type.
 func coerceMetadata(content map[string]any, strict bool) (unknown []error, err error) {
+	if hasPlainMetadata(content) {
+		return nil, nil
+	}
 	meta, found, paths, err := objectmeta.GetObjectMetaWithOptions(content, objectmeta.ObjectMetaOptions{ReturnUnknownFieldPaths: strict})
 	if err != nil || !found {
 		return nil, err
@@ -97,6 +101,51 @@ func coerceMetadata(content map[string]any, strict bool) (unknown []error, err e
 		unknown = append(unknown, fmt.Errorf("unknown field %q", path))
 	}
 	return unknown, objectmeta.SetObjectMeta(content, meta)
+}
+
+// hasPlainMetadata reports whether metadata has the shape that coercion would give
+// it, as that of most objects that are written again has. The general way goes
+// through Go types and JSON.
+func hasPlainMetadata(content map[string]any) bool {
+	meta, ok := content["metadata"].(map[string]any)
+	if !ok {
+		return false
+	}
+	for key, value := range meta {
+		switch key {
+		case "name", "namespace", "uid", "resourceVersion":
+			if text, ok := value.(string); !ok || text == "" {
+				return false
+			}
+		case "generation":
+			if n, ok := value.(int64); !ok || n == 0 {
+				return false
+			}
+		case "creationTimestamp":
+			text, _ := value.(string)
+			if t, err := time.Parse(time.RFC3339, text); err != nil || t.UTC().Format(time.RFC3339) != text {
+				return false
+			}
+		case "labels", "annotations":
+			if !isTexts(value) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return len(meta) > 0
+}
+
+// isTexts reports whether a value is an object of strings, and has some.
+func isTexts(value any) bool {
+	m, ok := value.(map[string]any)
+	for _, v := range m {
+		if _, isText := v.(string); !isText {
+			return false
+		}
+	}
+	return ok && len(m) > 0
 }
 
 // explain replaces the error of the converter by that of the JSON decoder,

@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -144,11 +147,18 @@ func (s *Store) generateName(t *table, namespace, prefix string) string {
 	}
 }
 
+var dash = []byte("-")
+
 // newUID returns a version 4 UUID that depends on the seed, the kind, the name
 // and how many objects bore that name before.
 func (s *Store) newUID(t *table, key types.NamespacedName) types.UID {
-	hi, lo := s.kernel.Hash(fmt.Sprintf("uid %s %s %d", t.gvk.GroupKind(), key, t.births[key.String()]))
+	name := key.String()
+	hi, lo := s.kernel.Hash("uid " + t.gvk.GroupKind().String() + " " + name + " " + strconv.FormatUint(uint64(t.births[name]), 10))
 	hi = hi&^0xf000 | 0x4000
 	lo = lo&^(0xc<<60) | 0x8<<60
-	return types.UID(fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", hi>>32, hi>>16&0xffff, hi&0xffff, lo>>48, lo&0xffffffffffff))
+	var bytes [16]byte
+	binary.BigEndian.PutUint64(bytes[:8], hi)
+	binary.BigEndian.PutUint64(bytes[8:], lo)
+	digits := hex.AppendEncode(make([]byte, 0, 32), bytes[:])
+	return types.UID(slices.Concat(digits[:8], dash, digits[8:12], dash, digits[12:16], dash, digits[16:20], dash, digits[20:]))
 }

@@ -22,6 +22,15 @@ type difference struct {
 
 func (d difference) any() bool { return d.metadata || d.content || d.status }
 
+// compareWritten is compare for a write, which of a status subresource changes
+// nothing else.
+func compareWritten(req request, cur, next client.Object) difference {
+	if i := req.table.layout.status; req.sub == "status" && i >= 0 {
+		return difference{status: !equalValues(reflect.ValueOf(cur).Elem().Field(i), reflect.ValueOf(next).Elem().Field(i))}
+	}
+	return compare(req.table, cur, next)
+}
+
 // compare finds what differs between two stored objects of one table, in the
 // sense of the API: nil and empty are the same, as they are in JSON.
 func compare(t *table, a, b client.Object) difference {

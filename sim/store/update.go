@@ -65,7 +65,7 @@ func (s *Store) replace(req request, cur, next client.Object) (client.Object, er
 		setDefaults(next)
 		s.allocate(t, next, cur)
 	}
-	diff := compare(t, cur, next)
+	diff := compareWritten(req, cur, next)
 	if !diff.any() {
 		return cur, nil
 	}

@@ -30,7 +30,7 @@ func (b Builder) resolve() (Builder, error) {
 		b.Cache = filepath.Join(cache, "aviary", "programs")
 	}
 	if b.Source == "" {
-		root, err := checkout()
+		root, err := Checkout()
 		if err != nil {
 			return b, err
 		}
@@ -39,8 +39,8 @@ func (b Builder) resolve() (Builder, error) {
 	return b, nil
 }
 
-// checkout finds the root of our module above the current folder.
-func checkout() (string, error) {
+// Checkout finds the root of our module above the current folder.
+func Checkout() (string, error) {
 	here, err := os.Getwd()
 	if err != nil {
 		return "", err

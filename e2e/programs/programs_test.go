@@ -151,7 +151,7 @@ func TestLockWaits(t *testing.T) {
 // Every program has a module of its own in the checkout that pins what it is
 // built from.
 func TestModulesPinTheirPrograms(t *testing.T) {
-	root, err := checkout()
+	root, err := Checkout()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,7 +24,6 @@ type controller struct {
 	mu      sync.Mutex
 	running *exec.Cmd
 	ended   chan struct{} // closed when running has ended
-	starts  int
 }
 
 var _ backend.Controller = (*controller)(nil)
@@ -54,7 +51,7 @@ func (c *controller) Revive(context.Context) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the controller: %w", err)
 	}
-	c.running, c.ended, c.starts = cmd, make(chan struct{}), c.starts+1
+	c.running, c.ended = cmd, make(chan struct{})
 	go func(ended chan struct{}) {
 		_ = cmd.Wait() // how it ended is seen from its log
 		close(ended)
@@ -110,61 +107,4 @@ func (c *controller) Err() error {
 	data, _ := os.ReadFile(c.log)
 	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
 	return fmt.Errorf("the controller has ended by itself:\n  %s", strings.Join(lines[max(0, len(lines)-10):], "\n  "))
-}
-
-// CPU returns the processor time that the running process has used.
-func (c *controller) CPU() (time.Duration, error) {
-	fields, err := c.stat()
-	if err != nil {
-		return 0, err
-	}
-	const user, system, ticks = 11, 12, 100 // see proc(5); 100 ticks a second on Linux
-	var sum time.Duration
-	for _, i := range []int{user, system} {
-		n, err := strconv.ParseInt(fields[i], 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("processor time of the controller: %w", err)
-		}
-		sum += time.Duration(n) * time.Second / ticks
-	}
-	return sum, nil
-}
-
-// stat returns the fields of /proc/PID/stat behind the name.
-func (c *controller) stat() ([]string, error) {
-	data, err := c.proc("stat")
-	if err != nil {
-		return nil, err
-	}
-	_, rest, ok := strings.Cut(data, ") ")
-	fields := strings.Fields(rest)
-	if !ok || len(fields) < 20 {
-		return nil, fmt.Errorf("the kernel's line about the controller is not understood: %q", data)
-	}
-	return fields, nil
-}
-
-// PeakMemory returns the most memory that the running process has held, in bytes.
-func (c *controller) PeakMemory() (int64, error) {
-	data, err := c.proc("status")
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(data) {
-		if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.ParseInt(strings.Fields(text)[0], 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, errors.New("the kernel does not tell the peak memory of the controller (VmHWM)")
-}
-
-func (c *controller) proc(file string) (string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.running == nil {
-		return "", errors.New("the controller does not run")
-	}
-	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(c.running.Process.Pid), file))
-	return string(data), err
 }

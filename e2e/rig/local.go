@@ -23,6 +23,7 @@ import (
 	"github.com/aviary-rollouts/aviary/e2e/dataplane/directory"
 	"github.com/aviary-rollouts/aviary/e2e/localplane"
 	"github.com/aviary-rollouts/aviary/e2e/nodeagent"
+	"github.com/aviary-rollouts/aviary/e2e/programs"
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
@@ -100,22 +101,13 @@ func StartLocal(ctx context.Context, o Options) (*Local, error) {
 	return l, l.connect()
 }
 
-// checkout finds the folder of our sources.
+// checkout returns the folder of our sources: the one that is given, or else the
+// one that the current folder belongs to.
 func checkout(root string) (string, error) {
 	if root != "" {
 		return root, nil
 	}
-	dir, err := os.Getwd()
-	for err == nil {
-		if _, e := os.Stat(filepath.Join(dir, "config", "cluster", "kustomization.yaml")); e == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("a local cluster is built from the sources of Aviary: call it in a folder of its checkout")
-		}
-		dir = filepath.Dir(dir)
-	}
-	return "", fmt.Errorf("find the checkout: %w", err)
+	return programs.Checkout()
 }
 
 func (l *Local) startPlane(ctx context.Context, front string) (*localplane.Plane, error) {

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -152,4 +153,28 @@ func Timeout(seconds *int64, fallback time.Duration) (time.Duration, error) {
 		return 0, fmt.Errorf("timeout must be > 0, got %d", *seconds)
 	}
 	return time.Duration(*seconds) * time.Second, nil
+}
+
+// ErrTooLong means that an answer has more bytes than its reader takes.
+var ErrTooLong = errors.New("the answer is too long")
+
+// Fetch sends a request and returns the body of the answer. Other statuses than
+// 2xx are errors, and so is a body of more than limit bytes: [ErrTooLong].
+func Fetch(rt http.RoundTripper, req *http.Request, limit int64) ([]byte, error) {
+	resp, err := (&http.Client{Transport: rt}).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return nil, fmt.Errorf("received non 2xx response code: %d", resp.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	}
+	if int64(len(body)) > limit {
+		return nil, ErrTooLong
+	}
+	return body, nil
 }

@@ -15,7 +15,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -97,20 +96,12 @@ func (p *Provider) ask(ctx context.Context, address string) ([]series, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp, err := (&http.Client{Transport: rt}).Do(req)
+	body, err := metric.Fetch(rt, req, maxBody)
+	if errors.Is(err, metric.ErrTooLong) {
+		return nil, errors.New("the answer is too long: ask for fewer series or less time")
+	}
 	if err != nil {
 		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, fmt.Errorf("received non 2xx response code: %d", resp.StatusCode)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
-	}
-	if len(body) > maxBody {
-		return nil, errors.New("the answer is too long: ask for fewer series or less time")
 	}
 	var answer []series
 	if err := json.Unmarshal(body, &answer); err != nil {

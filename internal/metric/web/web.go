@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -113,23 +112,11 @@ func (p *Provider) send(ctx context.Context, spec *v1alpha1.WebMetric, req *http
 	if rt, err = metric.Authorize(ctx, rt, spec.Authentication); err != nil {
 		return nil, err
 	}
-	client := &http.Client{Transport: metric.WithHeaders(rt, spec.Headers)}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, fmt.Errorf("received non 2xx response code: %d", resp.StatusCode)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
-	}
-	if len(body) > maxBody {
+	body, err := metric.Fetch(metric.WithHeaders(rt, spec.Headers), req, maxBody)
+	if errors.Is(err, metric.ErrTooLong) {
 		return nil, fmt.Errorf("the answer has more than %d bytes", maxBody)
 	}
-	return body, nil
+	return body, err
 }
 
 // read turns an answer into a value for the conditions.

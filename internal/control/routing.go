@@ -2,7 +2,11 @@ package control
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -28,10 +32,35 @@ func (r *rolloutReconciler) readRouting(ctx context.Context, o *rollout.Observed
 	seen := istio.Observe(o.Rollout, found)
 	o.Routing = &seen
 	*read = append(*read, found.All()...)
-	if seen.Problem == "" {
+	if seen.Problem != "" {
+		return istio.Validate(o.Rollout, found), nil
+	}
+	seen.StablePorts, err = r.readStablePorts(ctx, o.Rollout, found)
+	return nil, err
+}
+
+// readStablePorts looks up at which ports the stable revision has its requests,
+// which is asked where an Experiment is to get a share of them.
+func (r *rolloutReconciler) readStablePorts(ctx context.Context, ro *v1alpha1.Rollout, found istio.Objects) ([]corev1.ServicePort, error) {
+	asked := slices.ContainsFunc(ro.Spec.Strategy.Canary.Steps, func(s v1alpha1.CanaryStep) bool {
+		return s.Experiment != nil && slices.ContainsFunc(s.Experiment.Templates, func(t v1alpha1.RolloutExperimentTemplate) bool { return t.Weight != nil })
+	})
+	backend, ok := istio.StableBackend(ro, found)
+	if !asked || !ok {
 		return nil, nil
 	}
-	return istio.Validate(o.Rollout, found), nil
+	svc := &corev1.Service{}
+	if err := r.Client.Get(ctx, backend.NamespacedName, svc, shared); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil // requests for it are lost as it is
+		}
+		return nil, fmt.Errorf("reading Service %s: %w", backend, err)
+	}
+	ports := svc.Spec.Ports
+	if i := slices.IndexFunc(ports, func(p corev1.ServicePort) bool { return p.Port == backend.Port }); i >= 0 {
+		ports = ports[i : i+1]
+	}
+	return ports, nil
 }
 
 // istioKind is a prototype of a kind of Istio, in the version that is watched.

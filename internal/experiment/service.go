@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/rand"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -81,46 +80,6 @@ func (d *decision) newService(v *version) *corev1.Service {
 		ObjectMeta: d.meta(v, v.serviceName, selector),
 		Spec:       corev1.ServiceSpec{Selector: selector, Ports: servicePorts(v.spec.Template.Spec.Containers)},
 	}
-}
-
-// servicePorts is one port per port that the containers declare, with the same
-// number and the same name: meshes read the protocol from the name. A Service
-// with several ports needs a name for each.
-func servicePorts(containers []corev1.Container) []corev1.ServicePort {
-	type key struct {
-		port     int32
-		protocol corev1.Protocol
-	}
-	var ports []corev1.ServicePort
-	seen, names := map[key]bool{}, map[string]bool{}
-	for _, c := range containers {
-		for _, p := range c.Ports {
-			k := key{p.ContainerPort, p.Protocol}
-			if k.protocol == "" {
-				k.protocol = corev1.ProtocolTCP
-			}
-			if seen[k] {
-				continue
-			}
-			seen[k] = true
-			name := p.Name
-			if names[name] {
-				name = ""
-			}
-			names[name] = true
-			ports = append(ports, corev1.ServicePort{Name: name, Port: k.port, Protocol: k.protocol, TargetPort: intstr.FromInt32(k.port)})
-		}
-	}
-	if len(ports) < 2 {
-		return ports
-	}
-	for i := range ports {
-		if ports[i].Name == "" {
-			ports[i].Name = freeName("port-"+strconv.Itoa(int(ports[i].Port)), "-", names)
-			names[ports[i].Name] = true
-		}
-	}
-	return ports
 }
 
 func (d *decision) deleteService(svc *corev1.Service) {

@@ -121,7 +121,7 @@ func (d *decision) experimentShares() []traffic.Destination {
 	for _, t := range step.Templates {
 		for _, s := range e.Status.TemplateStatuses {
 			if s.Name == t.Name && ptr.Deref(t.Weight, 0) > 0 {
-				shares = append(shares, traffic.Destination{Host: s.ServiceName, Hash: s.PodTemplateHash, Weight: *t.Weight})
+				shares = append(shares, traffic.Destination{Host: s.ServiceName, Hash: s.PodTemplateHash, Weight: *t.Weight, Port: d.experimentPort(e, t.Name)})
 			}
 		}
 	}
@@ -132,6 +132,16 @@ func (d *decision) experimentShares() []traffic.Destination {
 		return 1
 	})
 	return shares
+}
+
+// experimentPort is the port that the requests of a template must be sent to, 0
+// if that is where they came to.
+func (d *decision) experimentPort(e *v1alpha1.Experiment, template string) int32 {
+	i := slices.IndexFunc(e.Spec.Templates, func(t v1alpha1.TemplateSpec) bool { return t.Name == template })
+	if i < 0 || d.Routing == nil {
+		return 0
+	}
+	return experiment.PortInstead(&e.Spec.Templates[i], d.Routing.StablePorts)
 }
 
 // deleteOldExperiments deletes those whose ReplicaSet is gone.

@@ -229,7 +229,7 @@ func (d *decision) routeAsWanted(want traffic.Routing) bool {
 		return false
 	}
 	return slices.EqualFunc(now.Weights.Additional, next.Additional, func(a, b traffic.Destination) bool {
-		return a.Host == b.Host && a.Weight == b.Weight
+		return a.Host == b.Host && a.Weight == b.Weight && (b.Port == 0 || a.Port == b.Port)
 	})
 }
 

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -277,5 +280,40 @@ func TestHeaderAndMirrorRoutes(t *testing.T) {
 	d.promote().settle().want("Paused(CanaryPauseStep) step 4 v1:5 v2:1")
 	if len(d.o.Routing.Managed) != 0 {
 		t.Errorf("managed routes %v are left behind", d.o.Routing.Managed)
+	}
+}
+
+// A router need not be told the port of an Experiment's Service where requests
+// come to the same one.
+func TestPortOfAnExperiment(t *testing.T) {
+	step := v1alpha1.CanaryStep{Experiment: &v1alpha1.RolloutExperimentStep{
+		Templates: []v1alpha1.RolloutExperimentTemplate{{Name: "try", SpecRef: v1alpha1.CanarySpecRef, Weight: ptr.To[int32](20)}},
+	}}
+	for port, want := range map[int32]int32{8080: 0, 80: 8080} {
+		d := routedDesk(t, nil, step).image("v2")
+		d.o.Template.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 8080}}
+		d.settle()
+		d.o.Routing.StablePorts = []corev1.ServicePort{{Port: port, TargetPort: intstr.FromInt32(8080)}}
+		var e *v1alpha1.Experiment
+		for _, a := range Decide(d.o, d.now).Actions {
+			if c, ok := a.(CreateExperiment); ok {
+				e = c.Experiment
+			}
+		}
+		if e == nil {
+			t.Fatal("the step makes no Experiment")
+		}
+		e.Status.Phase = v1alpha1.AnalysisPhaseRunning
+		e.Status.TemplateStatuses = []v1alpha1.TemplateStatus{{Name: "try", ServiceName: "web-try", PodTemplateHash: "h"}}
+		d.o.Experiments = []*v1alpha1.Experiment{e}
+		var got []traffic.Destination
+		for _, a := range Decide(d.o, d.now).Actions {
+			if r, ok := a.(Route); ok {
+				got = r.Additional
+			}
+		}
+		if diff := cmp.Diff([]traffic.Destination{{Host: "web-try", Hash: "h", Weight: 20, Port: want}}, got); diff != "" {
+			t.Errorf("requests to port %d: %s", port, diff)
+		}
 	}
 }

@@ -1,6 +1,10 @@
 package traffic
 
-import "github.com/aviary-rollouts/aviary/api/v1alpha1"
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
 
 // Routing is everything that a router must make true, in one value.
 type Routing struct {
@@ -39,6 +43,9 @@ type Destination struct {
 	Hash string
 	// Weight is its share.
 	Weight int32
+	// Port is the port of the Service that requests are sent to; 0 is the one
+	// that they came to.
+	Port int32
 }
 
 // Observed is what a router says is true now.
@@ -56,6 +63,10 @@ type Observed struct {
 	// Managed are the names of the managed routes that exist, in the order of
 	// the Rollout.
 	Managed []string
+	// StablePorts are the ports of the Service that the stable revision has its
+	// requests from, narrowed to one if routes name it; empty where nobody needs
+	// to know.
+	StablePorts []corev1.ServicePort
 	// Synced says that all places agree and that their shares add up.
 	Synced bool
 	// Problem is what keeps the router from working, for people; empty if

@@ -99,6 +99,48 @@ spec:
 	}
 }
 
+// A destination without a port has the one that a request came to. A sidecar
+// loses what comes to a port that the destination has not, as Istio's do; a
+// gateway takes the only port that there is.
+func TestPorts(t *testing.T) {
+	f := newFake(t, Options{Propagation: -1})
+	for name, port := range map[string]int32{"web": 80, "trial": 8080} {
+		f.service(name, port)
+		f.endpoints(name, f.pods(name+"-pods", "of-"+name, 1)...)
+	}
+	route := func(to string) {
+		f.apply("{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: web}, spec: {hosts: [web, web.example.com], gateways: [mesh, front], http: [{route: [{destination: " + to + "}]}]}}")
+	}
+	for _, c := range []struct {
+		to, url string
+		inside  bool
+		want    string
+	}{
+		{"{host: web}", "web", true, "of-web"},
+		{"{host: trial}", "web", true, "NC"},
+		{"{host: trial, port: {number: 8080}}", "web", true, "of-trial"},
+		{"{host: trial, port: {number: 80}}", "web", true, "NC"},
+		{"{host: trial}", "web.example.com", false, "of-trial"},
+		{"{host: trial, port: {number: 80}}", "web.example.com", false, "NC"},
+	} {
+		route(c.to)
+		r := Request{URL: c.url}
+		if c.inside {
+			r.Client = shell
+		}
+		got, err := f.mesh.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Lost != "" {
+			got.Version = got.Lost.flags()
+		}
+		if got.Version != c.want {
+			t.Errorf("%s to %s: %+v, want %s", c.url, c.to, got, c.want)
+		}
+	}
+}
+
 func TestHeaderRoute(t *testing.T) {
 	f := canary(t, Options{})
 	f.apply(`

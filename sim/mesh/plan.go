@@ -234,7 +234,7 @@ func (m *Mesh) legFor(p *proxy, t *target, d destination) *leg {
 		l.reason = NoCluster
 		return l
 	}
-	port := portOf(svc, cmp.Or(d.port, t.port))
+	port := portOf(svc, cmp.Or(d.port, p.port(t, svc)))
 	if port == nil {
 		l.reason = NoCluster
 		return l
@@ -250,16 +250,23 @@ func (m *Mesh) legFor(p *proxy, t *target, d destination) *leg {
 	return l
 }
 
-// portOf returns a port of a Service by its number; a Service with one port
-// needs no number.
+// port is the port of a destination that names none. To a sidecar that routes
+// HTTP it is the one that the request came to: a Service without it is a
+// destination that does not exist. Gateways, and routes of connections, take the
+// only port of a Service that has one.
+func (p *proxy) port(t *target, svc *corev1.Service) int32 {
+	if len(svc.Spec.Ports) == 1 && (p.gateway || t.protocol != HTTP) {
+		return svc.Spec.Ports[0].Port
+	}
+	return t.port
+}
+
+// portOf returns a port of a Service by its number; nil if it has none of it.
 func portOf(svc *corev1.Service, number int32) *corev1.ServicePort {
 	for i := range svc.Spec.Ports {
 		if svc.Spec.Ports[i].Port == number {
 			return &svc.Spec.Ports[i]
 		}
-	}
-	if len(svc.Spec.Ports) == 1 {
-		return &svc.Spec.Ports[0]
 	}
 	return nil
 }

@@ -65,11 +65,13 @@ func (s shares) agrees(all traffic.Observed, whole int32) bool {
 	if s.Total()+s.reserved != int64(whole) {
 		return false
 	}
-	if s.reserved == all.Reserved {
-		return sameShares(s.Weights, all.Weights)
+	given := all.Weights
+	if s.reserved != all.Reserved {
+		given = traffic.Routing{CanaryWeight: given.Canary, MaxWeight: whole, Additional: given.Additional}.Split(s.reserved)
 	}
-	given := traffic.Routing{CanaryWeight: all.Weights.Canary, MaxWeight: whole, Additional: all.Weights.Additional}
-	return sameShares(s.Weights, given.Split(s.reserved))
+	return s.Canary == given.Canary && s.Stable == given.Stable && slices.EqualFunc(s.Additional, given.Additional, func(a, b traffic.Destination) bool {
+		return a.Host == b.Host && a.Weight == b.Weight // each route may have ports of its own
+	})
 }
 
 // sharesIn reads the split of each route that a Rollout names. A destination
@@ -86,7 +88,7 @@ func (t Target) sharesIn(vs node, want traffic.Routing) []shares {
 	var list []shares
 	for _, r := range routes {
 		s := shares{reserved: r.reserved()}
-		additional := map[string]int32{}
+		additional := map[string]traffic.Destination{}
 		for i, d := range r.destinations {
 			weight := int32(number(d, "weight"))
 			switch r.roles[i] {
@@ -95,11 +97,13 @@ func (t Target) sharesIn(vs node, want traffic.Routing) []shares {
 			case canary:
 				s.Canary += weight
 			case unknown, experiment:
-				additional[t.serviceOf(hostIn(d))] += weight
+				destination, _ := d["destination"].(node)
+				host := t.serviceOf(hostIn(d))
+				additional[host] = traffic.Destination{Host: host, Weight: additional[host].Weight + weight, Port: portIn(destination)}
 			}
 		}
 		for _, host := range slices.Sorted(maps.Keys(additional)) {
-			s.Additional = append(s.Additional, traffic.Destination{Host: host, Weight: additional[host]})
+			s.Additional = append(s.Additional, additional[host])
 		}
 		list = append(list, s)
 	}
@@ -145,15 +149,16 @@ func sameShares(a, b traffic.Weights) bool {
 	return a.Canary == b.Canary && a.Stable == b.Stable && slices.Equal(a.Additional, b.Additional)
 }
 
-// greatest takes the greater of each share.
+// greatest takes the greater of each share, with the port that a names.
 func greatest(a, b traffic.Weights) traffic.Weights {
-	top := map[string]int32{}
-	for _, d := range slices.Concat(a.Additional, b.Additional) {
-		top[d.Host] = max(top[d.Host], d.Weight)
+	top := map[string]traffic.Destination{}
+	for _, d := range slices.Concat(b.Additional, a.Additional) {
+		d.Weight = max(top[d.Host].Weight, d.Weight)
+		top[d.Host] = d
 	}
 	w := traffic.Weights{Canary: max(a.Canary, b.Canary), Stable: max(a.Stable, b.Stable)}
 	for _, host := range slices.Sorted(maps.Keys(top)) {
-		w.Additional = append(w.Additional, traffic.Destination{Host: host, Weight: top[host]})
+		w.Additional = append(w.Additional, top[host])
 	}
 	return w
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/traffic"
@@ -46,6 +47,8 @@ func TestObserve(t *testing.T) {
 			traffic.Observed{Weights: weights(80, 20), Managed: []string{"b", "a"}, Synced: true}},
 		{"experiments", vs("one", "  - name: r\n    route: [{destination: {host: x.default.svc}, weight: 5}, {destination: {host: e.example.com}, weight: 10}, {destination: {host: stable}, weight: 80}, {destination: {host: canary}, weight: 5}]\n") + vs("two", both("95", "5")),
 			traffic.Observed{Weights: weights(95, 5, traffic.Destination{Host: "e.example.com", Weight: 10}, traffic.Destination{Host: "x", Weight: 5})}},
+		{"an experiment with a port", vs("one", strings.Replace(both("80", "10"), "[", "[{destination: {host: x, port: {number: 8080}}, weight: 10}, ", 1)) + vs("two", strings.Replace(both("80", "10"), "[", "[{destination: {host: x}, weight: 10}, ", 1)),
+			traffic.Observed{Weights: weights(80, 10, traffic.Destination{Host: "x", Weight: 10, Port: 8080}), Synced: true}},
 		{"one is missing", vs("two", both("80", "20")),
 			traffic.Observed{Weights: weights(80, 20), Problem: `spec.strategy.canary.trafficRouting.istio.virtualServices[0].name: Invalid value: "one": virtualservices.networking.istio.io "one" not found`}},
 		{"one is wrong", vs("one", "  - {name: other}\n") + vs("two", both("80", "20")),
@@ -105,5 +108,30 @@ func TestObservePingPong(t *testing.T) {
 	ro.Status.Canary.StablePingPong = v1alpha1.PPPong
 	if got := Observe(ro, o).Weights; got.Canary != 80 {
 		t.Errorf("pong is stable: %+v", got)
+	}
+}
+
+func TestStableBackend(t *testing.T) {
+	backend := func(namespace, name string, port int32) Backend {
+		return Backend{types.NamespacedName{Namespace: namespace, Name: name}, port}
+	}
+	subsets := strings.NewReplacer("      stableService: stable\n      canaryService: canary\n", "",
+		"virtualServices:", "destinationRule: {name: web, stableSubsetName: stable, canarySubsetName: canary}\n          virtualServices:").Replace(twoServices)
+	for _, c := range []struct {
+		name, rollout, stable, canary string
+		want                          Backend
+	}{
+		{"a Service", twoServices, "{host: stable}", "{host: canary}", backend("default", "stable", 0)},
+		{"with a port", twoServices, "{host: stable, port: {number: 80}}", "{host: canary}", backend("default", "stable", 80)},
+		{"in full", twoServices, "{host: stable.default.svc.cluster.local}", "{host: canary}", backend("default", "stable", 0)},
+		{"a subset", subsets, "{host: web, subset: stable}", "{host: web, subset: canary}", backend("default", "web", 0)},
+		{"a subset of another namespace", subsets, "{host: web.mall, subset: stable}", "{host: web.mall, subset: canary}", backend("mall", "web", 0)},
+		{"none", twoServices, "{host: other}", "{host: canary}", Backend{}},
+	} {
+		ro, o := parse(t, c.rollout+"---\nkind: VirtualService\nmetadata: {name: one, namespace: default}\nspec: {http: [{name: r, route: [{destination: "+c.canary+"}, {destination: "+c.stable+"}]}]}\n")
+		got, ok := StableBackend(ro, o)
+		if diff := cmp.Diff(c.want, got); diff != "" || ok != (c.want != Backend{}) {
+			t.Errorf("%s: %t %s", c.name, ok, diff)
+		}
 	}
 }

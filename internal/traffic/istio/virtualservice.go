@@ -43,9 +43,9 @@ func TransformVirtualService(vs map[string]any, t Target, want traffic.Routing) 
 // and other fields; new ones come last, sorted by host.
 func (t Target) setWeights(r route, want traffic.Routing) {
 	split := want.Split(r.reserved())
-	shares := map[string]int32{}
+	shares := map[string]traffic.Destination{}
 	for _, d := range split.Additional {
-		shares[d.Host] = d.Weight
+		shares[d.Host] = d
 	}
 	left := map[role]int32{stable: split.Stable, canary: split.Canary}
 	var kept []node
@@ -59,20 +59,23 @@ func (t Target) setWeights(r route, want traffic.Routing) {
 				like = hostIn(d)
 			}
 		case experiment:
-			weight, has := shares[r.hosts[i]]
+			share, has := shares[r.hosts[i]]
 			if !has {
 				continue
 			}
-			setWeight(d, weight)
-			delete(shares, r.hosts[i])
+			setWeight(d, share.Weight)
+			setPort(d["destination"].(node), share.Port)
+			delete(shares, share.Host)
 		case unknown:
 			continue
 		}
 		kept = append(kept, d)
 	}
 	for _, d := range split.Additional {
-		if weight, missing := shares[d.Host]; missing {
-			kept = append(kept, node{"destination": node{"host": t.hostOf(d.Host, like)}, "weight": int64(weight)})
+		if _, missing := shares[d.Host]; missing {
+			to := node{"host": t.hostOf(d.Host, like)}
+			setPort(to, d.Port)
+			kept = append(kept, node{"destination": to, "weight": int64(d.Weight)})
 		}
 	}
 	r.node["route"] = anyList(kept)
@@ -84,6 +87,21 @@ func setWeight(destination node, weight int32) {
 	if destination["weight"] == nil || number(destination, "weight") != int64(weight) {
 		destination["weight"] = int64(weight)
 	}
+}
+
+// setPort writes the port of an experiment's destination if it needs one: where
+// its Service has not the port that requests came to, a sidecar would send them
+// nowhere.
+func setPort(destination node, port int32) {
+	if port != 0 && portIn(destination) != port {
+		destination["port"] = node{"number": int64(port)}
+	}
+}
+
+// portIn is the port that a destination names; 0 if it names none.
+func portIn(destination node) int32 {
+	port, _ := destination["port"].(node)
+	return int32(number(port, "number"))
 }
 
 // hostIn is the host of an entry of a route's destinations.

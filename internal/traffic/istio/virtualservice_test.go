@@ -105,6 +105,8 @@ func TestWhichDestinations(t *testing.T) {
 	subsets := Target{Subsets: &v1alpha1.IstioDestinationRule{Name: "web", StableSubsetName: "v1", CanarySubsetName: "v2", AdditionalSubsetNames: []string{"alpha"}}}
 	experiment := want
 	experiment.Additional = []traffic.Destination{{Host: "test", Hash: "h", Weight: 10}}
+	ported := want
+	ported.Additional = []traffic.Destination{{Host: "test", Hash: "h", Weight: 10, Port: 8080}}
 	for _, c := range []struct {
 		name, route string
 		target      Target
@@ -122,6 +124,9 @@ func TestWhichDestinations(t *testing.T) {
 		{"an experiment", "{destination: {host: stable, port: {number: 1}}}, {destination: {host: canary}}", Target{}, experiment, "http0 stable:1=70 canary=20 test=10"},
 		{"an experiment beside full names", "{destination: {host: stable.shop.svc.cluster.local}}, {destination: {host: canary}}", Target{}, experiment, "http0 stable.shop.svc.cluster.local=70 canary=20 test.shop.svc.cluster.local=10"},
 		{"an experiment that is there already", "{destination: {host: test.shop, port: {number: 3}}, weight: 5}, {destination: {host: stable}}, {destination: {host: canary}}", Target{}, experiment, "http0 test.shop:3=10 stable=70 canary=20"},
+		{"an experiment whose Service has another port", "{destination: {host: stable}}, {destination: {host: canary}}", Target{}, ported, "http0 stable=70 canary=20 test:8080=10"},
+		{"an experiment that lacks its port", "{destination: {host: test}, weight: 10}, {destination: {host: stable}}, {destination: {host: canary}}", Target{}, ported, "http0 test:8080=10 stable=70 canary=20"},
+		{"an experiment with a wrong port", "{destination: {host: test, port: {number: 80}}, weight: 10}, {destination: {host: stable}}, {destination: {host: canary}}", Target{}, ported, "http0 test:8080=10 stable=70 canary=20"},
 		{"an experiment that is over", "{destination: {host: test}, weight: 5}, {destination: {host: stable}}, {destination: {host: canary}}", Target{}, want, "http0 stable=80 canary=20"},
 		{"subsets", "{destination: {host: web, subset: v1}}, {destination: {host: web, subset: v2}}", subsets, want, "http0 web/v1=80 web/v2=20"},
 		{"an additional subset", "{destination: {host: web, subset: v1}}, {destination: {host: new, subset: alpha}, weight: 30}, {destination: {host: web, subset: v2}}", subsets, want, "http0 web/v1=50 new/alpha=30 web/v2=20"},

@@ -61,6 +61,11 @@ e2e-local: build ## Play all scenarios on a real control plane on this machine; 
 local: ## Start a real control plane on this machine, with our CRDs; ctrl-c ends it
 	$(GO) run -trimpath ./e2e/localplane/cmd/localplane --apply 'config/crd/argoproj.io_*.yaml'
 
+.PHONY: bench-cluster
+bench-cluster: N = 200
+bench-cluster: ## Measure what N Rollouts cost the controller and the API server, on a real control plane
+	$(GO) run -trimpath ./e2e/scale/cmd/scale -n $(N)
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf $(BIN)

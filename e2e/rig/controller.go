@@ -62,6 +62,16 @@ func (c *controller) Revive(context.Context) error {
 // Kill ends the process without a warning.
 func (c *controller) Kill(context.Context) error { return c.signal(syscall.SIGKILL, time.Minute) }
 
+// Process is the id of the process, or 0 if none was started.
+func (c *controller) Process() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == nil {
+		return 0
+	}
+	return c.running.Process.Pid
+}
+
 // stop asks the process to end, and kills it if it does not.
 func (c *controller) stop() error {
 	if err := c.signal(syscall.SIGTERM, 10*time.Second); err != nil {

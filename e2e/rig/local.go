@@ -41,6 +41,9 @@ type Options struct {
 	ControllerArgs []string
 	// Audit writes the API requests of the controller to a log.
 	Audit bool
+	// Bare leaves out the mesh, Prometheus and the processes of pods: what is left
+	// is what a controller needs. It takes no root, and no scenario can be played.
+	Bare bool
 	// Patience is how long what scenarios expect may be late; 0 means 30 s.
 	Patience time.Duration
 	// Timing is how long pods take; the zero value is the simulator's.
@@ -92,13 +95,14 @@ func StartLocal(ctx context.Context, o Options) (*Local, error) {
 		func() error { return l.startNodes(running) },
 		func() error { return l.startMesh(running, front) },
 		func() error { return l.startController(ctx, front.Addr().String()) },
+		l.connect,
 	} {
 		if err := step(); err != nil {
 			_ = front.Close() // err says what happened
 			return nil, errors.Join(err, l.Stop())
 		}
 	}
-	return l, l.connect()
+	return l, nil
 }
 
 // checkout returns the folder of our sources: the one that is given, or else the
@@ -112,8 +116,10 @@ func checkout(root string) (string, error) {
 
 func (l *Local) startPlane(ctx context.Context, front string) (*localplane.Plane, error) {
 	o := localplane.Options{
-		Dir: l.options.Dir, Istio: true, Prometheus: true, Progress: l.options.Progress, CallerHandlesSignals: true,
-		Scrape: []localplane.Target{{Job: "dataplane", Address: front}},
+		Dir: l.options.Dir, Istio: !l.options.Bare, Prometheus: !l.options.Bare, Progress: l.options.Progress, CallerHandlesSignals: true,
+	}
+	if !l.options.Bare {
+		o.Scrape = []localplane.Target{{Job: "dataplane", Address: front}}
 	}
 	if l.options.Audit {
 		o.AuditUsers = []string{Account}
@@ -162,12 +168,15 @@ func (l *Local) build(ctx context.Context, packages ...string) (string, error) {
 }
 
 func (l *Local) startNodes(ctx context.Context) error {
-	bin, err := l.build(ctx, "./mockserver")
-	if err != nil {
-		return err
-	}
 	o := l.options.Nodes
-	o.Program, o.Log = filepath.Join(bin, "mockserver"), slog.New(slog.DiscardHandler)
+	o.Log = slog.New(slog.DiscardHandler)
+	if !l.options.Bare {
+		bin, err := l.build(ctx, "./mockserver")
+		if err != nil {
+			return err
+		}
+		o.Program = filepath.Join(bin, "mockserver")
+	}
 	config := l.Plane.Config()
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -182,6 +191,9 @@ func (l *Local) startNodes(ctx context.Context) error {
 
 // startMesh starts the data plane and the proxy that stands before it.
 func (l *Local) startMesh(ctx context.Context, front net.Listener) error {
+	if l.options.Bare {
+		return front.Close()
+	}
 	client, err := kubernetes.NewForConfig(l.Plane.Config())
 	if err != nil {
 		return fmt.Errorf("connect the data plane: %w", err)
@@ -229,7 +241,9 @@ func (l *Local) startController(ctx context.Context, proxy string) error {
 	args := []string{"--kubeconfig", kubeconfig, "--leader-elect=false", "--metricsPort=0", "--healthzPort=0"}
 	l.Controller = &controller{
 		program: program, args: append(args, l.options.ControllerArgs...), log: filepath.Join(l.Plane.Dir(), "logs", "controller.log"),
-		env: []string{"HTTP_PROXY=http://" + proxy, "NO_PROXY=127.0.0.1,localhost"},
+	}
+	if !l.options.Bare {
+		l.Controller.env = []string{"HTTP_PROXY=http://" + proxy, "NO_PROXY=127.0.0.1,localhost"}
 	}
 	return l.Controller.Revive(ctx)
 }

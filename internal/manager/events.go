@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 
+	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/control"
 	"github.com/aviary-rollouts/aviary/internal/telemetry"
 )
@@ -32,11 +34,12 @@ type recorder struct {
 	broadcaster record.EventBroadcaster
 	events      typedcorev1.EventInterface
 	meters      *telemetry.Meters
+	log         logr.Logger
 }
 
 var _ control.EventSink = (*recorder)(nil)
 
-func newRecorder(config *rest.Config, h *http.Client, scheme *runtime.Scheme, meters *telemetry.Meters) (*recorder, error) {
+func newRecorder(config *rest.Config, h *http.Client, scheme *runtime.Scheme, meters *telemetry.Meters, log logr.Logger) (*recorder, error) {
 	core, err := typedcorev1.NewForConfigAndClient(config, h)
 	if err != nil {
 		return nil, fmt.Errorf("set up the writing of Events: %w", err)
@@ -47,7 +50,7 @@ func newRecorder(config *rest.Config, h *http.Client, scheme *runtime.Scheme, me
 	}))
 	return &recorder{
 		EventRecorder: b.NewRecorder(scheme, corev1.EventSource{Component: Component}),
-		broadcaster:   b, events: core.Events(""), meters: meters,
+		broadcaster:   b, events: core.Events(""), meters: meters, log: log,
 	}, nil
 }
 
@@ -71,10 +74,14 @@ func (r *recorder) Event(obj runtime.Object, eventType, reason, message string) 
 
 // Start writes Events until ctx ends.
 func (r *recorder) Start(ctx context.Context) error {
-	w := r.broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: r.events})
-	<-ctx.Done()
+	sink := newRepeats(&typedcorev1.EventSinkImpl{Interface: r.events}, r.log)
+	w := r.broadcaster.StartRecordingToSink(sink)
+	for clock.Wait(ctx, repeatEvery) == nil {
+		sink.flush()
+	}
 	w.Stop()
 	r.broadcaster.Shutdown()
+	sink.flush()
 	return nil
 }
 

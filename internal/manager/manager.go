@@ -124,7 +124,7 @@ type runner struct {
 
 // prepare mounts the controllers and what watches over them.
 func (r *runner) prepare(ctx context.Context, config *rest.Config) error {
-	events, err := newRecorder(config, r.GetHTTPClient(), r.GetScheme(), r.meters)
+	events, err := newRecorder(config, r.GetHTTPClient(), r.GetScheme(), r.meters, r.options.Log.WithName("events"))
 	if err != nil {
 		return err
 	}

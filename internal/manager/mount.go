@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -18,8 +20,13 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/control"
 )
 
-// soonest is the shortest time that a queue can wait.
-const soonest = time.Millisecond
+const (
+	// soonest is the shortest time that a queue can wait.
+	soonest = time.Millisecond
+	// firstRetry and lastRetry are how soon an object is looked at again after the
+	// first conflict, and after many in a row.
+	firstRetry, lastRetry = 50 * time.Millisecond, 30 * time.Second
+)
 
 // mount gives each controller a queue and connects what wakes it.
 func (r *runner) mount(ctx context.Context, controllers []control.Controller, kinds *optionalKinds) error {
@@ -90,11 +97,23 @@ func wakes(w control.Watch) handler.EventHandler {
 // reconciler turns a time to wake up into a delay. The queue holds each object
 // once, with the nearest time at which it is due, and what is taken out takes
 // all earlier answers with it: only the last one counts.
+//
+// A conflict is no failure: somebody else has written what we were about to
+// write, most often the ReplicaSet controller its status. It is not told as an
+// error; the object is looked at again once the cache should have the change,
+// and less and less often if it stays so.
 func (r *runner) reconciler(c control.Controller) reconcile.Reconciler {
+	conflicts := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 	return reconcile.Func(func(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 		start := r.clock.Now()
 		wake, err := c.Reconcile(ctx, req.NamespacedName)
 		end := r.clock.Now()
+		if apierrors.IsConflict(err) {
+			r.meters.Reconciled(ctx, c.Name, req.NamespacedName, end.Sub(start), nil)
+			r.options.Log.V(1).Info("Somebody else has written first", "controller", c.Name, "object", req, "err", err)
+			return reconcile.Result{RequeueAfter: conflicts.When(req)}, nil
+		}
+		conflicts.Forget(req)
 		r.meters.Reconciled(ctx, c.Name, req.NamespacedName, end.Sub(start), err)
 		if err != nil || wake.IsZero() {
 			return reconcile.Result{}, err

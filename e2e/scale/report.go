@@ -1,0 +1,150 @@
+package scale
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aviary-rollouts/aviary/e2e/localplane"
+)
+
+// Report is what was measured.
+type Report struct {
+	Rollouts   int     `json:"rollouts"`
+	Namespaces int     `json:"namespaces"`
+	Phases     []Phase `json:"phases"`
+}
+
+// Phase is what one part of the measurement cost the controller.
+type Phase struct {
+	Name string `json:"name"`
+	// Wall is how long it took, for all Rollouts together.
+	Wall time.Duration `json:"wallNanoseconds"`
+	// CPU is the time of the controller's processors, for all together.
+	CPU time.Duration `json:"cpuNanoseconds"`
+	// Peak is the resident memory of the controller at its highest since its
+	// start, in bytes.
+	Peak uint64 `json:"peakBytes"`
+	// Requests counts those of the controller to the API server.
+	Requests map[string]int `json:"requests"`
+
+	events, statuses, others, writes, refused int
+}
+
+// changes are the verbs that write.
+var changes = map[string]bool{"create": true, "update": true, "patch": true, "delete": true, "deletecollection": true}
+
+// count takes one request into account.
+func (p *Phase) count(r localplane.Request) {
+	if p.Requests == nil {
+		p.Requests = map[string]int{}
+	}
+	resource := r.Resource
+	if r.Subresource != "" {
+		resource += "/" + r.Subresource
+	}
+	p.Requests[r.Verb+" "+resource]++
+	if r.Code >= 400 {
+		p.refused++
+	}
+	if changes[r.Verb] {
+		p.writes++
+	}
+	switch {
+	case r.Resource == "events":
+		p.events++
+	case r.Verb == "watch":
+	default:
+		p.others++
+		if changes[r.Verb] && r.Subresource == "status" {
+			p.statuses++
+		}
+	}
+}
+
+// Line is one number of a report with what it should be at most.
+type Line struct {
+	What      string
+	Got, Goal float64
+	Unit      string
+}
+
+// Missed says whether the goal is not reached.
+func (l Line) Missed() bool { return l.Goal >= 0 && l.Got > l.Goal }
+
+// none is the goal of what has none.
+const none = -1
+
+// Lines are the numbers of a report. Goals of time and memory are those for 200
+// and for 1000 Rollouts; other numbers of Rollouts have none.
+func (r Report) Lines() []Line {
+	wall, memory := float64(none), float64(none)
+	switch r.Rollouts {
+	case 200:
+		wall, memory = 30, 70
+	case 1000:
+		memory = 110
+	}
+	var lines []Line
+	for _, p := range r.Phases {
+		n := float64(r.Rollouts)
+		switch p.Name {
+		case "updated":
+			lines = append(lines,
+				Line{"all updates", p.Wall.Seconds(), wall, "s"},
+				Line{"an update: requests besides Events", float64(p.others) / n, 15, ""},
+				Line{"an update: writes of a status", float64(p.statuses) / n, 7, ""},
+				Line{"an update: Events", float64(p.Requests["create events"]) / n, 8, ""},
+				Line{"an update: changed counts of Events", float64(p.events-p.Requests["create events"]) / n, none, ""},
+				Line{"an update: processor", p.CPU.Seconds() * 1000 / n, 20, "ms"},
+			)
+		case "idle":
+			lines = append(lines,
+				Line{"idle: writes", float64(p.writes), 0, ""},
+				Line{"idle: processor", p.CPU.Seconds() * 1000, none, "ms"},
+				Line{"memory at its highest", float64(p.Peak) / (1 << 20), memory, "MiB"},
+			)
+		case "created":
+			lines = append(lines,
+				Line{"all creations", p.Wall.Seconds(), none, "s"},
+				Line{"a creation: processor", p.CPU.Seconds() * 1000 / n, none, "ms"},
+			)
+		}
+	}
+	return lines
+}
+
+// Write writes the report as a table, and what was asked of the API server.
+func (r Report) Write(w io.Writer) error {
+	fmt.Fprintf(w, "%d Rollouts of %d pods in %d namespaces\n\n", r.Rollouts, pods, r.Namespaces)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\tmeasured\tat most\t")
+	for _, l := range r.Lines() {
+		goal, mark := "", ""
+		if l.Goal != none {
+			goal = fmt.Sprintf("%g %s", l.Goal, l.Unit)
+		}
+		if l.Missed() {
+			mark = "missed"
+		}
+		fmt.Fprintf(t, "%s\t%.1f %s\t%s\t%s\n", l.What, l.Got, l.Unit, goal, mark)
+	}
+	for _, p := range r.Phases {
+		if p.Name != "updated" {
+			continue
+		}
+		fmt.Fprintf(t, "\nrequests of all updates\t\t\t\n")
+		calls := slices.SortedFunc(maps.Keys(p.Requests), func(a, b string) int {
+			return cmp.Or(p.Requests[b]-p.Requests[a], cmp.Compare(a, b))
+		})
+		for _, c := range calls {
+			fmt.Fprintf(t, "%s\t%d\t\t\n", c, p.Requests[c])
+		}
+		fmt.Fprintf(t, "of these refused\t%d\t\t\n", p.refused)
+	}
+	return t.Flush()
+}

@@ -325,6 +325,26 @@ func TestCollisions(t *testing.T) {
 	}
 }
 
+// The Services of a Rollout must not find the pods of an Experiment: where the
+// templates are the same to a letter, the hash is another one. An Experiment's own
+// predecessor may have the same.
+func TestHashOfARevision(t *testing.T) {
+	for owner, collisions := range map[string]int32{v1alpha1.KindRollout: 1, v1alpha1.KindExperiment: 0} {
+		d := newDesk(t, "a")
+		template := d.o.Experiment.Spec.Templates[0].Template
+		hash := podhash.Of(template, nil)
+		d.o.ReplicaSets = []*appsv1.ReplicaSet{{
+			ObjectMeta: metav1.ObjectMeta{Name: "web-" + hash, Labels: map[string]string{v1alpha1.DefaultRolloutUniqueLabelKey: hash},
+				OwnerReferences: []metav1.OwnerReference{{Kind: owner, Name: "web", UID: "other", Controller: ptr.To(true)}}},
+			Spec: appsv1.ReplicaSetSpec{Replicas: ptr.To[int32](1), Template: template},
+		}}
+		d.settle()
+		if s := d.status().TemplateStatuses[0]; (s.PodTemplateHash != hash) != (collisions > 0) || ptr.Deref(s.CollisionCount, 0) != collisions {
+			t.Errorf("beside a ReplicaSet of a %s: hash %s of %s, %v collisions", owner, s.PodTemplateHash, hash, s.CollisionCount)
+		}
+	}
+}
+
 // What the spec says is what runs: other pods, other sizes, other templates.
 func TestEdits(t *testing.T) {
 	d := newDesk(t, "a", "b").spec(withService("")).settle().want("Running a:1 b:1 svc:a")

@@ -43,6 +43,20 @@ func (d *decision) findReplicaSet(v *version, taken map[string]bool) {
 	}
 }
 
+// hashesOfRollouts are the hashes that a version must not have: the Services and
+// subsets of a Rollout would select its pods as well, and they would get requests
+// that are not theirs. Templates that need no defaults, as those of a Deployment
+// that a Rollout refers to, would have the hash of their revision again.
+func (d *decision) hashesOfRollouts() map[string]bool {
+	hashes := map[string]bool{}
+	for _, rs := range d.ReplicaSets {
+		if owner := metav1.GetControllerOfNoCopy(rs); owner != nil && owner.Kind == v1alpha1.KindRollout {
+			hashes[hashOf(rs)] = true
+		}
+	}
+	return hashes
+}
+
 // freeName is base, or base followed by the separator and the first number that
 // makes a name that is not taken.
 func freeName(base, separator string, taken map[string]bool) string {

@@ -40,7 +40,7 @@ func (d *decision) lookAtVersions() {
 		return // nothing was begun, and nothing will be
 	}
 	statuses := make([]v1alpha1.TemplateStatus, len(d.spec.Templates))
-	taken := map[string]bool{} // hashes
+	taken := d.hashesOfRollouts()
 	for i := range d.spec.Templates {
 		v := &version{spec: &d.spec.Templates[i], status: &statuses[i]}
 		v.status.Name = v.spec.Name

@@ -54,6 +54,7 @@ func (d *decision) canary() {
 	d.promoteCanary()
 	resized := d.resize(d.canarySizes())
 	if d.held() {
+		d.routeHeld()
 		return
 	}
 	if !resized {

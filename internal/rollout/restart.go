@@ -56,16 +56,16 @@ func (d *decision) restart() bool {
 func (d *decision) evictionQuotas() (own map[string]int32, shared int32) {
 	canary := d.spec.Strategy.Canary
 	allowed := d.mayBeMissing()
-	ready := map[string]int32{}
+	serving := map[string]int32{}
 	for _, p := range d.Pods {
-		if serves(p) {
-			ready[ownerName(p)]++
+		if d.serves(p) {
+			serving[ownerName(p)]++
 		}
 	}
 	own, shared = map[string]int32{}, allowed-d.n
 	for _, rs := range d.all {
 		// ReplicaSets notice an eviction late and count availability late: take the lower.
-		up := min(available(rs), ready[rs.Name])
+		up := min(available(rs), serving[rs.Name])
 		shared += up
 		wanted := specReplicas(rs)
 		if rs == d.stableRS && !d.dynamic() {
@@ -100,11 +100,13 @@ func (d *decision) mayBeMissing() int32 {
 	return max(limits.Unavailable, 1)
 }
 
-// serves is true for a ready pod that is not on its way out.
-func serves(p *corev1.Pod) bool {
+// serves is true for a pod that has been ready for minReadySeconds and is not on
+// its way out.
+func (d *decision) serves(p *corev1.Pod) bool {
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodReady {
-			return p.DeletionTimestamp == nil && c.Status == corev1.ConditionTrue
+			since := d.now.Sub(c.LastTransitionTime.Time)
+			return p.DeletionTimestamp == nil && c.Status == corev1.ConditionTrue && since >= time.Duration(d.spec.MinReadySeconds)*time.Second
 		}
 	}
 	return false

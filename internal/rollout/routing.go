@@ -48,6 +48,28 @@ func (d *decision) route() {
 	d.wakeAfter(routeRetry)
 }
 
+// routeHeld takes back what an Experiment that has ended still gets while a
+// person holds the update where it is. Nothing else moves.
+func (d *decision) routeHeld() {
+	if !d.routed() || d.Routing == nil {
+		return
+	}
+	d.recordWeights()
+	now := d.Routing.Weights
+	want := d.wantedRouting()
+	want.CanaryWeight, want.MoveSubsets = now.Canary, false
+	want.Additional = slices.DeleteFunc(want.Additional, func(a traffic.Destination) bool {
+		return !slices.ContainsFunc(now.Additional, func(b traffic.Destination) bool { return a.Host == b.Host })
+	})
+	absent := func(name string) bool { return !slices.Contains(d.Routing.Managed, name) }
+	want.Headers = slices.DeleteFunc(want.Headers, func(h v1alpha1.SetHeaderRoute) bool { return absent(h.Name) })
+	want.Mirrors = slices.DeleteFunc(want.Mirrors, func(m v1alpha1.SetMirrorRoute) bool { return absent(m.Name) })
+	if len(want.Additional) < len(now.Additional) {
+		d.do(Route{want})
+		d.wakeAfter(routeRetry)
+	}
+}
+
 // wantedRouting is the whole of what the routers should make true.
 func (d *decision) wantedRouting() traffic.Routing {
 	stable, canary := d.services()
@@ -215,7 +237,10 @@ func (d *decision) mayMoveSubsets() bool {
 	if moves && d.Routing.Weights.Canary > 0 && d.Routing.CanaryHash != d.status.StableRS && !d.fullyPromoted() && !d.takesOver() {
 		return false
 	}
-	return available(d.stableRS) > 0 && (available(target) > 0 || d.unusedSubset())
+	// A stable version without pods that serve keeps its subset, and the new one
+	// that is to replace it gets its own.
+	settled := d.Routing.StableHash == d.status.StableRS || available(d.stableRS) > 0
+	return settled && (available(target) > 0 || d.unusedSubset())
 }
 
 // routeAsWanted is true when the routers already do what is wanted.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -315,5 +316,42 @@ func TestPortOfAnExperiment(t *testing.T) {
 		if diff := cmp.Diff([]traffic.Destination{{Host: "web-try", Hash: "h", Weight: 20, Port: want}}, got); diff != "" {
 			t.Errorf("requests to port %d: %s", port, diff)
 		}
+	}
+}
+
+// While a person holds the update nothing moves, but an Experiment that has ended
+// gives its share back.
+func TestHeldUpdateGivesSharesBack(t *testing.T) {
+	step := v1alpha1.CanaryStep{Experiment: &v1alpha1.RolloutExperimentStep{
+		Templates: []v1alpha1.RolloutExperimentTemplate{{Name: "a", SpecRef: v1alpha1.StableSpecRef, Weight: ptr.To[int32](20)}},
+	}}
+	for phase, want := range map[v1alpha1.AnalysisPhase]bool{v1alpha1.AnalysisPhaseRunning: false, v1alpha1.AnalysisPhaseSuccessful: true} {
+		d := routedDesk(t, nil, step).image("v2").settle()
+		d.o.Experiments = []*v1alpha1.Experiment{{
+			ObjectMeta: metav1.ObjectMeta{Name: d.status().Canary.CurrentExperiment},
+			Status:     v1alpha1.ExperimentStatus{Phase: phase, TemplateStatuses: []v1alpha1.TemplateStatus{{Name: "a", ServiceName: "web-a"}}},
+		}}
+		d.o.Routing.Weights = traffic.Weights{Stable: 80, Additional: []traffic.Destination{{Host: "web-a", Weight: 20}}}
+		d.o.Rollout.Spec.Paused = true
+		back := slices.ContainsFunc(Decide(d.o, d.now).Actions, func(a Action) bool {
+			r, ok := a.(Route)
+			return ok && len(r.Additional) == 0 && r.CanaryWeight == 0 && !r.MoveSubsets
+		})
+		if back != want {
+			t.Errorf("an Experiment that is %s gives its share back: %t, want %t", phase, back, want)
+		}
+	}
+}
+
+// A stable version that does not serve must not keep the fix from its subset.
+func TestSubsetOfAFix(t *testing.T) {
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) {
+		c.StableService, c.CanaryService = "", ""
+		c.TrafficRouting.Istio.DestinationRule = &v1alpha1.IstioDestinationRule{Name: "web", StableSubsetName: "stable", CanarySubsetName: "canary"}
+	}, weight(100), pauseFor(nil))
+	d.o.ReplicaSets[0].Status.AvailableReplicas = 0
+	d.image("v2").settle()
+	if got := d.o.Routing; got.CanaryHash != d.status().CurrentPodHash || got.Weights.Canary != 100 {
+		t.Errorf("the canary subset selects %q with %d %%, want %q with 100 %%", got.CanaryHash, got.Weights.Canary, d.status().CurrentPodHash)
 	}
 }

@@ -84,14 +84,18 @@ func (p *player) nth(ctx context.Context, kind ops.Kind, arg string, do func(typ
 // losesNothing is true if nothing happens in a history that takes requests away
 // whatever a controller does: then none may be lost.
 func (h History) losesNothing() bool {
+	runs := map[string]bool{Images[0]: true}
 	return h.Setup.Load && !slices.ContainsFunc(h.Actions, func(a Action) bool {
 		switch a.Verb {
 		case KillPod, CrashPod, FailNode, Quota, Restart:
 			return true
+		case SetImage:
+			runs[a.Arg] = true
 		case Scale:
 			return a.Arg == "0"
 		case Misbehave:
-			return strings.HasSuffix(a.Arg, " fail") || strings.HasSuffix(a.Arg, " crash")
+			tag, how, _ := strings.Cut(a.Arg, " ")
+			return how == "fail" || how == "crash" || how == "never" && runs[tag]
 		}
 		return false
 	})

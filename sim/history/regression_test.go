@@ -57,6 +57,24 @@ func routedRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 3, Steps: []string{"25", "header:on", "0", "85"}, Routing: Subsets, Load: true, MinReadySeconds: 5, Jitter: 0.5},
 			Actions: []Action{{0, SetImage, "4.0.0"}},
 		}},
+		{"a stable version whose pods keep failing holds the subset of the fix back", History{
+			Seed:  5547,
+			Setup: Setup{Strategy: Canary, Replicas: 3, Steps: []string{"scale:match", "analysis:quick", "pause", "pause:17s", "scale:3"}, Routing: Subsets, Dynamic: true, DeadlineAbort: true, Jitter: 0.5},
+			Actions: []Action{
+				{265270 * time.Millisecond, Misbehave, "1.0.0 fail"}, {0, SetImage, "3.0.0"}, {175644 * time.Millisecond, EditSteps, "100,mirror:on,75,mirror:off"},
+				{47 * time.Second, EditSteps, "header:on,pause:17s,mirror:off,mirror:off,95,mirror:off"},
+			},
+		}},
+		{"an Experiment that ends while a person holds the update keeps its share", History{
+			Seed:    9103,
+			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"95", "scale:10%", "pause:13s", "pause", "pause"}, Routing: Subsets, AbortDelay: new(int32)},
+			Actions: []Action{{0, SetImage, "4.0.0"}, {48502 * time.Millisecond, EditSteps, "experiment:35s:w5,header:off,mirror:off,mirror:on,95,mirror:on"}, {39 * time.Second, Pause, ""}},
+		}},
+		{"the pods of an Experiment have the hash of a revision whose template needs no defaults", History{
+			Seed:    4642,
+			Setup:   Setup{Strategy: Canary, Replicas: 1, Steps: []string{"experiment:15s", "header:off", "header:on", "pause:44s", "pause"}, Background: "endless", Routing: Hosts, Dynamic: true, Workload: "progressively"},
+			Actions: []Action{{0, SetImage, "4.0.0"}, {13 * time.Second, FailNode, "node-2"}, {0, Undo, ""}, {0, Undo, ""}, {55 * time.Second, Experiment, "6s:rate 1.0.0"}},
+		}},
 		{"a restart takes both pods that requests are sent to at once", History{
 			Seed:    88,
 			Setup:   Setup{Strategy: Canary, Replicas: 2, MaxSurge: &two, MaxUnavailable: &three, Routing: Hosts, Dynamic: true, Load: true},
@@ -125,6 +143,11 @@ func podRegressions() []regression {
 			Actions: []Action{
 				{31 * time.Second, SetImage, "4.0.0"}, {0, Restart, ""}, {time.Minute, Restart, ""},
 			},
+		}},
+		{"a restart takes a pod that serves because others are about to", History{
+			Seed:    1032,
+			Setup:   Setup{Strategy: Canary, Replicas: 4, Steps: []string{"35"}, MaxSurge: percent("100%"), MinReadySeconds: 5},
+			Actions: []Action{{192940 * time.Millisecond, SetImage, "2.0.0"}, {302 * time.Millisecond, Promote, ""}, {0, Restart, ""}},
 		}},
 		{"the active ReplicaSet is shrunk to the size of a preview", History{
 			Seed:   1862,

@@ -10,13 +10,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/apply"
+	"github.com/aviary-rollouts/aviary/internal/library"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
 	"github.com/aviary-rollouts/aviary/internal/traffic"
 	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
@@ -98,14 +99,19 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	o = &rollout.Observed{Rollout: ro, Template: ro.Spec.Template, Hashes: spec.hashes, Selector: ro.Spec.Selector, Services: map[string]*corev1.Service{}}
 	refs := validate.Refs{Services: o.Services}
 	read := []client.Object{ro}
-	var more field.ErrorList // what is wrong with routes and templates
+	var routes istio.Objects
+	templates := noting{Reader: r.Client}
 	for _, step := range []func() error{
 		func() error { return r.readWorkload(ctx, o, &refs, &read) },
 		func() error { return r.readServices(ctx, o, spec.services) },
 		func() error { return r.readReplicaSets(ctx, o, &read) },
-		func() error { return r.readPods(ctx, o) },
-		func() (err error) { more, err = r.readRouting(ctx, o, &read); return err },
-		func() error { return r.readRuns(ctx, o, spec.templates, &read) },
+		func() error { return r.readPods(ctx, o, spec.pods) },
+		func() (err error) { routes, err = r.readRoutes(ctx, ro); return err },
+		func() error { return r.readRuns(ctx, o, &read) },
+		func() (err error) {
+			o.Templates, err = library.Read(ctx, &templates, ro.Namespace, spec.templates)
+			return err
+		},
 	} {
 		if err := step(); err != nil {
 			return nil, false, fmt.Errorf("rollout %s: %w", key, err)
@@ -114,28 +120,14 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	for _, svc := range o.Services {
 		read = append(read, svc)
 	}
-	o.Invalid = firstProblem(spec, o, refs, more)
+	read = append(read, routes.All()...)
+	spec.judge(o, refs, routes, templates.versions)
+	if o.Routing != nil && o.Routing.Problem == "" {
+		if o.Routing.StablePorts, err = r.readStablePorts(ctx, ro, routes); err != nil {
+			return nil, false, fmt.Errorf("rollout %s: %w", key, err)
+		}
+	}
 	return o, r.fresh.sees(key, read, now), nil
-}
-
-// firstProblem is the first error of validation, the most fundamental first: the
-// spec by itself, what it refers to if the spec makes sense, routes, templates;
-// empty if there is none.
-func firstProblem(spec *specFacts, o *rollout.Observed, refs validate.Refs, routes field.ErrorList) string {
-	problems := spec.problems
-	if len(problems) == 0 {
-		problems = validate.References(o.Rollout, refs)
-	}
-	if len(problems) == 0 {
-		problems = routes
-	}
-	if len(problems) == 0 {
-		problems = validate.Templates(o.Rollout, o.Templates)
-	}
-	if len(problems) == 0 {
-		return rollout.Unsupported(o.Rollout)
-	}
-	return problems[0].Error()
 }
 
 // readWorkload takes the template from the object that spec.workloadRef names.
@@ -220,14 +212,17 @@ func (r *rolloutReconciler) readReplicaSets(ctx context.Context, o *rollout.Obse
 	return nil
 }
 
-// readPods reads the pods of those ReplicaSets.
-func (r *rolloutReconciler) readPods(ctx context.Context, o *rollout.Observed) error {
+// readPods reads the pods of those ReplicaSets, by the selector if the spec has
+// one or else by that of the workload.
+func (r *rolloutReconciler) readPods(ctx context.Context, o *rollout.Observed, selector labels.Selector) error {
 	if o.Selector == nil || len(o.ReplicaSets) == 0 {
 		return nil
 	}
-	selector, err := metav1.LabelSelectorAsSelector(o.Selector)
-	if err != nil {
-		return nil // validation reports it
+	if selector == nil {
+		var err error
+		if selector, err = metav1.LabelSelectorAsSelector(o.Selector); err != nil {
+			return nil // validation reports it
+		}
 	}
 	list := &corev1.PodList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), client.MatchingLabelsSelector{Selector: selector}, shared); err != nil {

@@ -10,33 +10,24 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
-	"github.com/aviary-rollouts/aviary/internal/rollout"
 	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
 )
 
-// readRouting asks the router what is true now, and what is wrong with the
-// objects that the Rollout names. It does nothing without traffic routing.
-func (r *rolloutReconciler) readRouting(ctx context.Context, o *rollout.Observed, read *[]client.Object) (field.ErrorList, error) {
-	c := o.Rollout.Spec.Strategy.Canary
-	if c == nil || c.TrafficRouting == nil || c.TrafficRouting.Istio == nil {
-		return nil, nil
+// readRoutes reads the objects of the router that a Rollout names: none without
+// traffic routing.
+func (r *rolloutReconciler) readRoutes(ctx context.Context, ro *v1alpha1.Rollout) (istio.Objects, error) {
+	if !routedByIstio(ro) {
+		return istio.Objects{}, nil
 	}
-	found, err := istio.Router{Client: r.Client}.Read(ctx, o.Rollout)
-	if err != nil {
-		return nil, err
-	}
-	seen := istio.Observe(o.Rollout, found)
-	o.Routing = &seen
-	*read = append(*read, found.All()...)
-	if seen.Problem != "" {
-		return istio.Validate(o.Rollout, found), nil
-	}
-	seen.StablePorts, err = r.readStablePorts(ctx, o.Rollout, found)
-	return nil, err
+	return istio.Router{Client: r.Client}.Read(ctx, ro)
+}
+
+func routedByIstio(ro *v1alpha1.Rollout) bool {
+	c := ro.Spec.Strategy.Canary
+	return c != nil && c.TrafficRouting != nil && c.TrafficRouting.Istio != nil
 }
 
 // readStablePorts looks up at which ports the stable revision has its requests,
@@ -45,8 +36,11 @@ func (r *rolloutReconciler) readStablePorts(ctx context.Context, ro *v1alpha1.Ro
 	asked := slices.ContainsFunc(ro.Spec.Strategy.Canary.Steps, func(s v1alpha1.CanaryStep) bool {
 		return s.Experiment != nil && slices.ContainsFunc(s.Experiment.Templates, func(t v1alpha1.RolloutExperimentTemplate) bool { return t.Weight != nil })
 	})
+	if !asked {
+		return nil, nil
+	}
 	backend, ok := istio.StableBackend(ro, found)
-	if !asked || !ok {
+	if !ok {
 		return nil, nil
 	}
 	svc := &corev1.Service{}

@@ -9,14 +9,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
-	"github.com/aviary-rollouts/aviary/internal/library"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
 	"github.com/aviary-rollouts/aviary/internal/validate"
 )
 
-// readRuns reads the AnalysisRuns and Experiments that a Rollout controls and the
-// templates that its analyses refer to.
-func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, named []v1alpha1.AnalysisTemplateRef, read *[]client.Object) error {
+// readRuns reads the AnalysisRuns and Experiments of the namespace and tells those
+// that a Rollout controls from the others.
+func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, read *[]client.Object) error {
 	list := &v1alpha1.AnalysisRunList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), shared); err != nil {
 		return fmt.Errorf("listing AnalysisRuns: %w", err)
@@ -41,9 +40,7 @@ func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, n
 			o.OtherExperiments = append(o.OtherExperiments, e)
 		}
 	}
-	var err error
-	o.Templates, err = library.Read(ctx, r.Client, o.Rollout.Namespace, named)
-	return err
+	return nil
 }
 
 // usersOfTemplate finds the Rollouts whose analyses name a template, directly or

@@ -3,6 +3,8 @@ package control
 import (
 	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
@@ -30,6 +32,8 @@ type specFacts struct {
 	services   []validate.ServiceRef // that the strategy names
 	templates  []v1alpha1.AnalysisTemplateRef
 	hashes     rollout.Hashes
+	pods       labels.Selector // of spec.selector; nil without one, or if it is wrong
+	outlook    *outlook        // for the reconciler alone, which looks at a Rollout once at a time
 }
 
 func newSpecs() *specs { return &specs{known: map[types.NamespacedName]*specFacts{}} }
@@ -53,6 +57,12 @@ func (s *specs) of(key types.NamespacedName, ro *v1alpha1.Rollout) *specFacts {
 	}
 	if canary := ro.Spec.Strategy.Canary; canary != nil && len(canary.Steps) > 0 {
 		f.hashes.Steps = podhash.OfSteps(canary.Steps)
+	}
+	if ro.Spec.Selector != nil {
+		f.hashes.Selector = metav1.FormatLabelSelector(ro.Spec.Selector)
+		if selector, err := metav1.LabelSelectorAsSelector(ro.Spec.Selector); err == nil {
+			f.pods = selector
+		}
 	}
 	s.known[key] = f
 	return f

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -23,7 +24,7 @@ func (d *decision) count() {
 		s.UpdatedReplicas = d.newRS.Status.Replicas
 	}
 	s.HPAReplicas = s.Replicas
-	if d.Selector != nil {
+	if s.Selector = cmp.Or(d.Hashes.Selector, s.Selector); d.Hashes.Selector == "" && d.Selector != nil {
 		s.Selector = metav1.FormatLabelSelector(d.Selector)
 	}
 	if d.spec.Strategy.BlueGreen != nil {

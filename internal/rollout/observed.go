@@ -51,6 +51,9 @@ type Hashes struct {
 	Template string
 	// Steps is podhash.OfSteps of a canary's steps.
 	Steps string
+	// Selector is metav1.FormatLabelSelector of the selector: no hash, but as
+	// dear.
+	Selector string
 }
 
 // Workload is what matters of a referenced workload.

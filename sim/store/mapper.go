@@ -28,7 +28,8 @@ func (s *Store) resourceOf(gvk schema.GroupVersionKind) schema.GroupVersionResou
 // and every kind that has ever been mentioned to the store.
 type restMapper struct {
 	store  *Store
-	served []servedKind // of the scheme and declared
+	served []servedKind                          // of the scheme and declared
+	asked  map[schema.GroupKind]meta.RESTMapping // without a version; an answer lasts
 }
 
 var _ meta.RESTMapper = (*restMapper)(nil)
@@ -43,7 +44,7 @@ func (s *Store) restMapper() *restMapper {
 	if s.mapper != nil {
 		return s.mapper
 	}
-	m := &restMapper{store: s}
+	m := &restMapper{store: s, asked: map[schema.GroupKind]meta.RESTMapping{}}
 	if served, ok := schemeKinds.Load(s.scheme); ok && len(s.opts.APIResources) == 0 {
 		m.served = served.([]servedKind)
 	} else {
@@ -183,6 +184,17 @@ func (m *restMapper) ResourceFor(r schema.GroupVersionResource) (schema.GroupVer
 // RESTMapping maps a kind. A kind that nobody has heard of is mapped by
 // guessing if a version is given, since the store would accept it.
 func (m *restMapper) RESTMapping(gk schema.GroupKind, versions ...string) (*meta.RESTMapping, error) {
+	if known, ok := m.asked[gk]; ok && len(versions) == 0 {
+		return &known, nil
+	}
+	found, err := m.mapping(gk, versions)
+	if err == nil && len(versions) == 0 {
+		m.asked[gk] = *found
+	}
+	return found, err
+}
+
+func (m *restMapper) mapping(gk schema.GroupKind, versions []string) (*meta.RESTMapping, error) {
 	known := ""
 	for _, k := range m.served {
 		if k.gvk.GroupKind() == gk {

@@ -1,0 +1,124 @@
+package control
+
+import (
+	"context"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/internal/rollout"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
+	"github.com/aviary-rollouts/aviary/internal/validate"
+)
+
+// outlook is what follows from one generation of a spec together with the objects
+// that it names: what is in force in the router, and what is wrong. Routes and
+// templates change far less often than pods, and reading a split out of a
+// VirtualService and validating templates takes longer than the decision.
+type outlook struct {
+	of      []version // what it was made from, in the order of the spec
+	routing *traffic.Observed
+	invalid string
+}
+
+// version tells one state of one object from every other.
+type version struct {
+	uid      types.UID
+	resource string
+}
+
+// versionOf is empty for an object that was not found.
+func versionOf(obj client.Object) version {
+	return version{obj.GetUID(), obj.GetResourceVersion()}
+}
+
+// judge completes what was observed with the state of routing and the first
+// problem, and remembers them for as long as nothing that they depend on changes.
+// Of the status that is which Service of a ping-pong pair is the stable one.
+func (f *specFacts) judge(o *rollout.Observed, refs validate.Refs, routes istio.Objects, templates []version) {
+	of := []version{{resource: string(o.Rollout.Status.Canary.StablePingPong)}}
+	for _, s := range f.services {
+		v := version{}
+		if svc := o.Services[s.Name]; svc != nil {
+			v = versionOf(svc)
+		}
+		of = append(of, v)
+	}
+	for _, vs := range routes.VirtualServices {
+		v := version{}
+		if vs != nil {
+			v = versionOf(vs)
+		}
+		of = append(of, v)
+	}
+	if routes.DestinationRule != nil {
+		of = append(of, versionOf(routes.DestinationRule))
+	}
+	of = append(of, templates...)
+	// What a workload is like and which kinds the cluster knows have no version.
+	lasts := o.Rollout.Spec.WorkloadRef == nil && len(routes.Unserved) == 0
+	if f.outlook == nil || !lasts || !slices.Equal(f.outlook.of, of) {
+		f.outlook = f.look(o, refs, routes)
+		f.outlook.of = of
+	}
+	o.Invalid = f.outlook.invalid
+	if f.outlook.routing != nil {
+		seen := *f.outlook.routing
+		o.Routing = &seen
+	}
+}
+
+// look finds out what judge remembers.
+func (f *specFacts) look(o *rollout.Observed, refs validate.Refs, routes istio.Objects) *outlook {
+	found := &outlook{}
+	var wrong field.ErrorList
+	if routedByIstio(o.Rollout) {
+		seen := istio.Observe(o.Rollout, routes)
+		found.routing = &seen
+		if seen.Problem != "" {
+			wrong = istio.Validate(o.Rollout, routes)
+		}
+	}
+	found.invalid = f.firstProblem(o, refs, wrong)
+	return found
+}
+
+// firstProblem is the first error of validation, the most fundamental first: the
+// spec by itself, what it refers to if the spec makes sense, routes, templates;
+// empty if there is none.
+func (f *specFacts) firstProblem(o *rollout.Observed, refs validate.Refs, routes field.ErrorList) string {
+	problems := f.problems
+	if len(problems) == 0 {
+		problems = validate.References(o.Rollout, refs)
+	}
+	if len(problems) == 0 {
+		problems = routes
+	}
+	if len(problems) == 0 {
+		problems = validate.Templates(o.Rollout, o.Templates)
+	}
+	if len(problems) == 0 {
+		return rollout.Unsupported(o.Rollout)
+	}
+	return problems[0].Error()
+}
+
+// noting is a reader of templates that notes the versions of what it reads.
+type noting struct {
+	client.Reader
+	versions []version
+}
+
+// Get reads one template; one that is not there has no version.
+func (n *noting) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	err := n.Reader.Get(ctx, key, obj, opts...)
+	if err == nil {
+		n.versions = append(n.versions, versionOf(obj))
+	}
+	return err
+}
+
+var _ client.Reader = (*noting)(nil)

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
@@ -136,6 +137,9 @@ func (r *runner) ownEvent(e store.Event) {
 func (r *runner) watchEvent(kind string, w control.Watch) func(store.Event) {
 	kind += " "
 	return func(e store.Event) {
+		if e.Type == watch.Modified && w.Same != nil && w.Same(e.Old, e.Object) {
+			return
+		}
 		for _, key := range w.Keys(context.Background(), e.Object) {
 			r.enqueue(key, kind, e.Object.GetName(), " changed")
 		}

@@ -44,6 +44,10 @@ type Watch struct {
 	// Keys names the objects to reconcile after a change of obj. It must not
 	// modify obj.
 	Keys func(ctx context.Context, obj client.Object) []types.NamespacedName
+	// Same reports whether a change leaves everything as it was that a reconcile
+	// looks at, so that nobody has to be woken. It must not modify the two states
+	// of the object. Nil: every change wakes.
+	Same func(was, is client.Object) bool
 }
 
 // EventSink records what happened to an object for people to read.

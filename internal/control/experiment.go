@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -148,10 +149,8 @@ func (r *experimentReconciler) readRouted(ctx context.Context, o *experiment.Obs
 		return fmt.Errorf("reading Rollout %s: %w", owner.Name, err)
 	}
 	o.Routed = map[string]bool{}
-	if w := ro.Status.Canary.Weights; w != nil {
-		for _, d := range w.Additional {
-			o.Routed[d.ServiceName] = d.Weight > 0
-		}
+	for _, d := range extraShares(ro) {
+		o.Routed[d.ServiceName] = d.Weight > 0
 	}
 	return nil
 }
@@ -184,6 +183,21 @@ func (r *experimentReconciler) experimentsOf(ctx context.Context, obj client.Obj
 	return r.experimentsThat(ctx, obj.GetNamespace(), func(e *v1alpha1.Experiment) bool {
 		return e.Status.Phase.Completed() && metav1.IsControlledBy(e, obj) && hasService(e)
 	})
+}
+
+// sameExtraShares is true for changes of a Rollout that leave the requests of
+// Experiments where they are.
+func sameExtraShares(was, is client.Object) bool {
+	a, ok := was.(*v1alpha1.Rollout)
+	b, ok2 := is.(*v1alpha1.Rollout)
+	return ok && ok2 && a.UID == b.UID && slices.Equal(extraShares(a), extraShares(b))
+}
+
+func extraShares(ro *v1alpha1.Rollout) []v1alpha1.WeightDestination {
+	if w := ro.Status.Canary.Weights; w != nil {
+		return w.Additional
+	}
+	return nil
 }
 
 func hasService(e *v1alpha1.Experiment) bool {

@@ -3,7 +3,9 @@ package control
 import (
 	"context"
 	"fmt"
+	"maps"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -47,4 +49,15 @@ func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, r
 // not; a cluster-wide template may be named from any namespace.
 func (r *rolloutReconciler) usersOfTemplate(ctx context.Context, obj client.Object) []types.NamespacedName {
 	return r.rolloutsThat(ctx, obj.GetNamespace(), func(ro *v1alpha1.Rollout) bool { return len(validate.Analyses(ro)) > 0 })
+}
+
+// sameVerdict is true for changes of an AnalysisRun that only its own controller
+// looks at: those who wait for a run see its verdict and not its measurements.
+func sameVerdict(was, is client.Object) bool {
+	a, ok := was.(*v1alpha1.AnalysisRun)
+	b, ok2 := is.(*v1alpha1.AnalysisRun)
+	return ok && ok2 && a.UID == b.UID && a.Status.Phase == b.Status.Phase && a.Status.Message == b.Status.Message &&
+		a.Spec.Terminate == b.Spec.Terminate && a.DeletionTimestamp.Equal(b.DeletionTimestamp) &&
+		maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Annotations, b.Annotations) &&
+		equality.Semantic.DeepEqual(a.OwnerReferences, b.OwnerReferences)
 }

@@ -30,7 +30,7 @@ func Controllers(d Deps) []Controller {
 			{Kind: &corev1.Pod{}, Keys: rollouts.ownersOfPod},
 			{Kind: &corev1.Service{}, Keys: rollouts.usersOfService},
 			{Kind: &appsv1.Deployment{}, Keys: rollouts.usersOfDeployment},
-			{Kind: &v1alpha1.AnalysisRun{}, Keys: rollouts.rolloutOwning},
+			{Kind: &v1alpha1.AnalysisRun{}, Keys: rollouts.rolloutOwning, Same: sameVerdict},
 			{Kind: &v1alpha1.Experiment{}, Keys: rollouts.rolloutOwning},
 			{Kind: &v1alpha1.AnalysisTemplate{}, Keys: rollouts.usersOfTemplate},
 			{Kind: &v1alpha1.ClusterAnalysisTemplate{}, Keys: rollouts.usersOfTemplate},
@@ -53,7 +53,7 @@ func Controllers(d Deps) []Controller {
 			{Kind: &appsv1.ReplicaSet{}, Keys: experiments.experimentOwning},
 			{Kind: &corev1.Service{}, Keys: experiments.experimentsNaming},
 			{Kind: &v1alpha1.AnalysisRun{}, Keys: experiments.experimentOwning},
-			{Kind: &v1alpha1.Rollout{}, Keys: experiments.experimentsOf},
+			{Kind: &v1alpha1.Rollout{}, Keys: experiments.experimentsOf, Same: sameExtraShares},
 		},
 	}}
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -84,7 +85,7 @@ func noSuchKind(kind schema.GroupKind) error {
 // wakes asks the table which objects a change concerns: those of the object as
 // it is and, after an update, as it was.
 func wakes(w control.Watch) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
+	concerned := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
 		keys := w.Keys(ctx, obj)
 		requests := make([]reconcile.Request, len(keys))
 		for i, key := range keys {
@@ -92,6 +93,23 @@ func wakes(w control.Watch) handler.EventHandler {
 		}
 		return requests
 	})
+	if w.Same == nil {
+		return concerned
+	}
+	return unlessSame{concerned, w.Same}
+}
+
+// unlessSame tells of updates only if they change something that matters.
+type unlessSame struct {
+	handler.EventHandler
+	same func(was, is client.Object) bool
+}
+
+// Update tells of one update.
+func (h unlessSame) Update(ctx context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	if !h.same(e.ObjectOld, e.ObjectNew) {
+		h.EventHandler.Update(ctx, e, q)
+	}
 }
 
 // reconciler turns a time to wake up into a delay. The queue holds each object

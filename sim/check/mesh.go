@@ -36,11 +36,10 @@ func (d destination) String() string {
 // no weight sends everything there.
 func splits(vs *unstructured.Unstructured) (list []split) {
 	for _, protocol := range []string{"http", "tls", "tcp"} {
-		routes, _, _ := unstructured.NestedSlice(vs.Object, "spec", protocol)
-		for _, item := range routes {
+		for _, item := range listIn(vs.Object, "spec", protocol) {
 			route, _ := item.(map[string]any)
 			name, _, _ := unstructured.NestedString(route, "name")
-			to, _, _ := unstructured.NestedSlice(route, "route")
+			to := listIn(route, "route")
 			sp := split{vs: vs.GetName(), name: name}
 			for _, item := range to {
 				sp.destinations = append(sp.destinations, readDestination(item, len(to) == 1))
@@ -48,6 +47,13 @@ func splits(vs *unstructured.Unstructured) (list []split) {
 			list = append(list, sp)
 		}
 	}
+	return list
+}
+
+// listIn returns a list inside of an object, without a copy; nil if there is none.
+func listIn(object map[string]any, path ...string) []any {
+	value, _, _ := unstructured.NestedFieldNoCopy(object, path...)
+	list, _ := value.([]any)
 	return list
 }
 
@@ -80,9 +86,7 @@ func (f *Family) istio() *v1alpha1.IstioTrafficRouting {
 // splits lists the routes of the VirtualServices that the Rollout names.
 func (f *Family) splits(s *State) (list []split) {
 	for _, vs := range f.virtualServices() {
-		if obj := s.virtualServices[f.named(vs.Name)]; obj != nil {
-			list = append(list, splits(obj)...)
-		}
+		list = append(list, s.routes[f.named(vs.Name)]...)
 	}
 	return list
 }
@@ -128,19 +132,15 @@ func (f *Family) selector(s *State, d destination) labels.Set {
 	if svc == nil {
 		return nil
 	}
-	set := labels.Set{}
-	for k, v := range svc.Spec.Selector {
-		set[k] = v
+	if d.subset == "" && svc.Spec.Selector != nil {
+		return svc.Spec.Selector
 	}
 	if d.subset == "" {
-		return set
+		return labels.Set{}
 	}
 	for _, subset := range f.subsets(s) {
 		if subset.name == d.subset {
-			for k, v := range subset.labels {
-				set[k] = v
-			}
-			return set
+			return labels.Merge(svc.Spec.Selector, subset.labels)
 		}
 	}
 	return nil
@@ -155,17 +155,32 @@ type subset struct {
 // subsets lists those of the DestinationRule that the Rollout names.
 func (f *Family) subsets(s *State) (list []subset) {
 	istio := f.istio()
-	if istio == nil || istio.DestinationRule == nil || s.destinationRules[f.named(istio.DestinationRule.Name)] == nil {
+	if istio == nil || istio.DestinationRule == nil {
 		return nil
 	}
-	items, _, _ := unstructured.NestedSlice(s.destinationRules[f.named(istio.DestinationRule.Name)].Object, "spec", "subsets")
-	for _, item := range items {
+	return s.subsets[f.named(istio.DestinationRule.Name)]
+}
+
+// subsets reads those of a DestinationRule.
+func subsets(dr *unstructured.Unstructured) (list []subset) {
+	for _, item := range listIn(dr.Object, "spec", "subsets") {
 		fields, _ := item.(map[string]any)
 		name, _, _ := unstructured.NestedString(fields, "name")
 		selects, _, _ := unstructured.NestedStringMap(fields, "labels")
 		list = append(list, subset{name, selects})
 	}
 	return list
+}
+
+// selects reports whether a selector finds pods with these labels. It is
+// labels.Set.AsSelector for those who ask at each event.
+func selects(selector, podLabels labels.Set) bool {
+	for key, value := range selector {
+		if have, ok := podLabels[key]; !ok || have != value {
+			return false
+		}
+	}
+	return true
 }
 
 // selected lists the ReplicaSets, of Rollouts and of Experiments, whose pods a
@@ -176,7 +191,7 @@ func (s *State) selected(namespace string, selector labels.Set) (sets []*Set) {
 	}
 	for _, set := range s.sets {
 		rs := set.ReplicaSet
-		if rs.Namespace == namespace && selector.AsSelector().Matches(labels.Set(rs.Spec.Template.Labels)) {
+		if rs.Namespace == namespace && selects(selector, rs.Spec.Template.Labels) {
 			sets = append(sets, set)
 		}
 	}

@@ -30,20 +30,20 @@ type State struct {
 	pods     map[types.UID]map[types.UID]*corev1.Pod // by the uid of the owner
 	services map[types.NamespacedName]*corev1.Service
 
-	virtualServices  map[types.NamespacedName]*unstructured.Unstructured
-	destinationRules map[types.NamespacedName]*unstructured.Unstructured
-	runs             map[types.UID]*v1alpha1.AnalysisRun
-	experiments      map[types.UID]*v1alpha1.Experiment
+	routes      map[types.NamespacedName][]split  // of VirtualServices
+	subsets     map[types.NamespacedName][]subset // of DestinationRules
+	runs        map[types.UID]*v1alpha1.AnalysisRun
+	experiments map[types.UID]*v1alpha1.Experiment
 }
 
 func newState() State {
 	return State{
 		rollouts: map[types.UID]*Family{}, sets: map[types.UID]*Set{}, pods: map[types.UID]map[types.UID]*corev1.Pod{},
-		services:         map[types.NamespacedName]*corev1.Service{},
-		virtualServices:  map[types.NamespacedName]*unstructured.Unstructured{},
-		destinationRules: map[types.NamespacedName]*unstructured.Unstructured{},
-		runs:             map[types.UID]*v1alpha1.AnalysisRun{},
-		experiments:      map[types.UID]*v1alpha1.Experiment{},
+		services:    map[types.NamespacedName]*corev1.Service{},
+		routes:      map[types.NamespacedName][]split{},
+		subsets:     map[types.NamespacedName][]subset{},
+		runs:        map[types.UID]*v1alpha1.AnalysisRun{},
+		experiments: map[types.UID]*v1alpha1.Experiment{},
 	}
 }
 
@@ -229,11 +229,12 @@ func (s *State) take(c Change) *Family {
 	case *v1alpha1.Experiment:
 		keep(s.experiments, obj.UID, obj, c.Deleted)
 	case *unstructured.Unstructured:
-		objects := s.virtualServices
+		key := client.ObjectKeyFromObject(obj)
 		if obj.GetKind() == destinationRule.Kind {
-			objects = s.destinationRules
+			keep(s.subsets, key, subsets(obj), c.Deleted)
+		} else {
+			keep(s.routes, key, splits(obj), c.Deleted)
 		}
-		keep(objects, client.ObjectKeyFromObject(obj), obj, c.Deleted)
 	}
 	return nil
 }

@@ -60,13 +60,7 @@ func drawSetup(rng *rand.Rand) Setup {
 		return s
 	}
 	if rng.IntN(5) < 3 {
-		s.Routing = []Routing{Hosts, Subsets}[rng.IntN(2)]
-		s.Dynamic = rng.IntN(3) == 0
-		s.Load = rng.IntN(4) == 0
-		if rng.IntN(3) == 0 {
-			n := int32(rng.IntN(3) * 20)
-			s.AbortDelay = &n
-		}
+		drawRouting(rng, &s)
 	}
 	if rng.IntN(4) == 0 {
 		s.Background = []string{"endless", "endless", "tolerant", "rate"}[rng.IntN(4)]
@@ -79,6 +73,20 @@ func drawSetup(rng *rand.Rand) Setup {
 		s.MaxUnavailable = nil // not both may be 0
 	}
 	return s
+}
+
+// drawRouting lets a router split the requests of a canary.
+func drawRouting(rng *rand.Rand, s *Setup) {
+	s.Routing = []Routing{Hosts, Subsets}[rng.IntN(2)]
+	s.Dynamic = rng.IntN(3) == 0
+	s.Load = rng.IntN(4) == 0
+	if rng.IntN(3) == 0 {
+		n := int32(rng.IntN(3) * 20)
+		s.AbortDelay = &n
+	}
+	s.PingPong = s.Routing == Hosts && rng.IntN(4) == 0
+	s.Second = rng.IntN(4) == 0
+	s.MinPods = []int32{0, 0, 0, 2, 3}[rng.IntN(5)]
 }
 
 // drawTemplate is a template that ends by itself, or, one time in so many, none.

@@ -43,6 +43,10 @@ type Setup struct {
 	Routing    Routing
 	Dynamic    bool
 	AbortDelay *int32
+	// PingPong lets the Services of Hosts change roles, Second splits a second
+	// VirtualService too, MinPods is minPodsPerReplicaSet; 0 for none.
+	PingPong, Second bool
+	MinPods          int32
 	// Load sends ten requests a second.
 	Load bool
 	// Background is the template that is measured behind a canary from
@@ -153,6 +157,7 @@ func (s Setup) writeRouting(b *strings.Builder) {
 	}
 	if s.Routing != "" {
 		fmt.Fprintf(b, ", routed by %s, dynamicStableScale %t, load %t, abort delay %s", s.Routing, s.Dynamic, s.Load, count(s.AbortDelay))
+		fmt.Fprintf(b, ", pingPong %t, second VirtualService %t, minPodsPerReplicaSet %d", s.PingPong, s.Second, s.MinPods)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -37,6 +38,10 @@ func read(name string) ([]client.Object, error) {
 	return objects, err
 }
 
+// second is the end of the name of a second VirtualService, for other users, whose
+// only route needs no name.
+const second = "-outside"
+
 // objects are the Rollout, its Services, what routes its requests, what its
 // analyses measure and, if there is one, its workload.
 func (s Setup) objects() ([]client.Object, error) {
@@ -55,7 +60,9 @@ func (s Setup) objects() ([]client.Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		objects = append(objects, slices.DeleteFunc(routes, func(o client.Object) bool { return o.GetName() != string(s.Routing) })...)
+		objects = append(objects, slices.DeleteFunc(routes, func(o client.Object) bool {
+			return !strings.HasPrefix(o.GetName(), string(s.Routing)) || !s.Second && strings.HasSuffix(o.GetName(), second)
+		})...)
 		objects = append(objects, service("web"))
 	}
 	if s.Strategy == BlueGreen {
@@ -114,12 +121,24 @@ func (s Setup) route(c *v1alpha1.CanaryStrategy) {
 	if s.Routing == "" {
 		return
 	}
-	istio := &v1alpha1.IstioTrafficRouting{VirtualService: &v1alpha1.IstioVirtualService{Name: string(s.Routing), Routes: []string{"primary"}}}
+	first := v1alpha1.IstioVirtualService{Name: string(s.Routing), Routes: []string{"primary"}}
+	istio := &v1alpha1.IstioTrafficRouting{VirtualService: &first}
+	if s.Second {
+		istio.VirtualService = nil
+		istio.VirtualServices = []v1alpha1.IstioVirtualService{first, {Name: string(s.Routing) + second}}
+	}
 	if s.Routing == Subsets {
 		istio.DestinationRule = &v1alpha1.IstioDestinationRule{Name: string(Subsets), StableSubsetName: "stable", CanarySubsetName: "canary"}
 		c.StableService, c.CanaryService = "", ""
 	}
 	c.TrafficRouting = &v1alpha1.RolloutTrafficRouting{Istio: istio, ManagedRoutes: []v1alpha1.ManagedRoute{{Name: headerRoute}, {Name: mirrorRoute}}}
+	if s.PingPong {
+		c.PingPong = &v1alpha1.PingPongSpec{PingService: c.StableService, PongService: c.CanaryService}
+		c.StableService, c.CanaryService = "", ""
+	}
+	if s.MinPods > 0 {
+		c.MinPodsPerReplicaSet = &s.MinPods
+	}
 	c.DynamicStableScale = s.Dynamic
 	c.AbortScaleDownDelaySeconds = s.AbortDelay
 }

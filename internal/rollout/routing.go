@@ -269,7 +269,7 @@ func (d *decision) hasSubsets() bool {
 // clients that print it.
 func (d *decision) recordWeights() {
 	stable, canary := d.services()
-	now, hash := d.Routing.Weights, d.hash
+	now, hash := d.oneSplit(), d.hash
 	if rs := d.outgoing(); rs != nil {
 		hash = hashOf(rs)
 	}
@@ -291,6 +291,20 @@ func (d *decision) recordWeights() {
 		d.event("TrafficWeightUpdated", "Traffic weight updated from %d to %d%s", was.Canary.Weight, next.Canary.Weight, additionalText(next.Additional))
 	}
 	d.status.Canary.Weights = next
+}
+
+// oneSplit is the split in force for people to read. Between the writes to two
+// places what was observed is the greatest share of each, which is more than a
+// whole: the stable revision then has what the others leave.
+//
+//	100/0 here and 0/100 there: canary 100, stable 0
+func (d *decision) oneSplit() traffic.Weights {
+	now := d.Routing.Weights
+	over := max(0, now.Total()+d.Routing.Reserved-int64(d.whole()))
+	fromStable := min(over, int64(now.Stable))
+	now.Stable -= int32(fromStable)
+	now.Canary = int32(max(0, int64(now.Canary)-(over-fromStable)))
+	return now
 }
 
 func additionalText(list []v1alpha1.WeightDestination) string {

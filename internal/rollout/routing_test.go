@@ -355,3 +355,26 @@ func TestSubsetOfAFix(t *testing.T) {
 		t.Errorf("the canary subset selects %q with %d %%, want %q with 100 %%", got.CanaryHash, got.Weights.Canary, d.status().CurrentPodHash)
 	}
 }
+
+// What is recorded while two places do not agree adds up to a whole all the same.
+func TestOneSplit(t *testing.T) {
+	exp := []traffic.Destination{{Host: "x", Weight: 30}}
+	for name, c := range map[string]struct {
+		seen           traffic.Observed
+		canary, stable int32
+	}{
+		"agreed":                       {traffic.Observed{Weights: traffic.Weights{Canary: 20, Stable: 80}}, 20, 80},
+		"all here, nothing there":      {traffic.Observed{Weights: traffic.Weights{Canary: 100, Stable: 100}}, 100, 0},
+		"40 here, 20 there":            {traffic.Observed{Weights: traffic.Weights{Canary: 40, Stable: 80}}, 40, 60},
+		"a share that is the user's":   {traffic.Observed{Weights: traffic.Weights{Canary: 40, Stable: 80}, Reserved: 10}, 40, 50},
+		"an Experiment that is ending": {traffic.Observed{Weights: traffic.Weights{Canary: 80, Stable: 70, Additional: exp}}, 70, 0},
+		"less than a whole":            {traffic.Observed{Weights: traffic.Weights{Canary: 0, Stable: 80}}, 0, 80},
+	} {
+		d := routedDesk(t, nil, weight(20))
+		d.o.Routing = &c.seen
+		dec := newDecision(d.o, d.now)
+		if got := dec.oneSplit(); got.Canary != c.canary || got.Stable != c.stable {
+			t.Errorf("%s: canary %d, stable %d, want %d and %d", name, got.Canary, got.Stable, c.canary, c.stable)
+		}
+	}
+}

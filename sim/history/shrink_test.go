@@ -26,16 +26,16 @@ func TestDrawIsAFunctionOfTheSeed(t *testing.T) {
 }
 
 // TestEverythingIsDrawn looks for each verb, strategy and fault family in the
-// first 200 seeds.
+// first 400 seeds.
 func TestEverythingIsDrawn(t *testing.T) {
 	var all strings.Builder
-	for seed := range uint64(200) {
+	for seed := range uint64(400) {
 		all.WriteString(Draw(seed, true).String())
 	}
 	words := []string{"canary", "bluegreen", "pause:", "maxSurge 0", "preview default", "preview 1", "deadlineAbort true", "scaled down never", "scaled down onsuccess", "scaled down progressively",
 		"routed by hosts", "routed by subsets", "dynamicStableScale true", "load true", "abort delay 20", "background analysis endless", "background analysis rate",
 		"pre-promotion analysis \"quick\"", "post-promotion analysis \"rate\"", "analysis:quick", "analysis:tolerant", "analysis:rate", "experiment:", ":w10",
-		"scale:match", "scale:20%", "scale:2", "header:on", "header:off", "mirror:on", "mirror:off", "metric bad", "metric error", "metric nothing", "metric unclear"}
+		"scale:match", "scale:20%", "scale:2", "header:on", "header:off", "mirror:on", "mirror:off", "pingPong true", "second VirtualService true", "minPodsPerReplicaSet 2", "minPodsPerReplicaSet 3", "metric bad", "metric error", "metric nothing", "metric unclear"}
 	for _, verb := range []Verb{SetImage, Promote, PromoteFull, Abort, Retry, Undo, Scale, Pause, Resume, EditSteps, Restart, KillPod, CrashPod, Misbehave, FailNode, Quota,
 		Metric, Experiment, RetryExperiment, TerminateExperiment, TerminateRun} {
 		words = append(words, " "+string(verb))

@@ -41,10 +41,19 @@ func (d *decision) canaryTarget() *appsv1.ReplicaSet {
 			return d.newRS // its traffic has not been taken back yet
 		}
 		return d.stableRS
-	case available(d.newRS) > 0 || d.canarySelects() == d.hash || d.unusedSubset():
+	case available(d.newRS) > 0 && d.nextSize(d.newRS) > 0 || d.canarySelects() == d.hash || d.unusedSubset():
 		return d.newRS
 	}
 	return d.stableRS
+}
+
+// nextSize is the size of a ReplicaSet after this plan. A canary that an undo finds
+// in its scale-down delay has pods that are about to go: nothing is pointed at them.
+func (d *decision) nextSize(rs *appsv1.ReplicaSet) int32 {
+	if u := d.updates[rs.Name]; u != nil {
+		return u.Replicas
+	}
+	return specReplicas(rs)
 }
 
 // unusedSubset is true for the canary subset while an Experiment stands in for

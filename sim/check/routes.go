@@ -21,8 +21,9 @@ import (
 // gives a destination more requests than before, points it at other pods, or
 // takes its last pods away, if nobody ready is behind it then, unless nobody was
 // before or the world has just taken pods away. With dynamicStableScale, which
-// asks for no stable pods at a weight of 100, pods may go that only a route of
-// the user's own still leads to; so may those of Experiments behind a Service that
+// asks for no stable pods at a weight of 100, and with pingPong, where a Service
+// stands for either revision in turn, pods may go that only a route of the
+// user's own still leads to; so may those of Experiments behind a Service that
 // nobody has narrowed to a revision yet. After an abort the share of the
 // revision that was given up never rises.
 type routes struct {
@@ -98,13 +99,20 @@ func (c *routes) steered(s *State, f *Family, change Change) error {
 		if !known || was.weight > 0 && was.ready == 0 || nobody(before) {
 			continue // it was no better before
 		}
-		gone := emptied(change) && (now.hash != "" || change.Family == f) && (f.steers(now.vs, now.route) || !f.Rollout.Spec.Strategy.Canary.DynamicStableScale)
+		gone := emptied(change) && (now.hash != "" || change.Family == f) && (f.steers(now.vs, now.route) || f.keepsStable())
 		if now.weight > was.weight || now.hash != was.hash || gone {
 			return fmt.Errorf("VirtualService %s route %q: %d %% of the requests go to %s and no ready pod (before: %d %%, %d ready pods): %s",
 				now.vs, now.route, now.weight, now.destination, was.weight, was.ready, f.Sizes())
 		}
 	}
 	return c.afterAbort(s, f)
+}
+
+// keepsStable reports whether the pods behind the stable Service stay whatever the
+// weight: then a route of the user's own can rely on them.
+func (f *Family) keepsStable() bool {
+	c := f.Rollout.Spec.Strategy.Canary
+	return !c.DynamicStableScale && c.PingPong == nil
 }
 
 // emptied reports whether a ReplicaSet is asked for no pods any more.

@@ -75,6 +75,17 @@ func routedRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 1, Steps: []string{"experiment:15s", "header:off", "header:on", "pause:44s", "pause"}, Background: "endless", Routing: Hosts, Dynamic: true, Workload: "progressively"},
 			Actions: []Action{{0, SetImage, "4.0.0"}, {13 * time.Second, FailNode, "node-2"}, {0, Undo, ""}, {0, Undo, ""}, {55 * time.Second, Experiment, "6s:rate 1.0.0"}},
 		}},
+		{"a Service is pointed at the pods of an undo that are about to go", History{
+			Seed:    50118,
+			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"pause:11s", "pause:59s", "100", "mirror:on", "header:off", "header:on"}, MaxUnavailable: percent("50%"), Routing: Hosts, PingPong: true, MinPods: 3, Workload: "onsuccess", MinReadySeconds: 5, Jitter: 0.5},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {0, PromoteFull, ""}, {32 * time.Second, SetImage, "1.0.0"}},
+		}},
+		{"two VirtualServices that do not agree yet are recorded as twice the requests", History{
+			Seed:    50271,
+			Setup:   Setup{Strategy: Canary, Replicas: 8, Steps: []string{"mirror:on", "pause:34s", "mirror:off"}, Routing: Subsets, Second: true, DeadlineAbort: true},
+			Faults:  []string{"conflict:p=0.42,to=3m0s"},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {0, Promote, ""}, {80997 * time.Millisecond, CrashPod, "11"}},
+		}},
 		{"a restart takes both pods that requests are sent to at once", History{
 			Seed:    88,
 			Setup:   Setup{Strategy: Canary, Replicas: 2, MaxSurge: &two, MaxUnavailable: &three, Routing: Hosts, Dynamic: true, Load: true},

@@ -27,12 +27,12 @@ func (d *decision) outgoing() *appsv1.ReplicaSet {
 	return d.older[i]
 }
 
-// superseded is an outgoing revision that has to go on serving: with
-// dynamicStableScale the stable pods which its requests would go back to do not
-// exist yet. It is nil once the new revision can take the share as it is.
+// superseded is an outgoing revision that has to go on serving: the stable pods
+// which its requests would go back to do not exist yet, with dynamicStableScale, or
+// do not serve. It is nil once the new revision can take the share as it is.
 func (d *decision) superseded() *appsv1.ReplicaSet {
 	rs := d.outgoing()
-	if rs == nil || !d.dynamic() || d.takesOver() {
+	if rs == nil || !d.dynamic() && d.stableCarries(d.whole()) || d.takesOver() {
 		return nil
 	}
 	return rs

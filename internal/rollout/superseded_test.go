@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // bySubsets tells the revisions apart by labels instead of Services.
@@ -89,4 +90,21 @@ func TestScaledToNothingBehindAWeight(t *testing.T) {
 	d.promote().settle().want("Progressing(more replicas need to be updated) step 3 v1:5 v2:3").wantSplits()
 	d.slow("v1", 5)
 	d.settle().want("Progressing(more replicas need to be updated) step 3 v1:5 v2:0").wantSplits(0)
+}
+
+// A stable version that does not serve gets nothing back either, until the third
+// image can take the share or the stable pods are there again.
+func TestSupersededWhereStablePodsDoNotServe(t *testing.T) {
+	for name, route := range map[string]func(*v1alpha1.CanaryStrategy){"hosts": byHosts, "subsets": bySubsets} {
+		t.Run(name, func(t *testing.T) {
+			d := routedDesk(t, route, weight(100), weight(60), pauseFor(nil)).image("v2").settle()
+			d.o.Routing.Weights = traffic.Weights{Canary: 100}
+			d.slow("v1", 0)
+			d.broken["web:v3"] = true
+			d.split = nil
+			d.image("v3").settle().canaryOn("v2").wantSplits()
+			d.slow("v1", 5)
+			d.settle().canaryOn("v1").wantSplits(0)
+		})
+	}
 }

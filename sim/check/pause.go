@@ -36,7 +36,11 @@ func (c *pause) Name() string { return "pause" }
 func (c *pause) Event(s *State, change Change) error {
 	switch obj := change.Object.(type) {
 	case *v1alpha1.Rollout:
-		if before, ok := change.Old.(*v1alpha1.Rollout); ok && !change.Deleted && !change.ByUser {
+		before, ok := change.Old.(*v1alpha1.Rollout)
+		if ok && before.Spec.Paused && !obj.Spec.Paused {
+			delete(c.since, obj.UID) // what grows until somebody pauses it again may
+		}
+		if ok && !change.Deleted && !change.ByUser {
 			return c.status(s, before, obj)
 		}
 	case *appsv1.ReplicaSet:

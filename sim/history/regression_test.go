@@ -75,6 +75,11 @@ func routedRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 1, Steps: []string{"experiment:15s", "header:off", "header:on", "pause:44s", "pause"}, Background: "endless", Routing: Hosts, Dynamic: true, Workload: "progressively"},
 			Actions: []Action{{0, SetImage, "4.0.0"}, {13 * time.Second, FailNode, "node-2"}, {0, Undo, ""}, {0, Undo, ""}, {55 * time.Second, Experiment, "6s:rate 1.0.0"}},
 		}},
+		{"a third image takes all requests from the second while the first does not serve", History{
+			Seed:    41680,
+			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"100", "55", "pause:40s", "90"}, MaxUnavailable: percent("60%"), Routing: Subsets, MinPods: 3, Workload: "never", DeadlineAbort: true},
+			Actions: []Action{{136 * time.Second, Misbehave, "1.0.0 never"}, {0, SetImage, "3.0.0"}, {178801 * time.Millisecond, SetImage, "4.0.0"}},
+		}},
 		{"a Service is pointed at the pods of an undo that are about to go", History{
 			Seed:    50118,
 			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"pause:11s", "pause:59s", "100", "mirror:on", "header:off", "header:on"}, MaxUnavailable: percent("50%"), Routing: Hosts, PingPong: true, MinPods: 3, Workload: "onsuccess", MinReadySeconds: 5, Jitter: 0.5},
@@ -154,6 +159,11 @@ func podRegressions() []regression {
 			Actions: []Action{
 				{31 * time.Second, SetImage, "4.0.0"}, {0, Restart, ""}, {time.Minute, Restart, ""},
 			},
+		}},
+		{"what grew between two pauses by hand is held against the first", History{
+			Seed:    42815,
+			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"85", "pause"}, DeadlineAbort: true, MinReadySeconds: 5, Jitter: 0.5},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {0, Pause, ""}, {28632 * time.Millisecond, Promote, ""}, {0, Pause, ""}},
 		}},
 		{"a restart takes a pod that serves because others are about to", History{
 			Seed:    1032,

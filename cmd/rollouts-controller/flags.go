@@ -168,6 +168,7 @@ func (f *flags) options() (*rest.Config, manager.Options, error) {
 		Settings: metric.Settings{
 			PrometheusAddress: os.Getenv("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"),
 			JobNamespace:      os.Getenv("ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE"),
+			Namespace:         namespace,
 		},
 	}
 	for name, threads := range f.threads {

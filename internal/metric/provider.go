@@ -103,6 +103,9 @@ type Settings struct {
 	// JobNamespace is where the Jobs of job metrics are created; empty means in
 	// the namespace of the run: ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE.
 	JobNamespace string
+	// Namespace is the controller's own, where the Secrets of services are; empty
+	// means argo-rollouts.
+	Namespace string
 }
 
 // againError says that nothing was learned.

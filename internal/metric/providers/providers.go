@@ -9,10 +9,14 @@ import (
 
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/metric"
+	"github.com/aviary-rollouts/aviary/internal/metric/datadog"
 	"github.com/aviary-rollouts/aviary/internal/metric/graphite"
+	"github.com/aviary-rollouts/aviary/internal/metric/influxdb"
 	"github.com/aviary-rollouts/aviary/internal/metric/job"
+	"github.com/aviary-rollouts/aviary/internal/metric/newrelic"
 	"github.com/aviary-rollouts/aviary/internal/metric/prometheus"
 	"github.com/aviary-rollouts/aviary/internal/metric/skywalking"
+	"github.com/aviary-rollouts/aviary/internal/metric/wavefront"
 	"github.com/aviary-rollouts/aviary/internal/metric/web"
 )
 
@@ -26,5 +30,9 @@ func New(c client.Client, rt http.RoundTripper, clk clock.Clock, settings metric
 		web.Kind:        web.New(deps),
 		job.Kind:        job.New(deps),
 		skywalking.Kind: skywalking.New(deps),
+		datadog.Kind:    datadog.New(deps),
+		influxdb.Kind:   influxdb.New(deps),
+		newrelic.Kind:   newrelic.New(deps),
+		wavefront.Kind:  wavefront.New(deps),
 	}, c, clk)
 }

@@ -16,7 +16,9 @@ func TestKinds(t *testing.T) {
 	r := New(nil, nil, clock.Real{}, metric.Settings{})
 	var want []string
 	for _, p := range []v1alpha1.MetricProvider{
-		{Graphite: &v1alpha1.GraphiteMetric{}}, {Job: &v1alpha1.JobMetric{}}, {Prometheus: &v1alpha1.PrometheusMetric{}}, {SkyWalking: &v1alpha1.SkyWalkingMetric{}}, {Web: &v1alpha1.WebMetric{}},
+		{Datadog: &v1alpha1.DatadogMetric{}}, {Graphite: &v1alpha1.GraphiteMetric{}}, {Influxdb: &v1alpha1.InfluxdbMetric{}}, {Job: &v1alpha1.JobMetric{}},
+		{NewRelic: &v1alpha1.NewRelicMetric{}}, {Prometheus: &v1alpha1.PrometheusMetric{}}, {SkyWalking: &v1alpha1.SkyWalkingMetric{}},
+		{Wavefront: &v1alpha1.WavefrontMetric{}}, {Web: &v1alpha1.WebMetric{}},
 	} {
 		kind, err := analysis.ProviderKind(p)
 		if err != nil {

@@ -37,6 +37,9 @@ func (d *decision) canaryTarget() *appsv1.ReplicaSet {
 	case d.newRS == nil || d.fullyPromoted():
 		return d.stableRS
 	case d.status.Abort:
+		if rs := d.outgoing(); rs != nil {
+			return rs // the traffic that has not been taken back yet was never the new one's
+		}
 		if d.routed() && d.Routing != nil && d.Routing.Weights.Canary > 0 {
 			return d.newRS // its traffic has not been taken back yet
 		}

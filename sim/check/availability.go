@@ -14,8 +14,8 @@ import (
 // spec.replicas - maxUnavailable stay available, through updates, aborts and
 // undos. For blue/green the pods behind the active Service count, for a canary
 // whose requests a router splits those of the stable revision, with
-// dynamicStableScale those of the new one too, and of an older one for as long as
-// it has a share of the requests.
+// dynamicStableScale those of every other one too for as long as it has a share of
+// the requests.
 //
 // The promise ends when somebody else takes a pod away, and when spec.replicas
 // or a limit is raised, and with dynamicStableScale where a step sets the number
@@ -107,7 +107,7 @@ func serving(s *State, f *Family) (n int32) {
 		return f.Available(s.Now)
 	case canary != nil:
 		for _, set := range f.Sets {
-			if hash := set.Hash(); hash == status.StableRS || canary.DynamicStableScale && (hash == status.CurrentPodHash || f.shareOf(s, hash) > 0) {
+			if hash := set.Hash(); hash == status.StableRS || canary.DynamicStableScale && f.shareOf(s, hash) > 0 {
 				n += set.Available(s.Now)
 			}
 		}

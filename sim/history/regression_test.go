@@ -80,6 +80,11 @@ func routedRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"100", "55", "pause:40s", "90"}, MaxUnavailable: percent("60%"), Routing: Subsets, MinPods: 3, Workload: "never", DeadlineAbort: true},
 			Actions: []Action{{136 * time.Second, Misbehave, "1.0.0 never"}, {0, SetImage, "3.0.0"}, {178801 * time.Millisecond, SetImage, "4.0.0"}},
 		}},
+		{"an abort lends the share of a replaced revision to the one that is given up", History{
+			Seed:    61416,
+			Setup:   Setup{Strategy: Canary, Replicas: 4, Steps: []string{"90", "25", "50", "mirror:on", "pause"}, Routing: Hosts, Jitter: 0.5},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {0, SetImage, "4.0.0"}, {28 * time.Second, Pause, ""}, {0, Undo, ""}, {0, Restart, ""}, {0, Abort, ""}},
+		}},
 		{"a Service is pointed at the pods of an undo that are about to go", History{
 			Seed:    50118,
 			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"pause:11s", "pause:59s", "100", "mirror:on", "header:off", "header:on"}, MaxUnavailable: percent("50%"), Routing: Hosts, PingPong: true, MinPods: 3, Workload: "onsuccess", MinReadySeconds: 5, Jitter: 0.5},
@@ -102,6 +107,14 @@ func routedRegressions() []regression {
 // dynamicRegressions are those of routed canaries with dynamicStableScale.
 func dynamicRegressions() []regression {
 	return []regression{
+		{"a canary without a share is counted as one that serves", History{
+			Seed:  61519,
+			Setup: Setup{Strategy: Canary, Replicas: 2, Routing: Hosts, Dynamic: true, MaxSurge: percent("60%"), MinReadySeconds: 5, Jitter: 0.5},
+			Actions: []Action{
+				{0, EditSteps, "pause,header:on,85,pause:25s,header:on"}, {38 * time.Second, Restart, ""}, {0, SetImage, "4.0.0"}, {0, Promote, ""},
+				{937 * time.Millisecond, FailNode, "node-2"}, {102 * time.Second, Promote, ""}, {8 * time.Second, SetImage, "2.0.0"},
+			},
+		}},
 		{"an undo that meets the promotion drains what the Service still selects", History{
 			Seed:   609,
 			Setup:  Setup{Strategy: Canary, Replicas: 7, Steps: []string{"0", "scale:80%"}, MaxSurge: percent("10%"), MaxUnavailable: percent("100%"), Background: "endless", StartingStep: 2, Routing: Hosts, Dynamic: true},

@@ -86,7 +86,8 @@ type Sim struct {
 	metrics  *prom.Server
 	network  Network
 
-	waits []Wait // those that led to something
+	waits   []Wait      // those that led to something
+	queries []time.Time // when Prometheus was asked
 
 	around *mount // the controllers of the world
 	under  *mount // the controllers under test; nil while they are down
@@ -132,7 +133,10 @@ func New(o Options) (*Sim, error) {
 func (s *Sim) connect() {
 	s.mesh = mesh.New(s.kernel, s.store, s.opts.Mesh)
 	s.metrics = prom.NewServer(s.mesh.Series(), s.Clock())
-	s.metrics.BeforeQuery(s.mesh.CatchUp)
+	s.metrics.BeforeQuery(func() {
+		s.mesh.CatchUp()
+		s.queries = append(s.queries, s.kernel.Now())
+	})
 	s.network.Handle("*prometheus*", s.metrics)
 }
 

@@ -14,6 +14,10 @@ type Wait struct{ From, To time.Time }
 // time costs something, the rest of it need not pass.
 func (s *Sim) Waits() []Wait { return s.waits }
 
+// Queries returns when Prometheus was asked, in order: its answers tell of the time
+// before.
+func (s *Sim) Queries() []time.Time { return s.queries }
+
 // waited notes a wait that has ended, if the reconcile after it wrote: the
 // revision of the store before it is no longer that of now.
 func (r *runner) waited(key types.NamespacedName, before int64) {

@@ -79,10 +79,17 @@ The exit code is 1 if a scenario failed, 2 if the call or a path is wrong.`,
 	return cmd
 }
 
+// liveMemory bounds the heap on a live cluster, in bytes: the data plane, the nodes
+// and the records of dozens of scenarios live in it.
+const liveMemory = 3 << 30
+
 // venue is where scenarios are played.
 type venue struct {
 	open func() (backend.Backend, error)
 	stop func() error
+	// keep writes down what happened in a scenario, and says where; nil if there
+	// is no folder for it.
+	keep func(scenario string, b backend.Backend) (path string, err error)
 }
 
 func (f *conformanceFlags) judge(ctx context.Context, out, progress io.Writer, paths []string) error {
@@ -95,11 +102,14 @@ func (f *conformanceFlags) judge(ctx context.Context, out, progress io.Writer, p
 		return err
 	}
 	ctrllog.SetLogger(logr.Discard()) // what matters comes back as an error
+	if f.on != backend.SimName {
+		collectBy(liveMemory)
+	}
 	v, err := f.venue(ctx, progress)
 	if err != nil {
 		return err
 	}
-	outcomes, err := f.play(ctx, v, out, found)
+	outcomes, err := f.play(ctx, v, out, progress, found)
 	if stopErr := v.stop(); err == nil {
 		err = stopErr
 	}
@@ -138,7 +148,7 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 		if err != nil {
 			return venue{}, err
 		}
-		return venue{l.Open, l.Stop}, nil
+		return venue{open: l.Open, stop: l.Stop, keep: l.Keep}, nil
 	case "kind":
 		return f.kind(ctx, progress)
 	}
@@ -193,13 +203,16 @@ func (f *conformanceFlags) remote(ctx context.Context, progress io.Writer, kubec
 	if err != nil {
 		return venue{}, err
 	}
-	return venue{r.Open, r.Stop}, nil
+	return venue{open: r.Open, stop: r.Stop}, nil
 }
 
 // play plays all scenarios: one after the other in the simulator, many at a time
 // elsewhere.
-func (f *conformanceFlags) play(ctx context.Context, v venue, out io.Writer, found []replay.Scenario) ([]replay.Outcome, error) {
+func (f *conformanceFlags) play(ctx context.Context, v venue, out, progress io.Writer, found []replay.Scenario) ([]replay.Outcome, error) {
 	player := replay.Player{Open: v.open, Clock: clock.Real{}, Longest: f.longest}
+	if v.keep != nil {
+		player.Closing = func(o *replay.Outcome, b backend.Backend) { v.keepFailed(o, b, progress) }
+	}
 	text := replay.Text{Out: out, NameWidth: nameWidth(found)}
 	workers := f.workers
 	if f.on == backend.SimName {
@@ -217,6 +230,19 @@ func (f *conformanceFlags) play(ctx context.Context, v venue, out io.Writer, fou
 		return nil, fmt.Errorf("interrupted")
 	}
 	return outcomes, nil
+}
+
+// keepFailed keeps what happened in a scenario that failed.
+func (v *venue) keepFailed(o *replay.Outcome, b backend.Backend, progress io.Writer) {
+	if o.Verdict() != replay.Failed {
+		return
+	}
+	path, err := v.keep(o.Scenario.Name, b)
+	if err != nil {
+		fmt.Fprintln(progress, err)
+		return
+	}
+	fmt.Fprintf(progress, "what happened in %s: %s\n", o.Scenario.Name, path)
 }
 
 // conformanceReportFile is a report that was asked for.

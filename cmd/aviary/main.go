@@ -16,7 +16,7 @@ import (
 )
 
 func main() {
-	collectLess()
+	collectBy(simMemory)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	cmd := newRootCommand()
@@ -27,15 +27,17 @@ func main() {
 	os.Exit(exitCode(err))
 }
 
-// collectLess collects garbage when it is four times what lives, in place of
-// once: what a simulation allocates is needed for an instant, and what lives is
-// small. Beyond memoryLimit bytes it is collected as often as is necessary.
-// Whoever sets GOGC or GOMEMLIMIT decides.
-func collectLess() {
-	const memoryLimit = 160 << 20
+// simMemory bounds the heap of a simulation, in bytes.
+const simMemory = 160 << 20
+
+// collectBy collects garbage when it is four times what lives, in place of once:
+// what a simulation allocates is needed for an instant, and what lives is small.
+// Beyond limit bytes it is collected as often as is necessary. Whoever sets GOGC or
+// GOMEMLIMIT decides.
+func collectBy(limit int64) {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(400)
-		debug.SetMemoryLimit(memoryLimit)
+		debug.SetMemoryLimit(limit)
 	}
 }
 

@@ -27,6 +27,7 @@ type flags struct {
 	file      string
 
 	resync                    int64
+	statusDelay               time.Duration
 	namespaced                bool
 	instanceID                string
 	qps                       float32
@@ -48,6 +49,7 @@ func newFlags() *flags {
 	s.SortFlags = true
 	s.Usage = func() {}
 	s.Int64Var(&f.resync, "rollout-resync", 900, "Look at every object this often although nothing changed, in seconds; 0: never")
+	s.DurationVar(&f.statusDelay, "status-delay", 5*time.Second, "How far the numbers of pods in a status may be behind while an update moves on: each write of a status is sent to all who watch; 0: not at all")
 	s.BoolVar(&f.namespaced, "namespaced", false, "Look at one namespace only: that of --namespace or of the pod")
 	s.StringVar(&f.instanceID, "instance-id", "", "Control the objects whose label argo-rollouts.argoproj.io/controller-instance-id is this; empty: those without the label")
 	s.Float32Var(&f.qps, "qps", 40, "Requests a second to the API server, for each kind")
@@ -140,6 +142,8 @@ func (f *flags) check() error {
 	switch {
 	case f.resync < 0:
 		return fmt.Errorf("--rollout-resync %d: give a number of seconds, or 0 for never", f.resync)
+	case f.statusDelay < 0:
+		return fmt.Errorf("--status-delay %s: give a duration, or 0 for no delay", f.statusDelay)
 	case f.elect && (f.lease <= f.renew || f.renew <= f.retryPeriod):
 		return fmt.Errorf("the lease of %s must be longer than the renew deadline of %s, and that longer than the retry period of %s", f.lease, f.renew, f.retryPeriod)
 	}
@@ -163,7 +167,7 @@ func (f *flags) options() (*rest.Config, manager.Options, error) {
 		return nil, manager.Options{}, fmt.Errorf("find the namespace: %w; name it with --namespace", err)
 	}
 	o := manager.Options{
-		InstanceID: f.instanceID, Resync: time.Duration(f.resync) * time.Second, Workers: map[string]int{},
+		InstanceID: f.instanceID, Resync: time.Duration(f.resync) * time.Second, StatusDelay: f.statusDelay, Workers: map[string]int{},
 		Metrics: port(f.metricsPort), Probes: port(f.healthzPort), Profiles: f.profiles,
 		Settings: metric.Settings{
 			PrometheusAddress: os.Getenv("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"),

@@ -16,7 +16,7 @@ func TestDefaults(t *testing.T) {
 	for name, want := range map[string]string{
 		"rollout-resync": "900", "qps": "40", "burst": "80", "rollout-threads": "10", "experiment-threads": "10", "analysis-threads": "30",
 		"metricsPort": "8090", "healthzPort": "8080", "leader-elect": "true", "leader-election-lease-duration": "15s",
-		"leader-election-renew-deadline": "10s", "leader-election-retry-period": "2s", "namespaced": "false", "loglevel": "info",
+		"leader-election-renew-deadline": "10s", "leader-election-retry-period": "2s", "namespaced": "false", "loglevel": "info", "status-delay": "5s",
 	} {
 		flag := f.set.Lookup(name)
 		if flag == nil || flag.DefValue != want {
@@ -32,6 +32,7 @@ func TestMistakes(t *testing.T) {
 		{"run", `unexpected argument "run": the controller takes flags only; --help lists them`},
 		{"--rollout-threads=0", "the threads of controller rollout: 0 is less than 1"},
 		{"--rollout-resync=-1", "--rollout-resync -1: give a number of seconds, or 0 for never"},
+		{"--status-delay=-1s", "--status-delay -1s: give a duration, or 0 for no delay"},
 		{"--leader-election-lease-duration=5s", "the lease of 5s must be longer than the renew deadline of 10s, and that longer than the retry period of 2s"},
 		{"--loglevel=loud", `--loglevel "loud": choose one of trace, debug, info, warn, error`},
 		{"--logformat=xml", `--logformat "xml": choose text or json`},

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -95,7 +96,7 @@ func StartLocal(ctx context.Context, o Options) (*Local, error) {
 		func() error { return l.startNodes(running) },
 		func() error { return l.startMesh(running, front) },
 		func() error { return l.startController(ctx, front.Addr().String()) },
-		l.connect,
+		func() error { return l.connect(running) },
 	} {
 		if err := step(); err != nil {
 			_ = front.Close() // err says what happened
@@ -226,8 +227,14 @@ func (l *Local) startMesh(ctx context.Context, front net.Listener) error {
 // startController starts the process under test. Its requests for measurements
 // go through the proxy, as those to the hosts of a cluster would.
 func (l *Local) startController(ctx context.Context, proxy string) error {
-	program := l.options.Controller
+	program, args := l.options.Controller, []string{"--leader-elect=false", "--metricsPort=0", "--healthzPort=0"}
+	if !l.options.Bare {
+		args = append(args, "--qps=400", "--burst=800") // dozens of scenarios at a time are more than its users have
+	}
 	if program == "" {
+		if !l.options.Bare {
+			args = append(args, "--status-delay=0") // as in the simulator
+		}
 		bin, err := l.build(ctx, "./cmd/rollouts-controller")
 		if err != nil {
 			return err
@@ -238,7 +245,7 @@ func (l *Local) startController(ctx context.Context, proxy string) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"--kubeconfig", kubeconfig, "--leader-elect=false", "--metricsPort=0", "--healthzPort=0"}
+	args = append(args, "--kubeconfig", kubeconfig)
 	l.Controller = &controller{
 		program: program, args: append(args, l.options.ControllerArgs...), log: filepath.Join(l.Plane.Dir(), "logs", "controller.log"),
 	}
@@ -249,7 +256,7 @@ func (l *Local) startController(ctx context.Context, proxy string) error {
 }
 
 // connect makes the cluster that scenarios see.
-func (l *Local) connect() error {
+func (l *Local) connect(ctx context.Context) error {
 	scheme, err := manifest.Scheme()
 	if err != nil {
 		return err
@@ -260,7 +267,7 @@ func (l *Local) connect() error {
 		Name: "local", Config: config, Scheme: scheme, Clock: clock.Real{}, Wait: clock.Wait, Patience: l.options.Patience, Tools: l.tools,
 		Accounts: []string{"bookinfo-reviews"}, // of Istio's example application
 	}
-	return nil
+	return l.cluster.Record(ctx)
 }
 
 // Open returns a fresh view of the cluster for one scenario.
@@ -271,6 +278,21 @@ func (l *Local) Open() (backend.Backend, error) {
 	return l.cluster.Open()
 }
 
+// Keep writes what happened in a scenario that failed into the folder of logs. It
+// returns the path of the file.
+func (l *Local) Keep(name string, b backend.Backend) (string, error) {
+	live, ok := b.(*backend.Live)
+	if !ok {
+		return "", fmt.Errorf("%s was not played on the local rig", name)
+	}
+	path := filepath.Join(l.Plane.Dir(), "logs", strings.ReplaceAll(name, "/", "-")+".record")
+	file, err := os.Create(path)
+	if err != nil {
+		return "", fmt.Errorf("keep the record of %s: %w", name, err)
+	}
+	return path, errors.Join(live.WriteRecord(file), file.Close())
+}
+
 // tools are those of one scenario.
 func (l *Local) tools(b *backend.Live) (backend.Tools, func()) {
 	t := &traffic{
@@ -278,7 +300,7 @@ func (l *Local) tools(b *backend.Live) (backend.Tools, func()) {
 		rules: &answers{scene: b, mesh: l.Mesh, clock: clock.Real{}},
 	}
 	tools := backend.Tools{
-		Traffic: t, Quotas: quotas{b}, Quiet: quiet{b}, Servers: l.servers, Controller: l.Controller,
+		Traffic: t, Quotas: quotas{b}, Quiet: quiet{b}, Servers: ownServers{l.servers, b}, Controller: l.Controller,
 		Machines: machines{nodes: l.Nodes, scene: b},
 	}
 	return tools, t.close

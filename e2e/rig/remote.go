@@ -308,7 +308,7 @@ func (r *Remote) connect(ctx context.Context) error {
 		Name: r.options.Name, Config: r.Config, Scheme: scheme, Clock: clock.Real{}, Wait: clock.Wait,
 		Patience: r.options.Patience, Tools: r.tools, Labels: map[string]string{"istio-injection": "enabled"},
 	}
-	return nil
+	return r.cluster.Record(ctx)
 }
 
 // Open returns a fresh view of the cluster for one scenario.

@@ -26,7 +26,18 @@ type server struct {
 	handler http.Handler
 }
 
-var _ backend.Servers = (*servers)(nil)
+// ownServers are the hosts of one scenario, which others do not see.
+type ownServers struct {
+	all   *servers
+	scene *backend.Live
+}
+
+var _ backend.Servers = ownServers{}
+
+// Serve makes a host of the scenario answer from now on.
+func (o ownServers) Serve(ctx context.Context, host string, answers []sim.Answer) error {
+	return o.all.Serve(ctx, o.scene.ServedAs(host), answers)
+}
 
 // Serve makes a host answer from now on; * in it stands for any text. Without
 // answers nobody answers any more.

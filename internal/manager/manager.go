@@ -30,11 +30,6 @@ import (
 // with instance ids appends "-" and its own.
 const LockName = "argo-rollouts-controller-lock"
 
-// patience is how far numbers of pods in the status of a Rollout may be behind:
-// about what a pod takes to start, so that the step which waits for it writes
-// them too.
-const patience = 5 * time.Second
-
 // shutdownTimeout is how long reconciles that run may take to end.
 const shutdownTimeout = 20 * time.Second
 
@@ -49,6 +44,10 @@ type Options struct {
 	// Resync is how often each object under control is looked at although
 	// nothing has changed; zero means never.
 	Resync time.Duration
+	// StatusDelay is how far numbers of pods in the status of a Rollout may be
+	// behind. If it is about what a pod takes to start, the step which waits for
+	// it writes them too. Zero means not at all.
+	StatusDelay time.Duration
 	// Workers is how many objects are reconciled at a time, by the name of the
 	// controller; 1 where it says nothing.
 	Workers map[string]int
@@ -88,6 +87,9 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	meters := telemetry.New(o.Version)
 	config = rest.CopyConfig(config)
 	config.Wrap(meters.CountRequests)
+	if err := awaitServer(ctx, config, o.Log); err != nil {
+		return err
+	}
 	m, err := ctrl.New(config, managerOptions(scheme, o))
 	if none := (*meta.NoKindMatchError)(nil); errors.As(err, &none) {
 		return noSuchKind(none.GroupKind)
@@ -134,7 +136,7 @@ func (r *runner) prepare(ctx context.Context, config *rest.Config) error {
 	}
 	view := clusterView{Client: r.GetClient(), kinds: kinds, namespace: r.options.Namespace}
 	controllers := control.Controllers(control.Deps{
-		Client: view, Clock: r.clock, Events: events, HTTP: r.options.HTTP, Metrics: r.options.Settings, Patience: patience,
+		Client: view, Clock: r.clock, Events: events, HTTP: r.options.HTTP, Metrics: r.options.Settings, Patience: r.options.StatusDelay,
 	})
 	if err := r.mount(ctx, controllers, kinds); err != nil {
 		return err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -47,11 +50,29 @@ type Cluster struct {
 	Used int
 
 	scenarios atomic.Int32
+	recorder  *recorder
 }
 
-// Pace tells a scenario on a live cluster what comes next: how much of a sleep
-// can be left out, and for how long nothing will change.
-type Pace struct{ Idle, Calm time.Duration }
+// Record begins to record what happens on the cluster, until ctx ends. Scenarios
+// can be opened then.
+func (c *Cluster) Record(ctx context.Context) error {
+	watcher, err := client.NewWithWatch(c.Config, client.Options{Scheme: c.Scheme})
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", c.Name, err)
+	}
+	c.recorder, err = startRecorder(ctx, watcher, c.Clock)
+	return err
+}
+
+// Pace tells a scenario on a live cluster what the simulator knows about its next
+// command.
+type Pace struct {
+	// Idle is how much of a sleep can be left out.
+	Idle time.Duration
+	// Since is for how long everything has been as it is, Calm for how long it
+	// will be so.
+	Since, Calm time.Duration
+}
 
 // Live is a scenario's view of a live cluster.
 type Live struct {
@@ -65,17 +86,30 @@ type Live struct {
 
 	mu sync.Mutex // guards made
 
+	number int
+	opened time.Time
+	record *record
+	view   *view // what a command that reads sees; nil for what is
+
 	next    Pace
 	due     time.Time // when, by the scenario's own clock, it is now
 	settled bool      // what was read since time passed has been quiet
+	// did is when the last command began that did something, before is the same of
+	// the one before it. What is read is later than that.
+	did, before time.Time
+	matched     time.Time // when what was read last began to be so
 }
+
+// pollEvery is how often it is asked for what is not recorded.
+const pollEvery = 200 * time.Millisecond
 
 var _ Backend = (*Live)(nil)
 
 // Open returns a view with namespaces of its own.
 func (c *Cluster) Open() (*Live, error) {
 	number := c.Used + int(c.scenarios.Add(1))
-	b := &Live{cluster: c, due: c.Clock.Now()}
+	b := &Live{cluster: c, number: number, opened: c.Clock.Now(), due: c.Clock.Now()}
+	b.record = c.recorder.open(number, "-"+tagOf(number))
 	b.names = &namespaces{tag: tagOf(number), keep: []string{"istio-system", "kube-system"}, known: map[string]*nameRule{}, prepare: b.makeNamespace}
 	admin, err := client.New(c.Config, client.Options{Scheme: c.Scheme})
 	if err != nil {
@@ -120,11 +154,28 @@ func (b *Live) makeNamespace(name string) error {
 // Name is the word used in guards.
 func (b *Live) Name() string { return b.cluster.Name }
 
-// Client reads and writes as the user.
-func (b *Live) Client() client.WithWatch { return b.user }
+// Client reads and writes as the user. A command that is repeated until it reads
+// what is expected reads in the record.
+func (b *Live) Client() client.WithWatch {
+	if b.view == nil {
+		return b.user
+	}
+	return past{WithWatch: b.user, view: b.view, covers: b.covers}
+}
 
-// Clock tells the time of the day.
-func (b *Live) Clock() clock.Clock { return b.cluster.Clock }
+// covers tells whether objects are in the record.
+func (b *Live) covers(kind schema.GroupVersionKind, namespace string) bool {
+	return b.cluster.recorder.kinds[kind] && !slices.Contains(b.names.keep, namespace)
+}
+
+// Clock tells the time of the day, or of what is read in the record.
+func (b *Live) Clock() clock.Clock {
+	if b.view == nil || b.view.to.IsZero() {
+		return b.cluster.Clock
+	}
+	at := b.view.from
+	return clock.Func(func() time.Time { return at })
+}
 
 // Tools are what the cluster came with.
 func (b *Live) Tools() Tools { return b.tools }
@@ -132,10 +183,18 @@ func (b *Live) Tools() Tools { return b.tools }
 // InCluster returns what a namespace of the scenario is called in the cluster.
 func (b *Live) InCluster(namespace string) string { return b.names.inCluster(namespace) }
 
+// ServedAs makes a host the scenario's own, before a manifest names it. It returns
+// what the host is called in the cluster.
+func (b *Live) ServedAs(host string) string { return b.names.serve(host) }
+
 // Original returns what the scenario calls a namespace of the cluster.
 func (b *Live) Original(namespace string) string {
 	return strings.TrimSuffix(namespace, "-"+b.names.tag)
 }
+
+// WriteRecord writes what happened to the objects of the scenario, a line for each
+// change, for those who have to find out why it failed.
+func (b *Live) WriteRecord(w io.Writer) error { return b.record.writeTo(w, b.opened) }
 
 // Namespaces lists the namespaces that the scenario has used, by its own names.
 func (b *Live) Namespaces() []string { return b.names.used() }
@@ -143,52 +202,12 @@ func (b *Live) Namespaces() []string { return b.names.used() }
 // SetPace says what the next command meets.
 func (b *Live) SetPace(p Pace) { b.next = p }
 
-// Settle waits for nothing: a live cluster is asked until it answers as
-// expected, and anew after every command that is not a question.
-func (b *Live) Settle(context.Context) error {
-	b.settled = false
-	return nil
-}
-
-const (
-	pollEvery = 200 * time.Millisecond
-	// quiet is for how long an answer has to stay as expected.
-	quiet = 2 * time.Second
-)
-
-// Await reads until the answer is as expected and stays so. It is looked at for
-// a shorter time where the next change is near, and but once at each point of
-// time.
-func (b *Live) Await(ctx context.Context, read func(ctx context.Context) bool) error {
-	var since time.Time // when the answer began to be as expected
-	stay := min(quiet, b.next.Calm/2)
-	if b.settled {
-		stay = 0
-	}
-	err := b.poll(ctx, b.patience(), func() bool {
-		now := b.cluster.Clock.Now()
-		switch ok := read(ctx); {
-		case !ok:
-			since = time.Time{}
-			return false
-		case since.IsZero():
-			since = now
-		}
-		return now.Sub(since) >= stay
-	})
-	if errors.Is(err, errTimeUp) {
-		return nil // the last answer is compared, and shows what is wrong
-	}
-	b.settled = err == nil
-	return err
-}
-
 // Sleep waits until it is due by the scenario's clock: time that was spent on
 // looking is made up for.
 func (b *Live) Sleep(ctx context.Context, d time.Duration) error {
 	idle := min(b.next.Idle, d)
 	b.next.Idle -= idle
-	b.due, b.settled = b.due.Add(d-idle), false
+	b.due, b.did = b.due.Add(d-idle), b.before
 	left := b.due.Sub(b.cluster.Clock.Now())
 	if left <= 0 {
 		return ctx.Err()
@@ -202,6 +221,7 @@ func (b *Live) Close() error {
 		b.end()
 	}
 	var errs []error
+	b.cluster.recorder.close(b.number)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, name := range b.made {

@@ -17,7 +17,8 @@ import (
 // Scenarios say "default" or "istio" and mean a cluster of their own. Where many
 // share one, each has its own namespaces: what a scenario calls NAME is
 // NAME-TAG in the cluster. The names are changed on the way to the API server
-// and back, so that neither manifests nor outputs know of it.
+// and back, so that neither manifests nor outputs know of it. So are the names of
+// hosts that a scenario answers for itself.
 
 // namespaces translates the names of namespaces for one scenario.
 type namespaces struct {
@@ -28,6 +29,8 @@ type namespaces struct {
 
 	mu    sync.Mutex
 	known map[string]*nameRule
+	last  uint64           // the highest version that was written
+	hosts []*regexp.Regexp // in URLs, those that the scenario answers for
 	// prepare makes a namespace of the cluster ready at its first use.
 	prepare func(name string) error
 }
@@ -111,10 +114,44 @@ func (n *namespaces) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.Method != http.MethodGet {
+		if err := n.noteWrite(resp); err != nil {
+			return nil, err
+		}
+	}
 	resp.Body = n.inward(resp.Body)
 	resp.ContentLength = -1
 	resp.Header.Del("Content-Length")
 	return resp, nil
+}
+
+var resourceVersion = regexp.MustCompile(`"resourceVersion":"([0-9]+)"`)
+
+// noteWrite remembers the version that a write has made.
+func (n *namespaces) noteWrite(resp *http.Response) error {
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	_ = resp.Body.Close() // it was read to its end
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	if m := resourceVersion.FindSubmatch(body); m != nil {
+		version, err := strconv.ParseUint(string(m[1]), 10, 64)
+		if err != nil {
+			return fmt.Errorf("read the version of what was written: %w", err)
+		}
+		n.mu.Lock()
+		n.last = max(n.last, version)
+		n.mu.Unlock()
+	}
+	return nil
+}
+
+// wrote returns the highest version that the scenario has written; 0 if none.
+func (n *namespaces) wrote() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.last
 }
 
 // outward translates JSON of the scenario into that of the cluster.
@@ -128,7 +165,23 @@ func (n *namespaces) outward(body []byte) []byte {
 		body = rule.gateway.ReplaceAll(body, []byte("${1}"+to+"/"))
 		body = rule.selector.ReplaceAll(body, []byte("${1}"+to+"${2}"))
 	}
+	for _, host := range n.hosts {
+		body = host.ReplaceAll(body, []byte("${1}-"+n.tag+"${2}"))
+	}
 	return body
+}
+
+// serve makes a host the scenario's own from now on, and returns what it is called
+// in the cluster; * in it stands for any text.
+func (n *namespaces) serve(host string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	letters := strings.ReplaceAll(regexp.QuoteMeta(host), `\*`, `[a-zA-Z0-9.-]*`)
+	own := regexp.MustCompile(`(//` + letters + `)([:/?"\\]|$)`)
+	if !slices.ContainsFunc(n.hosts, func(h *regexp.Regexp) bool { return h.String() == own.String() }) {
+		n.hosts = append(n.hosts, own)
+	}
+	return host + "-" + n.tag
 }
 
 // inward translates an answer line by line, so that a watch flows.

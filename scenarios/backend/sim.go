@@ -68,9 +68,9 @@ func (b *Sim) Sim() *sim.Sim { return b.sim }
 // Lines is how many lines the trace has.
 func (b *Sim) Lines() int { return len(b.sim.Trace().Lines()) }
 
-// resourceVersion is left out of trace lines: each write changes those of all
+// revision is left out of trace lines: each write changes those of all
 // that follow.
-var resourceVersion = regexp.MustCompile(` rv=\d+`)
+var revision = regexp.MustCompile(` rv=\d+`)
 
 // TraceLines returns what happened so far, a line each: the seconds since the
 // start and the text.
@@ -78,7 +78,7 @@ func (b *Sim) TraceLines() []string {
 	start := b.sim.Kernel().Start()
 	var lines []string
 	for _, l := range b.sim.Trace().Lines() {
-		lines = append(lines, fmt.Sprintf("%9.3fs  %s", l.At.Sub(start).Seconds(), resourceVersion.ReplaceAllString(l.Text, "")))
+		lines = append(lines, fmt.Sprintf("%9.3fs  %s", l.At.Sub(start).Seconds(), revision.ReplaceAllString(l.Text, "")))
 	}
 	return lines
 }

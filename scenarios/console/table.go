@@ -47,6 +47,9 @@ type Command struct {
 	// alike compares lines of its output where chance decides; nil for lines
 	// in which nothing but ages may differ.
 	alike func(want, got string) bool
+	// mixed compares whole outputs where chance decides who answers; nil where it
+	// does not.
+	mixed func(want, got []string) bool
 	// needs is what the backend has to have; nil for nothing.
 	needs *tool
 	// run runs the command on the words after Name.
@@ -152,9 +155,9 @@ func (c *Console) parseWords(words []string) (transcript.Call, error) {
 		return err
 	}
 	reads := command.Kind == Reads || command.reads || command.Kind == Waits && slices.Contains(args, "--watch=false")
-	call := transcript.Call{Reads: reads, Sleeps: command.Name == "sleep", Sends: command.Kind == Sends || command.sends, Alike: command.alike, Run: run}
+	call := transcript.Call{Reads: reads, Sleeps: command.Name == "sleep", Sends: command.Kind == Sends || command.sends, Alike: command.alike, Mixed: command.mixed, Run: run}
 	if command.needs != nil {
-		call.Shares, call.Disturbs = command.needs == servers, command.needs == controller || command.Name == "@node"
+		call.Disturbs = command.needs == controller || command.Name == "@node"
 	}
 	if command.needs != nil && !command.needs.has(c.Backend.Tools()) {
 		call.Missing = command.needs.name

@@ -20,7 +20,7 @@ import (
 
 func trafficWords() []Command {
 	return []Command{
-		{Name: "@repeat", Syntax: "N [every=DURATION] COMMAND", Kind: Harness, sends: true, run: repeat,
+		{Name: "@repeat", Syntax: "N [every=DURATION] COMMAND", Kind: Harness, sends: true, mixed: alikeAnswers, run: repeat,
 			Help: "Runs a command N times, with that time after each; it ends with the first that fails."},
 		{Name: "@load", Syntax: "RATE [kubectl exec POD --] curl URL ... | off", Kind: Harness, sends: true, needs: traffic, run: load,
 			Help: "Sends the request of a curl command RATE times a second from now on. off ends all loads, those of hey too."},
@@ -59,9 +59,6 @@ func repeat(ctx context.Context, c *call) error {
 		return err
 	}
 	for range n {
-		if err := c.console.Backend.Settle(ctx); err != nil {
-			return err
-		}
 		if err := run.Run(ctx, c.out); err != nil {
 			return errPrinted{err}
 		}
@@ -355,6 +352,34 @@ func readTrafficNumbers(cells []string) (n trafficNumbers, err error) {
 	n.share, errs[1] = parseShare(cells[1])
 	n.failed, errs[2] = strconv.ParseFloat(cells[2], 64)
 	return n, errors.Join(errs[:]...)
+}
+
+// alikeAnswers compares the answers to as many requests: how many there are of each.
+func alikeAnswers(want, got []string) bool {
+	wanted, seen, n := tally(want), tally(got), float64(len(want))
+	if len(want) != len(got) {
+		return false
+	}
+	for answer := range seen {
+		if wanted[answer] == 0 {
+			return false
+		}
+	}
+	for answer, times := range wanted {
+		if !within(times/n, seen[answer]/n, n) {
+			return false
+		}
+	}
+	return true
+}
+
+// tally counts equal lines.
+func tally(lines []string) map[string]float64 {
+	n := map[string]float64{}
+	for _, line := range lines {
+		n[line]++
+	}
+	return n
 }
 
 // near reports whether chance can have made seen of n.

@@ -2,21 +2,20 @@ package replay
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
-	"github.com/aviary-rollouts/aviary/scenarios/backend"
-	"github.com/aviary-rollouts/aviary/scenarios/console"
 	"github.com/aviary-rollouts/aviary/scenarios/kubectl"
 	"github.com/aviary-rollouts/aviary/scenarios/transcript"
-	"github.com/aviary-rollouts/aviary/sim"
 )
 
 // Where scenarios share a cluster, most have nothing to do with each other. Some
-// use what there is once: those with servers of their own, or with templates for
-// the whole cluster, are played one after the other beside the rest; those that
-// kill the controller, last and alone.
+// use what there is once: those with templates for the whole cluster are played one
+// after the other beside the rest; those that kill the controller, last and alone.
 
 // sharing is what a scenario shares with others on its cluster.
 type sharing int
@@ -31,13 +30,13 @@ const (
 // or in turn, and tells of each as it ends. The outcomes are in the order of the scenarios;
 // those that an interrupt left out are zero.
 func (p *Player) PlayAll(ctx context.Context, scenarios []Scenario, workers int, ended func(*Outcome)) []Outcome {
-	outcomes := make([]Outcome, len(scenarios))
+	outcomes, tables := make([]Outcome, len(scenarios)), make([]*Timetable, len(scenarios))
 	var mu sync.Mutex
 	play := func(i int) {
 		if ctx.Err() != nil {
 			return
 		}
-		o := p.Play(ctx, scenarios[i])
+		o := p.follow(ctx, scenarios[i], tables[i])
 		mu.Lock()
 		defer mu.Unlock()
 		outcomes[i] = o
@@ -51,9 +50,33 @@ func (p *Player) PlayAll(ctx context.Context, scenarios []Scenario, workers int,
 	}
 	groups := map[sharing][]int{}
 	for i := range scenarios {
-		s := sharingOf(scenarios[i])
-		groups[s] = append(groups[s], i)
+		of := nothing
+		if table, err := rehearse(ctx, scenarios[i]); err == nil { // or else playing it will say why not
+			tables[i], of = table, table.sharing
+		}
+		groups[of] = append(groups[of], i)
 	}
+	longestFirst(groups[nothing], tables)
+	together(workers, groups, play)
+	for _, i := range groups[all] {
+		play(i)
+	}
+	return outcomes
+}
+
+// longestFirst sorts scenarios, so that the last to end has not begun late.
+func longestFirst(group []int, tables []*Timetable) {
+	length := func(i int) time.Duration {
+		if tables[i] == nil {
+			return 0
+		}
+		return tables[i].Length
+	}
+	slices.SortStableFunc(group, func(a, b int) int { return cmp.Compare(length(b), length(a)) })
+}
+
+// together plays scenarios that do not disturb each other.
+func together(workers int, groups map[sharing][]int, play func(i int)) {
 	var work sync.WaitGroup
 	queue := make(chan int)
 	for range workers - 1 {
@@ -73,37 +96,16 @@ func (p *Player) PlayAll(ctx context.Context, scenarios []Scenario, workers int,
 	}
 	close(queue)
 	work.Wait()
-	for _, i := range groups[all] {
-		play(i)
-	}
-	return outcomes
 }
 
-// sharingOf reads from the commands of a scenario what it shares. A broken one
-// shares nothing: it will not be played.
-func sharingOf(s Scenario) sharing {
-	file, err := transcript.Parse(s.Path(), s.Data)
-	if err != nil {
-		return nothing
-	}
-	cluster, err := backend.NewSim(sim.Options{})
-	if err != nil {
-		return nothing
-	}
-	open := console.SectionFiles(file, s.folders()...)
-	words := console.New(cluster, open)
+// sharingOf reads from the commands of a scenario what it shares.
+func sharingOf(result *transcript.Result, open func(string) ([]kubectl.File, error)) sharing {
 	found := nothing
-	for i := range file.Parts {
-		c := file.Parts[i].Command
-		if c == nil {
-			continue
-		}
-		call, err := words.Parse(c.Text())
+	for _, step := range result.Steps {
 		switch {
-		case err != nil:
-		case call.Disturbs:
+		case step.Call.Disturbs:
 			return all
-		case call.Shares, namesClusterTemplate(c.Text(), open):
+		case namesClusterTemplate(step.Command.Text(), open):
 			found = oneOfMany
 		}
 	}

@@ -74,16 +74,24 @@ func (o *Outcome) Verdict() Verdict {
 
 // Play plays one scenario on a fresh cluster.
 func (p *Player) Play(ctx context.Context, s Scenario) Outcome {
+	return p.follow(ctx, s, nil)
+}
+
+// follow plays a scenario by its timetable; nil if there is none yet.
+func (p *Player) follow(ctx context.Context, s Scenario, table *Timetable) Outcome {
 	o := Outcome{Scenario: s}
 	start := p.Clock.Now()
-	o.Err = p.play(ctx, &o)
+	o.Err = p.play(ctx, &o, table)
 	o.Wall = p.Clock.Now().Sub(start)
 	return o
 }
 
-func (p *Player) play(ctx context.Context, o *Outcome) (err error) {
+func (p *Player) play(ctx context.Context, o *Outcome, table *Timetable) (err error) {
 	if o.File, err = transcript.Parse(o.Scenario.Path(), o.Scenario.Data); err != nil {
 		return err
+	}
+	if table != nil && p.tooLong(o, table) {
+		return nil
 	}
 	cluster, err := p.Open()
 	if err != nil {
@@ -101,13 +109,10 @@ func (p *Player) play(ctx context.Context, o *Outcome) (err error) {
 		Commands: console.New(cluster, console.SectionFiles(o.File, o.Scenario.folders()...)),
 	}
 	if live, ok := cluster.(paced); ok {
-		table, err := p.rehearse(ctx, o)
-		if err != nil {
-			return err
-		}
-		if p.Longest > 0 && table.Length > p.Longest {
-			o.Result = &transcript.Result{Skipped: fmt.Sprintf("it takes %s of real time, and %s is allowed", table.Length.Round(time.Second), p.Longest)}
-			return nil
+		if table == nil {
+			if table, err = rehearse(ctx, o.Scenario); err != nil || p.tooLong(o, table) {
+				return err
+			}
 		}
 		runner.Pace = func(line int) { live.SetPace(table.Paces[line]) }
 	}
@@ -122,22 +127,46 @@ func (p *Player) play(ctx context.Context, o *Outcome) (err error) {
 	return nil
 }
 
+// tooLong is true, and says so in the outcome, for a scenario that may not be
+// played because of the time that it takes.
+func (p *Player) tooLong(o *Outcome, table *Timetable) bool {
+	if p.Longest <= 0 || table.Length <= p.Longest {
+		return false
+	}
+	o.Result = &transcript.Result{Skipped: fmt.Sprintf("it takes %s of real time, and %s is allowed", table.Length.Round(time.Second), p.Longest)}
+	return true
+}
+
 // paced is a backend whose time passes by itself.
 type paced interface{ SetPace(backend.Pace) }
 
-// rehearse plays the scenario in the simulator, to learn what has to be waited
-// for in real time.
-func (p *Player) rehearse(ctx context.Context, o *Outcome) (Timetable, error) {
+// epilogue is how long the simulation goes on after a scenario: what is read last may
+// be about to end.
+const epilogue = 10 * time.Second
+
+// rehearse plays a scenario in the simulator, to learn what has to be waited for
+// in real time.
+func rehearse(ctx context.Context, s Scenario) (*Timetable, error) {
+	file, err := transcript.Parse(s.Path(), s.Data)
+	if err != nil {
+		return nil, err
+	}
 	cluster, err := backend.NewSim(sim.Options{Seed: 1})
 	if err != nil {
-		return Timetable{}, err
+		return nil, err
 	}
-	runner := transcript.Runner{Backend: cluster, Commands: console.New(cluster, console.SectionFiles(o.File, o.Scenario.folders()...))}
-	result, err := runner.Run(ctx, o.File)
+	open := console.SectionFiles(file, s.folders()...)
+	runner := transcript.Runner{Backend: cluster, Commands: console.New(cluster, open)}
+	result, err := runner.Run(ctx, file)
 	if err != nil {
-		return Timetable{}, fmt.Errorf("rehearse it in the simulator: %w", err)
+		return nil, fmt.Errorf("rehearse %s in the simulator: %w", s.Path(), err)
 	}
-	return NewTimetable(result, cluster.Sim()), nil
+	if err := cluster.Sleep(ctx, epilogue); err != nil {
+		return nil, fmt.Errorf("rehearse %s in the simulator: %w", s.Path(), err)
+	}
+	table := NewTimetable(result, cluster.Sim())
+	table.sharing = sharingOf(result, open)
+	return &table, nil
 }
 
 // folders are where the files are that commands name and the scenario does not

@@ -19,15 +19,20 @@ type Timetable struct {
 	Paces map[int]backend.Pace
 	// Length is how long playing takes at least.
 	Length time.Duration
+
+	sharing sharing // what the scenario shares with others on its cluster
 }
 
 const (
 	// settling is what every sleep keeps, after the last thing that happens in
 	// it: real pods start and stop a little later than simulated ones.
 	settling = 5 * time.Second
-	// memory is what a sleep keeps once requests were sent: rates look back a
-	// minute or so, and a series without samples ends after five.
+	// memory is what is kept before Prometheus is asked, once requests were sent:
+	// rates look back a minute or so, and a series without samples ends after five.
 	memory = 6 * time.Minute
+	// counting is what a sleep keeps once requests were sent: they are counted, and
+	// the shares of versions in a count follow how long each share lasted.
+	counting = 2 * time.Minute
 )
 
 // NewTimetable reads from a play in the simulator what has to be waited for.
@@ -36,21 +41,44 @@ func NewTimetable(result *transcript.Result, s *sim.Sim) Timetable {
 	for _, line := range s.Trace().Lines() {
 		events = append(events, line.At)
 	}
+	waits := slices.Concat(s.Waits(), remembered(result, s.Queries()))
 	table, least := Timetable{Paces: map[int]backend.Pace{}}, time.Duration(0)
-	before := 0 // lines of the trace
+	before := 0              // lines of the trace
+	idle := time.Duration(0) // what was left out since the last of them
 	for _, step := range result.Steps {
-		pace, whole := backend.Pace{Calm: calm(step.Ended, events)}, step.Ended.Sub(step.Began)
+		if step.Lines > before {
+			idle = 0
+		}
+		whole := step.Ended.Sub(step.Began)
+		pace := backend.Pace{Calm: calm(step.Ended, events), Since: max(0, since(step.Ended, events)-idle)}
 		if step.Call.Sends {
-			least = memory
+			least = counting
 		}
 		if step.Call.Sleeps {
-			pace.Idle = whole - max(needed(step.Began, step.Ended, events[before:step.Lines], s.Waits()), min(whole, least))
+			pace.Idle = whole - max(needed(step.Began, step.Ended, events[before:step.Lines], waits), min(whole, least))
 		}
+		idle += pace.Idle
 		table.Paces[step.Command.Line] = pace
 		table.Length += whole - pace.Idle
 		before = step.Lines
 	}
 	return table
+}
+
+// remembered returns the time before each query that its answer may tell of: from
+// the first request on.
+func remembered(result *transcript.Result, queries []time.Time) []sim.Wait {
+	first := slices.IndexFunc(result.Steps, func(s transcript.Step) bool { return s.Call.Sends })
+	if first < 0 {
+		return nil
+	}
+	var spans []sim.Wait
+	for _, at := range queries {
+		if from := later(at.Add(-memory), result.Steps[first].Began); from.Before(at) {
+			spans = append(spans, sim.Wait{From: from, To: at})
+		}
+	}
+	return spans
 }
 
 // needed returns how much of the time between from and to has to pass: until
@@ -83,6 +111,15 @@ func needed(from, to time.Time, events []time.Time, waits []sim.Wait) time.Durat
 func calm(from time.Time, events []time.Time) time.Duration {
 	if i := after(events, from); i < len(events) {
 		return events[i].Sub(from)
+	}
+	return time.Hour
+}
+
+// since returns for how long nothing has happened at a time; an hour if nothing
+// ever has.
+func since(to time.Time, events []time.Time) time.Duration {
+	if i := after(events, to); i > 0 {
+		return to.Sub(events[i-1])
 	}
 	return time.Hour
 }

@@ -21,12 +21,16 @@ type Call struct {
 	Sleeps bool
 	// Sends is true for a command that sends requests to applications.
 	Sends bool
-	// Shares is true for a command that uses what scenarios on one cluster share,
-	// Disturbs for one that others on it would suffer from.
-	Shares, Disturbs bool
+	// Disturbs is true for a command that other scenarios on one cluster would
+	// suffer from.
+	Disturbs bool
 	// Missing names what the command needs and the backend does not have; empty
 	// if it can be run.
 	Missing string
+	// Mixed says whether chance can have made one output of another, where it is
+	// chance who answers: lines in another order, and a few more of one than of
+	// another. It is nil for other commands.
+	Mixed func(want, got []string) bool
 	// Run runs the command and writes what a person would see.
 	Run func(ctx context.Context, out io.Writer) error
 	// Alike says whether two lines of output mean the same where chance and
@@ -252,10 +256,13 @@ func (r *Runner) align(want []Line, call Call, output string) Alignment {
 		return Align(want, outputLines(output), NormalizeNames)
 	}
 	got := outputLines(output)
+	if call.Mixed != nil && mixed(want, got, call.Mixed) {
+		return Align(exactly(got), got, itself)
+	}
 	if call.Alike != nil {
 		return AlignAlike(want, got, call.Alike)
 	}
-	return Align(want, got, func(line string) string { return NormalizeReady(NormalizeAges(NormalizeNames(line))) })
+	return Align(sortedPods(want, lineText), sortedPods(got, itself), normalizeLive)
 }
 
 // outputLines cuts output into lines without blanks at their ends and without

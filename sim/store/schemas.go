@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
@@ -122,6 +124,7 @@ type customSchema struct {
 	openAPI    *spec.Schema
 	rules      *cel.Validator // nil: no x-kubernetes-validations
 	status     bool           // status is a subresource
+	scale      []string       // paths of the numbers of pods that a scale shows, as ".spec.replicas"
 }
 
 func compileSchema(crd *apiextensionsv1.CustomResourceDefinition, version string) (*customSchema, error) {
@@ -153,6 +156,7 @@ func compileSchema(crd *apiextensionsv1.CustomResourceDefinition, version string
 			openAPI:    openAPI,
 			rules:      cel.NewValidator(structural, true, celconfig.PerCallLimit),
 			status:     v.Subresources != nil && v.Subresources.Status != nil,
+			scale:      scalePaths(v.Subresources),
 		}, nil
 	}
 	return nil, nil
@@ -184,6 +188,7 @@ func (c *customSchema) validate(content, old map[string]any) field.ErrorList {
 	if old == nil || !changesFit(c.openAPI, content, old) {
 		errs = crdvalidation.ValidateCustomResource(nil, content, crdvalidation.NewSchemaValidatorFromOpenAPI(c.openAPI))
 	}
+	errs = append(errs, c.validateScale(content)...)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, c.structural, content)...)
 	if c.rules == nil {
 		return errs
@@ -197,6 +202,32 @@ func (c *customSchema) validate(content, old map[string]any) field.ErrorList {
 	}
 	more, _ := c.rules.Validate(context.Background(), nil, c.structural, content, before, celconfig.RuntimeCELCostBudget)
 	return append(errs, more...)
+}
+
+// scalePaths are where a definition says that numbers of pods are.
+func scalePaths(s *apiextensionsv1.CustomResourceSubresources) []string {
+	if s == nil || s.Scale == nil {
+		return nil
+	}
+	return []string{s.Scale.SpecReplicasPath, s.Scale.StatusReplicasPath}
+}
+
+// validateScale checks the numbers that a scale shows, as an API server does besides
+// the schema: what is no number is wrong twice.
+func (c *customSchema) validateScale(content map[string]any) field.ErrorList {
+	var errs field.ErrorList
+	for _, path := range c.scale {
+		n, _, err := unstructured.NestedInt64(content, strings.Split(strings.TrimPrefix(path, "."), ".")...)
+		switch at := field.NewPath(path); {
+		case err != nil:
+			errs = append(errs, field.Invalid(at, n, err.Error()))
+		case n < 0:
+			errs = append(errs, field.Invalid(at, n, "should be a non-negative integer"))
+		case n > math.MaxInt32:
+			errs = append(errs, field.Invalid(at, n, fmt.Sprintf("should be less than or equal to %d", math.MaxInt32)))
+		}
+	}
+	return errs
 }
 
 // blocksRules reports whether an error leaves the object in a shape that rules

@@ -1,0 +1,80 @@
+package transcript
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Where chance and time cannot be commanded, names of pods are random, and so is
+// their order, in which lists and trees show them. Which of them ends first is
+// chance, too.
+
+// normalizeLive leaves of a line what is the same on each cluster.
+func normalizeLive(line string) string {
+	return NormalizeReady(NormalizeAges(NormalizeNames(alikeBranch(line))))
+}
+
+func itself(line string) string { return line }
+
+func lineText(line Line) string { return line.Text }
+
+// sortedPods sorts the lines of pods, and of Events, that follow each other and
+// belong together.
+func sortedPods[L Line | string](lines []L, text func(L) string) []L {
+	sorted := slices.Clone(lines)
+	for from := 0; from < len(sorted); {
+		name, to := podIn(text(sorted[from])), from+1
+		for name != "" && to < len(sorted) && podIn(text(sorted[to])) == name {
+			to++
+		}
+		slices.SortStableFunc(sorted[from:to], func(a, b L) int {
+			return strings.Compare(normalizeLive(text(a)), normalizeLive(text(b)))
+		})
+		from = to
+	}
+	return sorted
+}
+
+// event matches an Event in a list. Those of one moment are listed by names that
+// chance chose.
+var event = regexp.MustCompile(`^[0-9ydhms]+ +(Normal|Warning) `)
+
+// podIn returns the name with a random suffix in a line, normalized, or a word for
+// all Events; "" for any other line.
+func podIn(line string) string {
+	if event.MatchString(line) {
+		return "event"
+	}
+	for word := range strings.FieldsSeq(NormalizeNames(line)) {
+		if strings.Contains(word, anySuffix) {
+			return word
+		}
+	}
+	return ""
+}
+
+// alikeBranch draws the last branch of a tree as those before it.
+func alikeBranch(line string) string { return strings.Replace(line, "└──□", "├──□", 1) }
+
+// mixed compares whole outputs. Expected lines with a wildcard are compared one by
+// one.
+func mixed(want []Line, got []string, alike func(want, got []string) bool) bool {
+	var texts []string
+	for _, line := range want {
+		if line.Any {
+			return false
+		}
+		texts = append(texts, line.Text)
+	}
+	return alike(texts, got)
+}
+
+// exactly expects the lines that were printed.
+func exactly(got []string) []Line {
+	var lines []Line
+	for _, text := range got {
+		lines = append(lines, Line{Text: text})
+	}
+	return lines
+}

@@ -1,0 +1,30 @@
+package transcript
+
+import (
+	"slices"
+	"testing"
+)
+
+// The order of pods and of Events is chance; that of all else is not.
+func TestSortedPods(t *testing.T) {
+	for name, c := range map[string]struct {
+		a, b  []string
+		alike bool
+	}{
+		"pods of one ReplicaSet": {
+			[]string{"├──□ web-747b59b5cf-nn69h  Pod  ✔ Running  60m  ready:1/1", "└──□ web-747b59b5cf-5kb85  Pod  ◌ Terminating  60m  ready:1/1"},
+			[]string{"├──□ web-747b59b5cf-5kb85  Pod  ◌ Terminating  5s  ready:2/2", "└──□ web-747b59b5cf-nn69h  Pod  ✔ Running  5s  ready:2/2"}, true},
+		"pods of two ReplicaSets": {
+			[]string{"web-747b59b5cf-nn69h 1/1", "web-65494c8c5d-5kb85 0/1"}, []string{"web-65494c8c5d-5kb85 0/1", "web-747b59b5cf-nn69h 1/1"}, false},
+		"Events": {
+			[]string{"5s  Normal  A  rollout/web  x", "5s  Warning  B  rollout/web  y"}, []string{"5s  Warning  B  rollout/web  y", "1s  Normal  A  rollout/web  x"}, true},
+		"another state": {
+			[]string{"└──□ web-747b59b5cf-nn69h  Pod  ✔ Running  60m  ready:1/1"}, []string{"└──□ web-747b59b5cf-nn69h  Pod  ✔ Running  60m  ready:0/1"}, false},
+		"other lines": {[]string{"Name: a", "Name: b"}, []string{"Name: b", "Name: a"}, false},
+	} {
+		a, b := sortedPods(c.a, itself), sortedPods(c.b, itself)
+		if got := slices.EqualFunc(a, b, func(x, y string) bool { return normalizeLive(x) == normalizeLive(y) }); got != c.alike {
+			t.Errorf("%s: alike %v\n%q\n%q", name, got, a, b)
+		}
+	}
+}

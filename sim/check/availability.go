@@ -15,7 +15,8 @@ import (
 // undos. For blue/green the pods behind the active Service count, for a canary
 // whose requests a router splits those of the stable revision, with
 // dynamicStableScale those of every other one too for as long as it has a share of
-// the requests.
+// the requests: the new one always while views lag, since the Service of its share
+// may follow a moment after its pods.
 //
 // The promise ends when somebody else takes a pod away, and when spec.replicas
 // or a limit is raised, and with dynamicStableScale where a step sets the number
@@ -107,7 +108,8 @@ func serving(s *State, f *Family) (n int32) {
 		return f.Available(s.Now)
 	case canary != nil:
 		for _, set := range f.Sets {
-			if hash := set.Hash(); hash == status.StableRS || canary.DynamicStableScale && f.shareOf(s, hash) > 0 {
+			counts := f.shareOf(s, set.Hash()) > 0 || s.Lag > 0 && set.Hash() == status.CurrentPodHash
+			if set.Hash() == status.StableRS || canary.DynamicStableScale && counts {
 				n += set.Available(s.Now)
 			}
 		}

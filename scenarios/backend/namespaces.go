@@ -171,13 +171,14 @@ func (n *namespaces) outward(body []byte) []byte {
 	return body
 }
 
-// serve makes a host the scenario's own from now on, and returns what it is called
+// serve makes a host the scenario's own from now on, in URLs and where it is the
+// value of an argument, and returns what it is called
 // in the cluster; * in it stands for any text.
 func (n *namespaces) serve(host string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	letters := strings.ReplaceAll(regexp.QuoteMeta(host), `\*`, `[a-zA-Z0-9.-]*`)
-	own := regexp.MustCompile(`(//` + letters + `)([:/?"\\]|$)`)
+	own := regexp.MustCompile(`((?://|\\?"value\\?":\\?")` + letters + `)([:/?"\\]|$)`)
 	if !slices.ContainsFunc(n.hosts, func(h *regexp.Regexp) bool { return h.String() == own.String() }) {
 		n.hosts = append(n.hosts, own)
 	}

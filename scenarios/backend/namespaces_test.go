@@ -65,6 +65,27 @@ func TestNamespacesAreTranslated(t *testing.T) {
 	}
 }
 
+// Hosts that a scenario serves are renamed in URLs and as values of arguments.
+func TestServedHostsAreTranslated(t *testing.T) {
+	n := &namespaces{tag: tagOf(7), known: map[string]*nameRule{}}
+	if got := n.serve("judge"); got != "judge-zq7x" {
+		t.Errorf("served as %s", got)
+	}
+	n.serve("*.example.com")
+	for text, want := range map[string]string{
+		`{"url":"http://judge/x"}`:               `{"url":"http://judge-zq7x/x"}`,
+		`{"url":"http://a.example.com:80/?q=1"}`: `{"url":"http://a.example.com-zq7x:80/?q=1"}`,
+		`{"name":"host","value":"judge"}`:        `{"name":"host","value":"judge-zq7x"}`,
+		`{"last":"{\"value\":\"judge\"}"}`:       `{"last":"{\"value\":\"judge-zq7x\"}"}`,
+		`{"name":"judge"}`:                       `{"name":"judge"}`,
+		`{"url":"http://judges/"}`:               `{"url":"http://judges/"}`,
+	} {
+		if got := string(n.outward([]byte(text))); got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
+
 // Tags are found again, and only tags.
 func TestNumberOf(t *testing.T) {
 	for namespace, want := range map[string]int{

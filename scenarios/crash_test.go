@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sort"
@@ -34,6 +35,9 @@ func TestCrashAfterEveryWrite(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			want, writes := endOf(t, s)
+			if writes == 0 && !controlled(s) {
+				t.Skip("it is about Kubernetes alone: our controller has nothing to do in it")
+			}
 			if writes == 0 {
 				t.Fatal("the controller wrote nothing: the scenario cannot show that crashes do no harm")
 			}
@@ -50,6 +54,12 @@ func TestCrashAfterEveryWrite(t *testing.T) {
 			t.Logf("%d writes", writes)
 		})
 	}
+}
+
+// controlled says whether a scenario makes an object of ours, or reads one from
+// the fixtures.
+func controlled(s replay.Scenario) bool {
+	return bytes.Contains(s.Data, []byte("argoproj.io/")) || !bytes.Contains(s.Data, []byte("\n-- "))
 }
 
 // endOf plays a scenario and returns the state it ends in and how often the

@@ -5,7 +5,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -13,39 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"pgregory.net/rapid"
-
-	"github.com/aviary-rollouts/aviary/sim/world"
 )
-
-func TestTaskOf(t *testing.T) {
-	for _, c := range []struct {
-		line string
-		want world.ImageBehaviour
-	}{
-		{"", world.ImageBehaviour{}},
-		{"wget -q http://reviews:9080/reviews/0", world.ImageBehaviour{}},
-		{"sleep 5", world.ImageBehaviour{RunFor: 5 * time.Second}},
-		{"sh -c sleep  0.5 && exit 0", world.ImageBehaviour{RunFor: 500 * time.Millisecond}},
-		{"sh -c sleep 20; exit 1", world.ImageBehaviour{RunFor: 20 * time.Second, JobFails: true, ExitCode: 1}},
-		{"sh -c exit 42", world.ImageBehaviour{JobFails: true, ExitCode: 42}},
-		{"sh -c exit 999", world.ImageBehaviour{JobFails: true, ExitCode: 255}},
-		{"sh -c asleep 20; myexit 1", world.ImageBehaviour{}},
-	} {
-		pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{}}}}
-		ofJob(strings.Fields(c.line)...)(pod)
-		task, ok := taskOf(pod, &pod.Spec.Containers[0])
-		if got := task.apply(world.ImageBehaviour{}); !ok || got != c.want {
-			t.Errorf("%q: %+v, want %+v", c.line, got, c.want)
-		}
-		said := world.ImageBehaviour{RunFor: time.Hour}
-		if got := task.apply(said); got != said {
-			t.Errorf("%q: %+v, though it was said that %+v", c.line, got, said)
-		}
-	}
-	if _, ok := taskOf(&corev1.Pod{}, &corev1.Container{Command: []string{"sleep", "infinity"}}); ok {
-		t.Error("a pod of no Job has a task")
-	}
-}
 
 func TestCommandOf(t *testing.T) {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}}

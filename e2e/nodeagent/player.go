@@ -31,14 +31,8 @@ type player struct {
 
 func newPlayer(a *Agent, key types.NamespacedName, pod *corev1.Pod, ip string) *player {
 	p := &player{agent: a, key: key, uid: pod.UID, ip: ip, commands: map[string]command{}, programs: map[string]*program{}}
-	tasks := map[string]task{}
-	for i := range pod.Spec.Containers {
-		if t, ok := taskOf(pod, &pod.Spec.Containers[i]); ok {
-			tasks[pod.Spec.Containers[i].Name] = t
-		}
-	}
-	p.life = world.NewLife(pod, a.clock.Now(), a.options.Timing, ip, func(container, image string) world.ImageBehaviour {
-		return tasks[container].apply(a.behaviourOf(pod.Namespace, image))
+	p.life = world.NewLife(pod, a.clock.Now(), a.options.Timing, ip, func(image string) world.ImageBehaviour {
+		return a.behaviourOf(pod.Namespace, image)
 	})
 	if a.options.Program == "" {
 		return p

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -93,7 +94,7 @@ func stage(a rollout.Action) int {
 	switch a := a.(type) {
 	case rollout.SetReplicas:
 		return 0
-	case rollout.CreateReplicaSet:
+	case rollout.CreateReplicaSet, rollout.AdoptReplicaSet:
 		return 1
 	case rollout.CreateRun, rollout.StopRun, rollout.CreateExperiment, rollout.StopExperiment:
 		return 5
@@ -123,6 +124,8 @@ func (e Executor) act(ctx context.Context, observed, ro *v1alpha1.Rollout, a rol
 		return e.patch(ctx, ro, nil, map[string]any{"replicas": a.Replicas})
 	case rollout.AnnotateRollout:
 		return e.patch(ctx, ro, pointers(a.Annotations), nil)
+	case rollout.AdoptReplicaSet:
+		return e.adopt(ctx, observed, a.ReplicaSet)
 	case rollout.CreateReplicaSet:
 		return e.createReplicaSet(ctx, ro, a.ReplicaSet)
 	case rollout.UpdateReplicaSet:
@@ -190,6 +193,21 @@ func pointers(values map[string]string) map[string]*string {
 		p[k] = &v
 	}
 	return p
+}
+
+// adopt makes the Rollout the owner of a ReplicaSet.
+func (e Executor) adopt(ctx context.Context, ro *v1alpha1.Rollout, rs *appsv1.ReplicaSet) error {
+	owners := append(slices.Clone(rs.OwnerReferences), *metav1.NewControllerRef(ro, v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout)))
+	data, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": rs.ResourceVersion, "ownerReferences": owners}})
+	if err != nil {
+		return fmt.Errorf("encoding the owners of ReplicaSet %s: %w", rs.Name, err)
+	}
+	adopted := &appsv1.ReplicaSet{ObjectMeta: identity(rs)}
+	if err := e.Client.Patch(ctx, adopted, client.RawPatch(types.MergePatchType, data)); err != nil {
+		return fmt.Errorf("adopting ReplicaSet %s: %w", rs.Name, err)
+	}
+	e.wrote(adopted)
+	return nil
 }
 
 func (e Executor) createReplicaSet(ctx context.Context, ro *v1alpha1.Rollout, wanted *appsv1.ReplicaSet) error {

@@ -204,12 +204,28 @@ func (r *rolloutReconciler) readReplicaSets(ctx context.Context, o *rollout.Obse
 		return fmt.Errorf("listing ReplicaSets: %w", err)
 	}
 	for i := range list.Items {
-		if rs := &list.Items[i]; metav1.IsControlledBy(rs, o.Rollout) {
+		rs := &list.Items[i]
+		switch {
+		case metav1.IsControlledBy(rs, o.Rollout):
 			o.ReplicaSets = append(o.ReplicaSets, rs)
+			*read = append(*read, rs)
+		case orphanOf(o, rs):
+			o.Orphans = append(o.Orphans, rs)
 			*read = append(*read, rs)
 		}
 	}
 	return nil
+}
+
+// orphanOf says whether a ReplicaSet was left behind by a Rollout like this one,
+// which was deleted with --cascade=orphan: a Rollout made it, nobody owns it, and
+// its pods are those that this Rollout selects.
+func orphanOf(o *rollout.Observed, rs *appsv1.ReplicaSet) bool {
+	if rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] == "" || metav1.GetControllerOfNoCopy(rs) != nil || rs.DeletionTimestamp != nil {
+		return false
+	}
+	selector, err := metav1.LabelSelectorAsSelector(o.Selector)
+	return err == nil && !selector.Empty() && selector.Matches(labels.Set(rs.Labels)) && selector.Matches(labels.Set(rs.Spec.Template.Labels))
 }
 
 // readPods reads the pods of those ReplicaSets, by the selector if the spec has

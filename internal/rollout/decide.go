@@ -21,6 +21,11 @@ func Decide(o Observed, now time.Time) Plan {
 	switch {
 	case o.Rollout.DeletionTimestamp != nil:
 		return d.plan // its ReplicaSets go with it, by owner reference
+	case len(o.Orphans) > 0:
+		for _, rs := range o.Orphans {
+			d.do(AdoptReplicaSet{rs})
+		}
+		return d.plan // what they are to us is seen when they are ours
 	case o.Rollout.Spec.Replicas == nil:
 		d.do(SetReplicas{Replicas: 1})
 		return d.plan

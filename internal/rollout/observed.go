@@ -25,6 +25,8 @@ type Observed struct {
 	Workload *Workload
 	// ReplicaSets are those that the Rollout controls.
 	ReplicaSets []*appsv1.ReplicaSet
+	// Orphans are ReplicaSets of a Rollout like this one that nobody owns.
+	Orphans []*appsv1.ReplicaSet
 	// Pods are the pods of ReplicaSets. Only restarts and the question
 	// whether pods cannot be scheduled look at them.
 	Pods []*corev1.Pod

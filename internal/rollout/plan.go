@@ -41,6 +41,8 @@ type (
 	SetReplicas struct{ Replicas int32 }
 	// AnnotateRollout sets annotations of the Rollout itself.
 	AnnotateRollout struct{ Annotations map[string]string }
+	// AdoptReplicaSet makes the Rollout the owner of a ReplicaSet that nobody owns.
+	AdoptReplicaSet struct{ ReplicaSet *appsv1.ReplicaSet }
 	// CreateReplicaSet creates the ReplicaSet of a new revision, with 0 replicas.
 	CreateReplicaSet struct{ ReplicaSet *appsv1.ReplicaSet }
 	// UpdateReplicaSet scales a ReplicaSet and changes its annotations, in one write.
@@ -76,6 +78,7 @@ type (
 
 func (SetReplicas) action()      {}
 func (AnnotateRollout) action()  {}
+func (AdoptReplicaSet) action()  {}
 func (CreateReplicaSet) action() {}
 func (UpdateReplicaSet) action() {}
 func (DeleteReplicaSet) action() {}

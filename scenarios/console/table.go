@@ -74,7 +74,7 @@ func kubectlCommands() []Command {
 		{Name: "kubectl apply", Syntax: "-f FILE...", Kind: Writes, run: verb(kubectl.Apply),
 			Help: "Creates objects, or changes them to what the files say. FILE is a file or a folder. " +
 				"It is the client-side apply: what was in the file the last time and no longer is gets removed."},
-		{Name: "kubectl delete", Syntax: "-f FILE... | KIND NAME... | KIND -l SELECTOR | KIND --all [--ignore-not-found]", Kind: Writes, run: verb(kubectl.Delete),
+		{Name: "kubectl delete", Syntax: "-f FILE... | KIND NAME... | KIND -l SELECTOR | KIND --all [--ignore-not-found] [--cascade=orphan]", Kind: Writes, run: verb(kubectl.Delete),
 			Help: "Deletes objects; what they own goes too."},
 		{Name: "kubectl scale", Syntax: "KIND NAME --replicas=N", Kind: Writes, run: verb(kubectl.Scale),
 			Help: "Sets spec.replicas."},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -25,7 +26,7 @@ func (k *Kubectl) mergePatch(ctx context.Context, obj *unstructured.Unstructured
 }
 
 func (k *Kubectl) patch(ctx context.Context, obj *unstructured.Unstructured, patch client.Patch, subresource string) (bool, error) {
-	before := obj.GetResourceVersion()
+	before := obj.DeepCopy()
 	var err error
 	if subresource == "" {
 		err = k.Client.Patch(ctx, obj, patch, fieldOwner, validation)
@@ -35,7 +36,7 @@ func (k *Kubectl) patch(ctx context.Context, obj *unstructured.Unstructured, pat
 	if err != nil {
 		return false, serverError(err)
 	}
-	return obj.GetResourceVersion() != before, nil
+	return !equality.Semantic.DeepEqual(obj.Object, before.Object), nil
 }
 
 // Scale sets spec.replicas.

@@ -26,6 +26,9 @@ func serverErrorWhen(doing string, err error) error {
 	if s.Reason == metav1.StatusReasonInvalid && s.Details != nil && len(s.Details.Causes) > 0 {
 		return &statusError{invalid(s.Details), err}
 	}
+	if s.Reason == metav1.StatusReasonInvalid {
+		return &statusError{"The request is invalid: " + s.Message, err}
+	}
 	text := "Error from server: "
 	if s.Reason != metav1.StatusReasonUnknown {
 		text = fmt.Sprintf("Error from server (%s): ", s.Reason)

@@ -40,7 +40,7 @@ type container struct {
 	name, image string
 	init        bool          // an init container, sidecars included
 	sidecar     bool          // an init container with restartPolicy Always
-	task        bool          // of a Job: it ends by itself
+	task        *task         // of a Job: it ends by itself; nil for others
 	noRestart   bool          // the pod's restartPolicy forbids it
 	probeDelay  time.Duration // from its start to the first readiness probe
 	bootTime    time.Duration // of a sidecar: from its start to the startup probe that succeeds
@@ -95,7 +95,7 @@ func (c *container) ends(b ImageBehaviour, t Timing) (at time.Time, ok bool) {
 		if c.init && !c.sidecar {
 			return c.since.Add(t.Init), true
 		}
-		if c.task {
+		if c.task != nil {
 			return c.since.Add(cmp.Or(b.RunFor, t.Job)), true
 		}
 	}
@@ -146,7 +146,7 @@ func (c *container) pull(now time.Time, b ImageBehaviour) {
 // completed, any other run is a failure. The first restart is at once, later ones wait.
 func (c *container) exit(now time.Time, b ImageBehaviour) {
 	_, fails := b.life()
-	if !fails && !c.doomed && !(c.task && b.JobFails) {
+	if !fails && !c.doomed && !(c.task != nil && b.JobFails) {
 		c.lastExit = exit{c.since, now, 0}
 		c.enter(completed, now)
 		return

@@ -51,7 +51,7 @@ func (j *jobs) reconcile(ctx context.Context, key types.NamespacedName) (time.Ti
 	}
 	now := j.world.kernel.Now()
 	status, wake := jobStatus(job, count, now)
-	if status.CompletionTime == nil && !endedBy(status.Conditions) {
+	if jobGoal(status.Conditions) == nil {
 		var retry time.Time
 		if retry, err = j.start(ctx, job, count, now); err != nil {
 			return time.Time{}, err
@@ -73,6 +73,7 @@ func (j *jobs) reconcile(ctx context.Context, key types.NamespacedName) (time.Ti
 // jobPods is what the pods of a Job have come to.
 type jobPods struct {
 	active            []*corev1.Pod
+	terminating       int32
 	ready             int32
 	succeeded, failed int32
 	restarts          int32     // of containers, with restartPolicy OnFailure
@@ -99,7 +100,9 @@ func (j *jobs) count(ctx context.Context, job *batchv1.Job) (*jobPods, error) {
 			if at := finishedAt(pod); at.After(p.lastFailure) {
 				p.lastFailure = at
 			}
-		case pod.DeletionTimestamp == nil:
+		case pod.DeletionTimestamp != nil:
+			p.terminating++
+		default:
 			p.active = append(p.active, pod)
 			if podReady(pod) {
 				p.ready++
@@ -134,25 +137,59 @@ func jobStatus(job *batchv1.Job, p *jobPods, now time.Time) (status batchv1.JobS
 	if s := job.Spec.ActiveDeadlineSeconds; s != nil {
 		deadline = status.StartTime.Add(time.Duration(*s) * time.Second)
 	}
-	end := func(kind batchv1.JobConditionType, reason, message string) {
-		status.Active, status.Ready = 0, ptr.To[int32](0)
-		status.Conditions = append(slices.Clone(status.Conditions), batchv1.JobCondition{
-			Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message,
-			LastProbeTime: apiTime(now), LastTransitionTime: apiTime(now),
-		})
-	}
+	goal := jobGoal(status.Conditions)
 	switch {
+	case goal != nil: // it was decided before, and pods were left
 	case p.succeeded >= ptr.Deref(job.Spec.Completions, 1):
-		status.CompletionTime = ptr.To(apiTime(now))
-		end(batchv1.JobComplete, "CompletionsReached", "Reached expected number of succeeded pods")
+		goal = jobCondition(batchv1.JobSuccessCriteriaMet, "CompletionsReached", "Reached expected number of succeeded pods", now)
 	case p.failures() > ptr.Deref(job.Spec.BackoffLimit, 6):
-		end(batchv1.JobFailed, "BackoffLimitExceeded", "Job has reached the specified backoff limit")
+		goal = jobCondition(batchv1.JobFailureTarget, "BackoffLimitExceeded", "Job has reached the specified backoff limit", now)
 	case !deadline.IsZero() && !now.Before(deadline):
-		end(batchv1.JobFailed, "DeadlineExceeded", "Job was active longer than specified deadline")
+		goal = jobCondition(batchv1.JobFailureTarget, "DeadlineExceeded", "Job was active longer than specified deadline", now)
 	default:
-		wake = deadline
+		return status, deadline
 	}
-	return status, wake
+	status.Active, status.Ready = 0, ptr.To[int32](0)
+	status.Conditions = endJob(status.Conditions, goal, len(p.active) > 0 || p.terminating > 0, now)
+	if goal.Type == batchv1.JobSuccessCriteriaMet && endedBy(status.Conditions) {
+		status.CompletionTime = ptr.To(apiTime(now))
+	}
+	return status, time.Time{}
+}
+
+func jobCondition(kind batchv1.JobConditionType, reason, message string, now time.Time) *batchv1.JobCondition {
+	return &batchv1.JobCondition{
+		Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: message,
+		LastProbeTime: apiTime(now), LastTransitionTime: apiTime(now),
+	}
+}
+
+// jobGoal is the condition that says how the Job is going to end; nil while that
+// is open.
+func jobGoal(conditions []batchv1.JobCondition) *batchv1.JobCondition {
+	for i := range conditions {
+		if t := conditions[i].Type; t == batchv1.JobSuccessCriteriaMet || t == batchv1.JobFailureTarget {
+			return &conditions[i]
+		}
+	}
+	return nil
+}
+
+// endJob adds the goal, and what follows from it once no pod is left. (KEP-3939:
+// a Job has not ended while a pod of it may still do something.)
+func endJob(conditions []batchv1.JobCondition, goal *batchv1.JobCondition, pods bool, now time.Time) []batchv1.JobCondition {
+	conditions = slices.Clone(conditions)
+	if jobGoal(conditions) == nil {
+		conditions = append(conditions, *goal)
+	}
+	if pods {
+		return conditions
+	}
+	kind := batchv1.JobFailed
+	if goal.Type == batchv1.JobSuccessCriteriaMet {
+		kind = batchv1.JobComplete
+	}
+	return append(conditions, *jobCondition(kind, goal.Reason, goal.Message, now))
 }
 
 func jobEnded(job *batchv1.Job) bool { return endedBy(job.Status.Conditions) }

@@ -49,19 +49,19 @@ func TestJobs(t *testing.T) {
 		behaviour world.ImageBehaviour
 		moments   []moment
 	}{
-		{"it ends", newJob("x:1", never, nil), world.ImageBehaviour{}, []moment{{0, "1/0/0"}, {second, "0/1/0 Complete CompletionsReached"}}},
+		{"it ends", newJob("x:1", never, nil), world.ImageBehaviour{}, []moment{{0, "1/0/0"}, {second, "0/1/0 SuccessCriteriaMet CompletionsReached Complete CompletionsReached"}}},
 		{"it runs for a while", newJob("x:1", onFailure, nil), world.ImageBehaviour{RunFor: 20 * second},
-			[]moment{{20 * second, "1/0/0"}, {second, "0/1/0 Complete CompletionsReached"}}},
+			[]moment{{20 * second, "1/0/0"}, {second, "0/1/0 SuccessCriteriaMet CompletionsReached Complete CompletionsReached"}}},
 		{"three of them, two at a time", newJob("x:1", never, func(s *batchv1.JobSpec) { s.Completions, s.Parallelism = ptr.To[int32](3), ptr.To[int32](2) }),
-			world.ImageBehaviour{RunFor: 9 * second}, []moment{{0, "2/0/0"}, {10 * second, "1/2/0"}, {10 * second, "0/3/0 Complete CompletionsReached"}}},
+			world.ImageBehaviour{RunFor: 9 * second}, []moment{{0, "2/0/0"}, {10 * second, "1/2/0"}, {10 * second, "0/3/0 SuccessCriteriaMet CompletionsReached Complete CompletionsReached"}}},
 		{"it fails, waits and fails again", newJob("x:1", never, func(s *batchv1.JobSpec) { s.BackoffLimit = ptr.To[int32](1) }),
-			world.ImageBehaviour{FailAt: second}, []moment{{2 * second, "0/0/1"}, {9 * second, "0/0/1"}, {second, "1/0/1"}, {2 * second, "0/0/2 Failed BackoffLimitExceeded"}}},
+			world.ImageBehaviour{FailAt: second}, []moment{{2 * second, "0/0/1"}, {9 * second, "0/0/1"}, {second, "1/0/1"}, {2 * second, "0/0/2 FailureTarget BackoffLimitExceeded Failed BackoffLimitExceeded"}}},
 		{"no second try", newJob("x:1", never, func(s *batchv1.JobSpec) { s.BackoffLimit = ptr.To[int32](0) }),
-			world.ImageBehaviour{FailAt: second}, []moment{{2 * second, "0/0/1 Failed BackoffLimitExceeded"}}},
+			world.ImageBehaviour{FailAt: second}, []moment{{2 * second, "0/0/1 FailureTarget BackoffLimitExceeded Failed BackoffLimitExceeded"}}},
 		{"its pod restarts", newJob("x:1", onFailure, func(s *batchv1.JobSpec) { s.BackoffLimit = ptr.To[int32](1) }),
-			world.ImageBehaviour{FailAt: second}, []moment{{2 * second, "1/0/0"}, {second, "1/0/0"}, {11 * second, "0/0/0 Failed BackoffLimitExceeded"}}},
+			world.ImageBehaviour{FailAt: second}, []moment{{2 * second, "1/0/0"}, {second, "1/0/0"}, {11 * second, "0/0/0 FailureTarget BackoffLimitExceeded"}, {30 * second, "0/0/0 FailureTarget BackoffLimitExceeded Failed BackoffLimitExceeded"}}},
 		{"it takes too long", newJob("x:1", never, func(s *batchv1.JobSpec) { s.ActiveDeadlineSeconds = ptr.To[int64](30) }),
-			world.ImageBehaviour{RunFor: time.Hour}, []moment{{29 * second, "1/0/0"}, {second, "0/0/0 Failed DeadlineExceeded"}}},
+			world.ImageBehaviour{RunFor: time.Hour}, []moment{{29 * second, "1/0/0"}, {second, "0/0/0 FailureTarget DeadlineExceeded"}, {30 * second, "0/0/0 FailureTarget DeadlineExceeded Failed DeadlineExceeded"}}},
 		{"its image is missing", newJob("x:1", never, nil), world.ImageBehaviour{PullError: true}, []moment{{time.Hour, "1/0/0"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -27,11 +27,11 @@ type Program struct {
 }
 
 // NewLife begins the life of a pod that was bound at a time. behaviour says what
-// its containers do; it is asked at each [Life.Advance].
-func NewLife(pod *corev1.Pod, bound time.Time, t Timing, ip string, behaviour func(container, image string) ImageBehaviour) *Life {
+// the containers of an image do; it is asked at each [Life.Advance].
+func NewLife(pod *corev1.Pod, bound time.Time, t Timing, ip string, behaviour func(image string) ImageBehaviour) *Life {
 	return &Life{
 		sandbox:   newSandbox(pod, bound, t.orDefault(), ip),
-		behaviour: func(c *container) ImageBehaviour { return behaviour(c.name, c.image) },
+		behaviour: func(c *container) ImageBehaviour { return behaviour(c.image) },
 	}
 }
 

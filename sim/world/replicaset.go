@@ -23,14 +23,14 @@ import (
 // burst is how many pods one sync creates or deletes at most.
 const burst = 500
 
-// replicaSets is the ReplicaSet controller. It counts the pods that it owns
-// and that are neither ended nor terminating; pods without an owner it leaves
-// alone (the real one adopts them).
+// replicaSets is the ReplicaSet controller. It counts the pods that it owns and
+// that are neither ended nor terminating; claim.go says which it owns.
 type replicaSets struct {
 	world     *World
 	client    client.Client
 	selectors map[types.NamespacedName]podSelector
-	pods      corev1.PodList // what was listed last, for its memory
+	strays    map[types.NamespacedName][]types.NamespacedName // pods of a ReplicaSet whose labels it does not select
+	pods      corev1.PodList                                  // what was listed last, for its memory
 }
 
 // podSelector is the selector of a ReplicaSet, which cannot change as long as it
@@ -43,7 +43,7 @@ type podSelector struct {
 func (r *replicaSets) row() control.Controller {
 	return control.Controller{
 		Name: "replicaset-controller", For: &appsv1.ReplicaSet{}, Reconcile: r.reconcile,
-		Watches: []control.Watch{{Kind: &corev1.Pod{}, Keys: ownerKeys("ReplicaSet")}},
+		Watches: []control.Watch{{Kind: &corev1.Pod{}, Keys: r.concerns}},
 	}
 }
 
@@ -62,9 +62,13 @@ func (r *replicaSets) reconcile(ctx context.Context, key types.NamespacedName) (
 	if err := r.client.Get(ctx, key, rs); err != nil {
 		if apierrors.IsNotFound(err) {
 			delete(r.selectors, key)
+			delete(r.strays, key)
 			return time.Time{}, nil
 		}
 		return time.Time{}, fmt.Errorf("read ReplicaSet %s: %w", key, err)
+	}
+	if err := r.release(ctx, rs); err != nil {
+		return time.Time{}, err
 	}
 	pods, err := r.activePods(ctx, rs)
 	if err != nil {
@@ -89,7 +93,16 @@ func (r *replicaSets) activePods(ctx context.Context, rs *appsv1.ReplicaSet) ([]
 	}
 	var pods []*corev1.Pod
 	for i := range r.pods.Items {
-		if pod := &r.pods.Items[i]; metav1.IsControlledBy(pod, rs) && active(pod) {
+		pod := &r.pods.Items[i]
+		if !active(pod) {
+			continue
+		}
+		if metav1.GetControllerOfNoCopy(pod) == nil && rs.DeletionTimestamp == nil {
+			if pod, err = r.adopt(ctx, rs, pod); err != nil {
+				return nil, err
+			}
+		}
+		if metav1.IsControlledBy(pod, rs) {
 			pods = append(pods, pod)
 		}
 	}

@@ -37,16 +37,18 @@ func TestReplicaSetCounts(t *testing.T) {
 	}
 }
 
-func TestReplicaSetLeavesStrangersAlone(t *testing.T) {
+// A pod that nobody owns is taken if its labels fit, and left alone otherwise.
+func TestReplicaSetAdopts(t *testing.T) {
 	c := newCluster(t, world.Options{})
-	stranger := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "stranger", Labels: labels()}, Spec: template("web:1").Spec}
-	c.create(stranger, replicaSet(2))
+	orphan := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "orphan", Labels: labels()}, Spec: template("web:1").Spec}
+	stranger := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "stranger"}, Spec: template("web:1").Spec}
+	c.create(orphan, stranger, replicaSet(2))
 	c.sleep(5 * time.Second)
 	if got := c.counts(); got != "2/2/2" || len(c.pods()) != 3 {
 		t.Errorf("%s of %d pods", got, len(c.pods()))
 	}
 	c.scale(0)
-	c.sleep(5 * time.Second)
+	c.sleep(time.Minute)
 	if pods := c.pods(); len(pods) != 1 || pods[0].Name != "stranger" {
 		t.Errorf("left are %s", c.look())
 	}

@@ -37,7 +37,11 @@ func newSandbox(pod *corev1.Pod, now time.Time, t Timing, ip string) *sandbox {
 	}
 	for i := range pod.Spec.Containers {
 		c := newContainer(&pod.Spec.Containers[i])
-		c.noRestart, c.task = never, ofJob(pod) && c.name != proxyName
+		c.noRestart = never
+		if ofJob(pod) && c.name != proxyName {
+			t := taskOf(&pod.Spec.Containers[i])
+			c.task = &t
+		}
 		s.containers = append(s.containers, c)
 	}
 	return s
@@ -71,6 +75,9 @@ func (s *sandbox) advance(now time.Time, behaviour func(*container) ImageBehavio
 	}
 	for _, c := range s.containers {
 		b := behaviour(c)
+		if c.task != nil {
+			b = c.task.apply(b)
+		}
 		if c.advance(now, b, s.timing) {
 			s.changed = true
 		}

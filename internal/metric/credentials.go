@@ -2,6 +2,7 @@ package metric
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -22,13 +23,7 @@ const maxAnswer = 10 << 20
 // provider needs are named, so that an error can say what is missing. Without a
 // namespace the Secret is one of the controller's own.
 func (d Deps) Credentials(ctx context.Context, namespace, name string, needed ...string) (map[string]string, error) {
-	if namespace == "" {
-		namespace = d.Settings.Namespace
-	}
-	if namespace == "" {
-		namespace = defaultNamespace
-	}
-	key := types.NamespacedName{Namespace: namespace, Name: name}
+	key := types.NamespacedName{Namespace: cmp.Or(namespace, d.Settings.Namespace, defaultNamespace), Name: name}
 	secret := &corev1.Secret{}
 	err := d.Client.Get(ctx, key, secret)
 	switch {

@@ -3,6 +3,8 @@ package metric
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -67,6 +69,17 @@ func NewQuery(run *v1alpha1.AnalysisRun, m v1alpha1.Metric, number int) Query {
 	q := Query{Run: run, Metric: m, Number: number}
 	q.judge, q.judgeErr = analysis.Condition(m.SuccessCondition, m.FailureCondition)
 	return q
+}
+
+// ListText writes several values as one text, each in a format of package fmt:
+//
+//	ListText("%.2f", []float64{0.5, 2})     [0.50,2.00]
+func ListText[T any](format string, values []T) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = fmt.Sprintf(format, v)
+	}
+	return "[" + strings.Join(texts, ",") + "]"
 }
 
 // Judged makes a measurement of a value by the conditions of the metric. text is

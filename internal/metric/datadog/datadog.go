@@ -14,6 +14,7 @@
 package datadog
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,14 +64,11 @@ func (p *Provider) Measure(ctx context.Context, q metric.Query, now time.Time) (
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
-	namespace, name := "", defaultSecret
-	if spec.SecretRef.Name != "" {
-		name = spec.SecretRef.Name
-	}
+	namespace := ""
 	if spec.SecretRef.Namespaced {
 		namespace = q.Run.Namespace
 	}
-	keys, err := p.deps.Credentials(ctx, namespace, name, "api-key", "app-key")
+	keys, err := p.deps.Credentials(ctx, namespace, cmp.Or(spec.SecretRef.Name, defaultSecret), "api-key", "app-key")
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
@@ -192,10 +190,7 @@ func attributes(spec *v1alpha1.DatadogMetric, s span) map[string]any {
 	if formula == "" {
 		formula = names[0]
 	}
-	aggregator := spec.Aggregator
-	if aggregator == "" {
-		aggregator = defaultAggregator
-	}
+	aggregator := cmp.Or(spec.Aggregator, defaultAggregator)
 	var list []map[string]string
 	for _, name := range names {
 		list = append(list, map[string]string{"name": name, "query": queries[name], "data_source": "metrics", "aggregator": aggregator})
@@ -208,9 +203,6 @@ func attributes(spec *v1alpha1.DatadogMetric, s span) map[string]any {
 
 // ask sends one request with the keys of the account.
 func (p *Provider) ask(ctx context.Context, keys map[string]string, path string, body []byte) ([]byte, error) {
-	address := strings.TrimSuffix(keys["address"], "/")
-	if address == "" {
-		address = defaultAddress
-	}
+	address := cmp.Or(strings.TrimSuffix(keys["address"], "/"), defaultAddress)
 	return p.deps.Ask(ctx, address+path, map[string]string{"DD-API-KEY": keys["api-key"], "DD-APPLICATION-KEY": keys["app-key"]}, body)
 }

@@ -58,7 +58,7 @@ func (p *Provider) Measure(ctx context.Context, q metric.Query, now time.Time) (
 		return v1alpha1.Measurement{}, err
 	}
 	values := newest(answer)
-	return q.Judged(values, show(values), now), nil
+	return q.Judged(values, metric.ListText("%.6f", values), now), nil
 }
 
 // render is the address of a question. Values stand in the query as a person writes
@@ -122,13 +122,4 @@ func newest(answer []series) []float64 {
 		}
 	}
 	return values
-}
-
-// show writes values with six digits behind the point: [99.500000,0.000000].
-func show(values []float64) string {
-	var texts []string
-	for _, v := range values {
-		texts = append(texts, fmt.Sprintf("%.6f", v))
-	}
-	return "[" + strings.Join(texts, ",") + "]"
 }

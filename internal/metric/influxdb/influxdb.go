@@ -9,10 +9,10 @@
 package influxdb
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
@@ -47,11 +47,7 @@ func (p *Provider) Describe(q metric.Query) map[string]string {
 // Measure asks the query and judges the values of its records.
 func (p *Provider) Measure(ctx context.Context, q metric.Query, now time.Time) (v1alpha1.Measurement, error) {
 	spec := q.Metric.Provider.Influxdb
-	profile := spec.Profile
-	if profile == "" {
-		profile = defaultProfile
-	}
-	keys, err := p.deps.Credentials(ctx, "", profile, "address", "authToken", "org")
+	keys, err := p.deps.Credentials(ctx, "", cmp.Or(spec.Profile, defaultProfile), "address", "authToken", "org")
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
@@ -61,7 +57,7 @@ func (p *Provider) Measure(ctx context.Context, q metric.Query, now time.Time) (
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
-	return q.Judged(values, show(values), now), nil
+	return q.Judged(values, metric.ListText("%v", values), now), nil
 }
 
 // ask lists the values of the records that a query answers with.
@@ -89,13 +85,4 @@ func (p *Provider) ask(ctx context.Context, keys map[string]string, query string
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	return values, nil
-}
-
-// show writes the values between brackets: [0.98,0.99].
-func show(values []any) string {
-	var texts []string
-	for _, v := range values {
-		texts = append(texts, fmt.Sprint(v))
-	}
-	return "[" + strings.Join(texts, ",") + "]"
 }

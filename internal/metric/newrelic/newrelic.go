@@ -12,6 +12,7 @@
 package newrelic
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,11 +73,7 @@ func (p *Provider) Measure(ctx context.Context, q metric.Query, now time.Time) (
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
-	profile := spec.Profile
-	if profile == "" {
-		profile = defaultProfile
-	}
-	keys, err := p.deps.Credentials(ctx, "", profile, "account-id", "personal-api-key")
+	keys, err := p.deps.Credentials(ctx, "", cmp.Or(spec.Profile, defaultProfile), "account-id", "personal-api-key")
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/api"
@@ -176,10 +175,9 @@ func read(answer model.Value) (any, string, error) {
 }
 
 func list(samples []model.SampleValue) (any, string, error) {
-	values, texts := make([]float64, 0, len(samples)), make([]string, 0, len(samples))
+	values := make([]float64, 0, len(samples))
 	for _, s := range samples {
 		values = append(values, float64(s))
-		texts = append(texts, s.String())
 	}
-	return values, "[" + strings.Join(texts, ",") + "]", nil
+	return values, metric.ListText("%v", samples), nil
 }

@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -43,9 +42,7 @@ type answer struct {
 	Series []struct {
 		Data [][2]float64 `json:"data"`
 	} `json:"timeseries"`
-	Warnings  string `json:"warnings"`
-	ErrorType string `json:"errorType"`
-	Error     string `json:"errorMessage"`
+	Error string `json:"errorMessage"`
 }
 
 // Measure asks the query and judges the newest number of each series.
@@ -72,7 +69,7 @@ func (p *Provider) Measure(ctx context.Context, q metric.Query, now time.Time) (
 	if len(values) == 1 {
 		return q.Judged(values[0], fmt.Sprintf("%.2f", values[0]), now), nil
 	}
-	return q.Judged(values, show(values), now), nil
+	return q.Judged(values, metric.ListText("%.2f", values), now), nil
 }
 
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
@@ -102,13 +99,4 @@ func read(data []byte) ([]float64, error) {
 		return nil, errors.New("no TimeSeries found in response from Wavefront")
 	}
 	return values, nil
-}
-
-// show writes values with two digits behind the point: [99.50,0.00].
-func show(values []float64) string {
-	var texts []string
-	for _, v := range values {
-		texts = append(texts, fmt.Sprintf("%.2f", v))
-	}
-	return "[" + strings.Join(texts, ",") + "]"
 }

@@ -227,14 +227,15 @@ func (l *Local) startMesh(ctx context.Context, front net.Listener) error {
 // startController starts the process under test. Its requests for measurements
 // go through the proxy, as those to the hosts of a cluster would.
 func (l *Local) startController(ctx context.Context, proxy string) error {
-	program, args := l.options.Controller, []string{"--leader-elect=false", "--metricsPort=0", "--healthzPort=0"}
+	program, args, env := l.options.Controller, []string{"--leader-elect=false", "--metricsPort=0", "--healthzPort=0"}, []string(nil)
 	if !l.options.Bare {
 		args = append(args, "--qps=400", "--burst=800") // dozens of scenarios at a time are more than its users have
-	}
-	if program == "" {
-		if !l.options.Bare {
+		env = []string{"HTTP_PROXY=http://" + proxy, "NO_PROXY=127.0.0.1,localhost"}
+		if program == "" {
 			args = append(args, "--status-delay=0") // as in the simulator
 		}
+	}
+	if program == "" {
 		bin, err := l.build(ctx, "./cmd/rollouts-controller")
 		if err != nil {
 			return err
@@ -247,16 +248,17 @@ func (l *Local) startController(ctx context.Context, proxy string) error {
 	}
 	args = append(args, "--kubeconfig", kubeconfig)
 	l.Controller = &controller{
-		program: program, args: append(args, l.options.ControllerArgs...), log: filepath.Join(l.Plane.Dir(), "logs", "controller.log"),
-	}
-	if !l.options.Bare {
-		l.Controller.env = []string{"HTTP_PROXY=http://" + proxy, "NO_PROXY=127.0.0.1,localhost"}
+		program: program, args: append(args, l.options.ControllerArgs...), env: env, log: filepath.Join(l.Plane.Dir(), "logs", "controller.log"),
 	}
 	return l.Controller.Revive(ctx)
 }
 
-// connect makes the cluster that scenarios see.
+// connect makes the cluster that scenarios see, and records what happens on it:
+// not on a bare rig, which would be measured with the watches of a recorder.
 func (l *Local) connect(ctx context.Context) error {
+	if l.options.Bare {
+		return nil
+	}
 	scheme, err := manifest.Scheme()
 	if err != nil {
 		return err
@@ -272,6 +274,9 @@ func (l *Local) connect(ctx context.Context) error {
 
 // Open returns a fresh view of the cluster for one scenario.
 func (l *Local) Open() (backend.Backend, error) {
+	if l.options.Bare {
+		return nil, errors.New("a bare rig plays no scenario: it has no mesh")
+	}
 	if err := errors.Join(l.Plane.Err(), l.Controller.Err()); err != nil {
 		return nil, err
 	}

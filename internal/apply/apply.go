@@ -171,6 +171,11 @@ func (e Executor) patch(ctx context.Context, obj client.Object, annotations map[
 	if len(spec) > 0 {
 		change["spec"] = spec
 	}
+	return e.merge(ctx, obj, change)
+}
+
+// merge writes a JSON merge patch. obj becomes what the server returns.
+func (e Executor) merge(ctx context.Context, obj client.Object, change map[string]any) error {
 	data, err := json.Marshal(change)
 	if err != nil {
 		return fmt.Errorf("encoding the patch of %T %s: %w", obj, obj.GetName(), err)
@@ -198,16 +203,8 @@ func pointers(values map[string]string) map[string]*string {
 // adopt makes the Rollout the owner of a ReplicaSet.
 func (e Executor) adopt(ctx context.Context, ro *v1alpha1.Rollout, rs *appsv1.ReplicaSet) error {
 	owners := append(slices.Clone(rs.OwnerReferences), *metav1.NewControllerRef(ro, v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout)))
-	data, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": rs.ResourceVersion, "ownerReferences": owners}})
-	if err != nil {
-		return fmt.Errorf("encoding the owners of ReplicaSet %s: %w", rs.Name, err)
-	}
-	adopted := &appsv1.ReplicaSet{ObjectMeta: identity(rs)}
-	if err := e.Client.Patch(ctx, adopted, client.RawPatch(types.MergePatchType, data)); err != nil {
-		return fmt.Errorf("adopting ReplicaSet %s: %w", rs.Name, err)
-	}
-	e.wrote(adopted)
-	return nil
+	change := map[string]any{"metadata": map[string]any{"resourceVersion": rs.ResourceVersion, "ownerReferences": owners}}
+	return e.merge(ctx, &appsv1.ReplicaSet{ObjectMeta: identity(rs)}, change)
 }
 
 func (e Executor) createReplicaSet(ctx context.Context, ro *v1alpha1.Rollout, wanted *appsv1.ReplicaSet) error {

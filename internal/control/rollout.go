@@ -101,11 +101,12 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	read := []client.Object{ro}
 	var routes istio.Objects
 	templates := noting{Reader: r.Client}
+	var pods labels.Selector
 	for _, step := range []func() error{
 		func() error { return r.readWorkload(ctx, o, &refs, &read) },
 		func() error { return r.readServices(ctx, o, spec.services) },
-		func() error { return r.readReplicaSets(ctx, o, &read) },
-		func() error { return r.readPods(ctx, o, spec.pods) },
+		func() error { pods = spec.selector(o.Selector); return r.readReplicaSets(ctx, o, pods, &read) },
+		func() error { return r.readPods(ctx, o, pods) },
 		func() (err error) { routes, err = r.readRoutes(ctx, ro); return err },
 		func() error { return r.readRuns(ctx, o, &read) },
 		func() (err error) {
@@ -197,8 +198,9 @@ func (r *rolloutReconciler) readServices(ctx context.Context, o *rollout.Observe
 	return nil
 }
 
-// readReplicaSets reads the ReplicaSets that the Rollout controls.
-func (r *rolloutReconciler) readReplicaSets(ctx context.Context, o *rollout.Observed, read *[]client.Object) error {
+// readReplicaSets reads the ReplicaSets that the Rollout controls, and those that
+// it is going to.
+func (r *rolloutReconciler) readReplicaSets(ctx context.Context, o *rollout.Observed, pods labels.Selector, read *[]client.Object) error {
 	list := &appsv1.ReplicaSetList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), shared); err != nil {
 		return fmt.Errorf("listing ReplicaSets: %w", err)
@@ -209,7 +211,7 @@ func (r *rolloutReconciler) readReplicaSets(ctx context.Context, o *rollout.Obse
 		case metav1.IsControlledBy(rs, o.Rollout):
 			o.ReplicaSets = append(o.ReplicaSets, rs)
 			*read = append(*read, rs)
-		case orphanOf(o, rs):
+		case left(rs, pods):
 			o.Orphans = append(o.Orphans, rs)
 			*read = append(*read, rs)
 		}
@@ -217,28 +219,19 @@ func (r *rolloutReconciler) readReplicaSets(ctx context.Context, o *rollout.Obse
 	return nil
 }
 
-// orphanOf says whether a ReplicaSet was left behind by a Rollout like this one,
-// which was deleted with --cascade=orphan: a Rollout made it, nobody owns it, and
-// its pods are those that this Rollout selects.
-func orphanOf(o *rollout.Observed, rs *appsv1.ReplicaSet) bool {
+// left says whether a ReplicaSet was left behind by a Rollout with the same pods,
+// which was deleted with --cascade=orphan: a Rollout made it, and nobody owns it.
+func left(rs *appsv1.ReplicaSet, pods labels.Selector) bool {
 	if rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] == "" || metav1.GetControllerOfNoCopy(rs) != nil || rs.DeletionTimestamp != nil {
 		return false
 	}
-	selector, err := metav1.LabelSelectorAsSelector(o.Selector)
-	return err == nil && !selector.Empty() && selector.Matches(labels.Set(rs.Labels)) && selector.Matches(labels.Set(rs.Spec.Template.Labels))
+	return pods != nil && !pods.Empty() && pods.Matches(labels.Set(rs.Labels)) && pods.Matches(labels.Set(rs.Spec.Template.Labels))
 }
 
-// readPods reads the pods of those ReplicaSets, by the selector if the spec has
-// one or else by that of the workload.
+// readPods reads the pods of those ReplicaSets.
 func (r *rolloutReconciler) readPods(ctx context.Context, o *rollout.Observed, selector labels.Selector) error {
-	if o.Selector == nil || len(o.ReplicaSets) == 0 {
+	if selector == nil || len(o.ReplicaSets) == 0 {
 		return nil
-	}
-	if selector == nil {
-		var err error
-		if selector, err = metav1.LabelSelectorAsSelector(o.Selector); err != nil {
-			return nil // validation reports it
-		}
 	}
 	list := &corev1.PodList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), client.MatchingLabelsSelector{Selector: selector}, shared); err != nil {

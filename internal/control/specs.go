@@ -68,6 +68,20 @@ func (s *specs) of(key types.NamespacedName, ro *v1alpha1.Rollout) *specFacts {
 	return f
 }
 
+// selector finds the pods of a Rollout: by the spec if it has a selector, or else
+// by that of its workload. It is nil if there is none, or if it is wrong, which
+// validation reports.
+func (f *specFacts) selector(effective *metav1.LabelSelector) labels.Selector {
+	if f.pods != nil || effective == nil {
+		return f.pods
+	}
+	selector, err := metav1.LabelSelectorAsSelector(effective)
+	if err != nil {
+		return nil
+	}
+	return selector
+}
+
 // forget drops what is known of a Rollout that is gone.
 func (s *specs) forget(key types.NamespacedName) {
 	s.mu.Lock()

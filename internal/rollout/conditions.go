@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -24,7 +23,10 @@ func (d *decision) count() {
 		s.UpdatedReplicas = d.newRS.Status.Replicas
 	}
 	s.HPAReplicas = s.Replicas
-	if s.Selector = cmp.Or(d.Hashes.Selector, s.Selector); d.Hashes.Selector == "" && d.Selector != nil {
+	switch {
+	case d.Hashes.Selector != "":
+		s.Selector = d.Hashes.Selector
+	case d.Selector != nil:
 		s.Selector = metav1.FormatLabelSelector(d.Selector)
 	}
 	if d.spec.Strategy.BlueGreen != nil {

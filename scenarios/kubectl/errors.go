@@ -23,11 +23,12 @@ func serverErrorWhen(doing string, err error) error {
 		return fmt.Errorf("error: %s%w", doing, err)
 	}
 	s := status.Status()
-	if s.Reason == metav1.StatusReasonInvalid && s.Details != nil && len(s.Details.Causes) > 0 {
-		return &statusError{invalid(s.Details), err}
-	}
 	if s.Reason == metav1.StatusReasonInvalid {
-		return &statusError{"The request is invalid: " + s.Message, err}
+		text := "The request is invalid: " + s.Message
+		if s.Details != nil && len(s.Details.Causes) > 0 {
+			text = invalid(s.Details)
+		}
+		return &statusError{text, err}
 	}
 	text := "Error from server: "
 	if s.Reason != metav1.StatusReasonUnknown {

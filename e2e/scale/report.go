@@ -90,17 +90,18 @@ func (r Report) Lines() []Line {
 		memory = 110
 	}
 	var lines []Line
+	all := r.updates()
 	for _, p := range r.Phases {
 		n := float64(r.Rollouts)
 		switch p.Name {
 		case "updated":
 			lines = append(lines,
 				Line{"all updates", p.Wall.Seconds(), wall, "s"},
-				Line{"an update: requests besides Events", float64(p.others) / n, 15, ""},
-				Line{"an update: writes of a status", float64(p.statuses) / n, 7, ""},
-				Line{"an update: Events", float64(p.Requests["create events"]) / n, 8, ""},
-				Line{"an update: changed counts of Events", float64(p.events-p.Requests["create events"]) / n, none, ""},
-				Line{"an update: processor", p.CPU.Seconds() * 1000 / n, 20, "ms"},
+				Line{"an update: requests besides Events", float64(all.others) / n, 15, ""},
+				Line{"an update: writes of a status", float64(all.statuses) / n, 7, ""},
+				Line{"an update: Events", float64(all.Requests["create events"]) / n, 8, ""},
+				Line{"an update: changed counts of Events", float64(all.events-all.Requests["create events"]) / n, none, ""},
+				Line{"an update: processor", all.CPU.Seconds() * 1000 / n, 20, "ms"},
 			)
 		case "idle":
 			lines = append(lines,
@@ -118,6 +119,23 @@ func (r Report) Lines() []Line {
 	return lines
 }
 
+// updates is what all updates cost, with what follows when the last Rollout is
+// healthy: Events wait for their turn, and old pods end.
+func (r Report) updates() Phase {
+	all := Phase{Requests: map[string]int{}}
+	for _, p := range r.Phases {
+		if p.Name != "updated" && p.Name != "settling" {
+			continue
+		}
+		for call, n := range p.Requests {
+			all.Requests[call] += n
+		}
+		all.CPU += p.CPU
+		all.events, all.statuses, all.others, all.refused = all.events+p.events, all.statuses+p.statuses, all.others+p.others, all.refused+p.refused
+	}
+	return all
+}
+
 // Write writes the report as a table, and what was asked of the API server.
 func (r Report) Write(w io.Writer) error {
 	fmt.Fprintf(w, "%d Rollouts of %d pods in %d namespaces\n\n", r.Rollouts, pods, r.Namespaces)
@@ -133,18 +151,14 @@ func (r Report) Write(w io.Writer) error {
 		}
 		fmt.Fprintf(t, "%s\t%.1f %s\t%s\t%s\n", l.What, l.Got, l.Unit, goal, mark)
 	}
-	for _, p := range r.Phases {
-		if p.Name != "updated" {
-			continue
-		}
-		fmt.Fprintf(t, "\nrequests of all updates\t\t\t\n")
-		calls := slices.SortedFunc(maps.Keys(p.Requests), func(a, b string) int {
-			return cmp.Or(p.Requests[b]-p.Requests[a], cmp.Compare(a, b))
-		})
-		for _, c := range calls {
-			fmt.Fprintf(t, "%s\t%d\t\t\n", c, p.Requests[c])
-		}
-		fmt.Fprintf(t, "of these refused\t%d\t\t\n", p.refused)
+	all := r.updates()
+	fmt.Fprintf(t, "\nrequests of all updates\t\t\t\n")
+	calls := slices.SortedFunc(maps.Keys(all.Requests), func(a, b string) int {
+		return cmp.Or(all.Requests[b]-all.Requests[a], cmp.Compare(a, b))
+	})
+	for _, c := range calls {
+		fmt.Fprintf(t, "%s\t%d\t\t\n", c, all.Requests[c])
 	}
+	fmt.Fprintf(t, "of these refused\t%d\t\t\n", all.refused)
 	return t.Flush()
 }

@@ -129,6 +129,9 @@ type runner struct {
 }
 
 func (r *runner) ownEvent(e store.Event) {
+	if e.Type == watch.Modified && r.Echo != nil && r.Echo(e.Object) {
+		return
+	}
 	r.enqueue(client.ObjectKeyFromObject(e.Object), "it changed")
 }
 

@@ -51,7 +51,7 @@ type Executor struct {
 
 // Rollout carries out the plan of one Rollout, which must be as observed.
 func (e Executor) Rollout(ctx context.Context, observed *v1alpha1.Rollout, plan rollout.Plan) error {
-	changed := differAtAGlance(observed.Status, plan.Status) || !sameStatus(observed.Status, plan.Status)
+	changed := !rollout.SameStatus(observed.Status, plan.Status)
 	if len(plan.Actions) == 0 && !changed {
 		return nil
 	}
@@ -74,13 +74,6 @@ func (e Executor) Rollout(ctx context.Context, observed *v1alpha1.Rollout, plan 
 	}
 	e.wrote(ro)
 	return nil
-}
-
-// differAtAGlance is true for statuses that differ in what differs most often,
-// which spares most of those that have changed the comparison of the rest.
-func differAtAGlance(a, b v1alpha1.RolloutStatus) bool {
-	return a.Replicas != b.Replicas || a.UpdatedReplicas != b.UpdatedReplicas || a.ReadyReplicas != b.ReadyReplicas ||
-		a.AvailableReplicas != b.AvailableReplicas || a.Phase != b.Phase || a.Message != b.Message
 }
 
 // sameStatus compares as the API does. A plan that changes nothing has a copy of

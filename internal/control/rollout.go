@@ -36,6 +36,7 @@ var shared = client.UnsafeDisableDeepCopy
 type rolloutReconciler struct {
 	Deps
 	fresh    *freshness
+	echoes   *echoes
 	patience *patience
 	specs    *specs
 }
@@ -48,16 +49,16 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 		return time.Time{}, err
 	}
 	if !fresh {
-		return now.Add(staleRetry), nil
+		return r.again(key, now), nil
 	}
-	plan := rollout.Decide(*o, now)
+	plan, settled := rollout.DecideAhead(*o, now)
 	if until, ok := r.patience.holds(key, o.Rollout.Status, plan, now); ok {
 		plan.Status = o.Rollout.Status
 		if plan.Wake.IsZero() || plan.Wake.After(until) {
 			plan.Wake = until
 		}
 	}
-	err = r.executor(key, o.Rollout, now).Rollout(ctx, o.Rollout, plan)
+	err = r.executor(key, o.Rollout, now, settled).Rollout(ctx, o.Rollout, plan)
 	if errors.Is(err, apply.ErrNameTaken) {
 		return time.Time{}, r.countCollision(ctx, o.Rollout)
 	}
@@ -72,9 +73,23 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 	return plan.Wake, nil
 }
 
-// executor writes on behalf of one Rollout.
-func (r *rolloutReconciler) executor(key types.NamespacedName, ro *v1alpha1.Rollout, now time.Time) apply.Executor {
-	wrote := func(obj client.Object) { r.fresh.wrote(key, obj, now) }
+// again is when to look once more after a view that misses our own writes.
+func (r *rolloutReconciler) again(key types.NamespacedName, now time.Time) time.Time {
+	if r.echoes.missed(key) {
+		return now
+	}
+	return now.Add(staleRetry)
+}
+
+// executor writes on behalf of one Rollout. With settled nothing follows from what
+// it writes.
+func (r *rolloutReconciler) executor(key types.NamespacedName, ro *v1alpha1.Rollout, now time.Time, settled bool) apply.Executor {
+	wrote := func(obj client.Object) {
+		r.fresh.wrote(key, obj, now)
+		if settled {
+			r.echoes.expect(key, obj)
+		}
+	}
 	return apply.Executor{
 		Client: r.Client, Wrote: wrote,
 		Router: istio.Router{Client: r.Client, Wrote: wrote},
@@ -89,6 +104,7 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	if err := r.Client.Get(ctx, key, ro, shared); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.fresh.forget(key)
+			r.echoes.forget(key)
 			r.specs.forget(key)
 			r.patience.forget(key)
 			return nil, true, nil

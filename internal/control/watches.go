@@ -18,13 +18,14 @@ import (
 
 // Controllers returns the one table of controllers and of who wakes whom.
 func Controllers(d Deps) []Controller {
-	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), specs: newSpecs(), patience: newPatience(d.Patience)}
+	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newSpecs(), patience: newPatience(d.Patience)}
 	runs := newAnalysisRunReconciler(d)
 	experiments := &experimentReconciler{Deps: d, fresh: newFreshness()}
 	return []Controller{{
 		Name:      "rollout",
 		For:       &v1alpha1.Rollout{},
 		Reconcile: rollouts.Reconcile,
+		Echo:      rollouts.echoes.isEcho,
 		Watches: []Watch{
 			{Kind: &appsv1.ReplicaSet{}, Keys: rollouts.rolloutOwning},
 			{Kind: &corev1.Pod{}, Keys: rollouts.ownersOfPod},

@@ -39,7 +39,7 @@ func (r *runner) mount(ctx context.Context, controllers []control.Controller, ki
 		if err != nil {
 			return fmt.Errorf("set up the controller of %T: %w", c.For, err)
 		}
-		if err := r.watch(ctx, mounted, c.For, &handler.EnqueueRequestForObject{}, kinds); err != nil {
+		if err := r.watch(ctx, mounted, c.For, unlessEcho{&handler.EnqueueRequestForObject{}, c.Echo}, kinds); err != nil {
 			return err
 		}
 		for _, w := range c.Watches {
@@ -97,6 +97,19 @@ func wakes(w control.Watch) handler.EventHandler {
 		return concerned
 	}
 	return unlessSame{concerned, w.Same}
+}
+
+// unlessEcho tells of updates that need a look.
+type unlessEcho struct {
+	handler.EventHandler
+	echo func(obj client.Object) bool // may be nil
+}
+
+// Update tells of one update.
+func (h unlessEcho) Update(ctx context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	if h.echo == nil || !h.echo(e.ObjectNew) {
+		h.EventHandler.Update(ctx, e, q)
+	}
 }
 
 // unlessSame tells of updates only if they change something that matters.

@@ -1,0 +1,57 @@
+package rollout
+
+import (
+	"reflect"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// aheadAtMost bounds how many decisions are taken together. Two or three are the
+// rule; more would be two decisions that undo each other.
+const aheadAtMost = 8
+
+// DecideAhead decides until something has to be done to the cluster. A decision
+// that asks for nothing but a status is followed by one that has this status, as
+// the next look at the Rollout would be if nothing else happened: a pause that is
+// over and the analysis of the step after it are one write, and not two.
+//
+// It reports settled if the last of these decisions left everything as it is: as
+// long as nothing else happens, there is no need to look at the Rollout again
+// before the plan's Wake.
+func DecideAhead(o Observed, now time.Time) (plan Plan, settled bool) {
+	plan = Decide(o, now)
+	for range aheadAtMost {
+		if len(plan.Actions) > 0 {
+			return plan, false
+		}
+		if SameStatus(o.Rollout.Status, plan.Status) {
+			return plan, true
+		}
+		ro := *o.Rollout
+		ro.Status = plan.Status
+		o.Rollout = &ro
+		next := Decide(o, now)
+		if len(next.Actions) > 0 {
+			return plan, false // they are safe once the status is written that they follow from
+		}
+		next.Why = append(plan.Why, next.Why...)
+		plan = next
+	}
+	return plan, false
+}
+
+// SameStatus compares as the API does. A plan that changes nothing has a copy of
+// the status, which is found equal ten times faster by memory than by meaning.
+func SameStatus(a, b v1alpha1.RolloutStatus) bool {
+	return !differAtAGlance(a, b) && (reflect.DeepEqual(a, b) || equality.Semantic.DeepEqual(a, b))
+}
+
+// differAtAGlance is true for statuses that differ in what differs most often,
+// which spares most of those that have changed the comparison of the rest.
+func differAtAGlance(a, b v1alpha1.RolloutStatus) bool {
+	return a.Replicas != b.Replicas || a.UpdatedReplicas != b.UpdatedReplicas || a.ReadyReplicas != b.ReadyReplicas ||
+		a.AvailableReplicas != b.AvailableReplicas || a.Phase != b.Phase || a.Message != b.Message
+}

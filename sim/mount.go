@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -129,10 +130,14 @@ type runner struct {
 }
 
 func (r *runner) ownEvent(e store.Event) {
-	if e.Type == watch.Modified && r.Echo != nil && r.Echo(e.Object) {
-		return
+	if key := client.ObjectKeyFromObject(e.Object); !r.echo(key, e) {
+		r.enqueue(key, "it changed")
 	}
-	r.enqueue(client.ObjectKeyFromObject(e.Object), "it changed")
+}
+
+// echo reports whether a change is known to need no look at an object.
+func (r *runner) echo(key types.NamespacedName, e store.Event) bool {
+	return r.Echo != nil && e.Type != watch.Deleted && r.Echo(key, e.Object)
 }
 
 // watchEvent maps a change to keys, as it is and as it was, like
@@ -143,14 +148,14 @@ func (r *runner) watchEvent(kind string, w control.Watch) func(store.Event) {
 		if e.Type == watch.Modified && w.Same != nil && w.Same(e.Old, e.Object) {
 			return
 		}
-		for _, key := range w.Keys(context.Background(), e.Object) {
-			r.enqueue(key, kind, e.Object.GetName(), " changed")
+		keys := w.Keys(context.Background(), e.Object)
+		if e.Old != nil {
+			keys = append(keys, w.Keys(context.Background(), e.Old)...)
 		}
-		if e.Old == nil {
-			return
-		}
-		for _, key := range w.Keys(context.Background(), e.Old) {
-			r.enqueue(key, kind, e.Object.GetName(), " changed")
+		for i, key := range keys {
+			if !slices.Contains(keys[:i], key) && !r.echo(key, e) {
+				r.enqueue(key, kind, e.Object.GetName(), " changed")
+			}
 		}
 	}
 }

@@ -49,26 +49,25 @@ type Executor struct {
 	Wrote func(client.Object)
 }
 
-// Rollout carries out the plan of one Rollout, which must be as observed.
-func (e Executor) Rollout(ctx context.Context, observed *v1alpha1.Rollout, plan rollout.Plan) error {
-	changed := !rollout.SameStatus(observed.Status, plan.Status)
-	if len(plan.Actions) == 0 && !changed {
-		return nil
-	}
-	// The answers of the server go into ro, which thus shares nothing with what
-	// was observed and needs no spec: none of the writes is one of the whole.
+// Act carries out what is to be done for one Rollout, which must be as observed. The
+// answers of the server about the Rollout itself are in what it returns, which shares
+// nothing with what was observed and may lack the spec: none of the writes is one of
+// the whole.
+func (e Executor) Act(ctx context.Context, observed *v1alpha1.Rollout, actions []rollout.Action) (*v1alpha1.Rollout, error) {
 	ro := &v1alpha1.Rollout{TypeMeta: observed.TypeMeta, ObjectMeta: *observed.ObjectMeta.DeepCopy()}
-	actions := append([]rollout.Action(nil), plan.Actions...)
+	actions = append([]rollout.Action(nil), actions...)
 	sort.SliceStable(actions, func(i, j int) bool { return stage(actions[i]) < stage(actions[j]) })
 	for _, a := range actions {
 		if err := e.act(ctx, observed, ro, a); err != nil {
-			return fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err)
+			return nil, fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err)
 		}
 	}
-	if !changed {
-		return nil
-	}
-	ro.Status = plan.Status
+	return ro, nil
+}
+
+// Report writes the status of a Rollout, which must be as Act returned it.
+func (e Executor) Report(ctx context.Context, ro *v1alpha1.Rollout, status v1alpha1.RolloutStatus) error {
+	ro.Status = status
 	if err := e.Client.Status().Update(ctx, ro); err != nil {
 		return fmt.Errorf("rollout %s: writing the status: %w", client.ObjectKeyFromObject(ro), err)
 	}

@@ -28,10 +28,11 @@ type Controller struct {
 	Name string
 	// For is a prototype of the kind that the controller reconciles.
 	For client.Object
-	// Echo reports whether a change of an object of For is known to need no look. It
-	// is asked once for each change that a watch tells of, and must not modify obj.
-	// Nil: every change needs one.
-	Echo func(obj client.Object) bool
+	// Echo reports whether a change of obj, of any kind that is watched, is known to
+	// need no look at the object of key. It is asked once for each change that a watch
+	// tells of, with the newer state, and must not modify it. Nil: every change needs
+	// a look.
+	Echo func(key types.NamespacedName, obj client.Object) bool
 	// Watches lists the other kinds whose changes wake it.
 	Watches []Watch
 	// Reconcile looks at one object and brings the cluster one safe step

@@ -8,51 +8,61 @@ import (
 )
 
 // echoes keeps a controller from looking at an object again because of its own
-// write of the status, when it is known that nothing would come of that look.
+// writes, when it is known that nothing would come of that look.
 //
-// A cache that misses the write when the object is looked at for another reason
-// is not waited for in vain: see missed.
+// A cache that misses a write when the object is looked at for another reason is not
+// waited for in vain: see missed.
 type echoes struct {
 	mu       sync.Mutex
-	expected map[types.NamespacedName]echo
+	expected map[types.NamespacedName][]echo
 }
 
-// echo is the change that the watch will tell of. Told is true once it has.
+// echo is a change that a watch will tell of. Told is true once it has.
 type echo struct {
 	version
 	told bool
 }
 
-func newEchoes() *echoes { return &echoes{expected: map[types.NamespacedName]echo{}} }
+func newEchoes() *echoes { return &echoes{expected: map[types.NamespacedName][]echo{}} }
 
-// expect says that the change to obj, as the server returned it, needs no look.
-func (e *echoes) expect(key types.NamespacedName, obj client.Object) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.expected[key] = echo{version: versionOf(obj)}
-}
-
-// isEcho reports whether a change is the expected one. It is so only once: a
-// resync tells of the same version again, and is meant to be heard.
-func (e *echoes) isEcho(obj client.Object) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	key := client.ObjectKeyFromObject(obj)
-	last, ok := e.expected[key]
-	if !ok || last.told || last.version != versionOf(obj) {
-		return false
+// expect says that these changes, as the server returned them, need no look at the
+// object of key. Of an object that was written more than once each version counts.
+func (e *echoes) expect(key types.NamespacedName, written []version) {
+	if len(written) == 0 {
+		return
 	}
-	last.told = true
-	e.expected[key] = last
-	return true
+	expected := make([]echo, len(written))
+	for i, v := range written {
+		expected[i].version = v
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.expected[key] = expected
 }
 
-// missed is told that a view was too old to decide from. The change may be what it
-// lacks, so that it is heard again; already reports that it came in the meantime.
+// isEcho reports whether a change of obj is an expected one for key. It is so only
+// once: a resync tells of the same version again, and is meant to be heard.
+func (e *echoes) isEcho(key types.NamespacedName, obj client.Object) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	expected := e.expected[key]
+	for i := range expected {
+		if last := &expected[i]; !last.told && last.version == versionOf(obj) {
+			last.told = true
+			return true
+		}
+	}
+	return false
+}
+
+// missed is told that a view was too old to decide from. The changes may be what it
+// lacks, so that they are heard again; already reports that one came meanwhile.
 func (e *echoes) missed(key types.NamespacedName) (already bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	already = e.expected[key].told
+	for _, last := range e.expected[key] {
+		already = already || last.told
+	}
 	delete(e.expected, key)
 	return already
 }

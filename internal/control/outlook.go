@@ -38,30 +38,31 @@ func versionOf(obj client.Object) version {
 // judge completes what was observed with the state of routing and the first
 // problem, and remembers them for as long as nothing that they depend on changes.
 // Of the status that is which Service of a ping-pong pair is the stable one.
-func (f *specFacts) judge(o *rollout.Observed, refs validate.Refs, routes istio.Objects, templates []version) {
+func (s *sight) judge() {
+	f, o := s.facts, &s.Observed
 	of := []version{{resource: string(o.Rollout.Status.Canary.StablePingPong)}}
-	for _, s := range f.services {
+	for _, named := range f.services {
 		v := version{}
-		if svc := o.Services[s.Name]; svc != nil {
+		if svc := o.Services[named.Name]; svc != nil {
 			v = versionOf(svc)
 		}
 		of = append(of, v)
 	}
-	for _, vs := range routes.VirtualServices {
+	for _, vs := range s.routes.VirtualServices {
 		v := version{}
 		if vs != nil {
 			v = versionOf(vs)
 		}
 		of = append(of, v)
 	}
-	if routes.DestinationRule != nil {
-		of = append(of, versionOf(routes.DestinationRule))
+	if s.routes.DestinationRule != nil {
+		of = append(of, versionOf(s.routes.DestinationRule))
 	}
-	of = append(of, templates...)
+	of = append(of, s.templates...)
 	// What a workload is like and which kinds the cluster knows have no version.
-	lasts := o.Rollout.Spec.WorkloadRef == nil && len(routes.Unserved) == 0
+	lasts := o.Rollout.Spec.WorkloadRef == nil && len(s.routes.Unserved) == 0
 	if f.outlook == nil || !lasts || !slices.Equal(f.outlook.of, of) {
-		f.outlook = f.look(o, refs, routes)
+		f.outlook = f.look(o, s.refs, s.routes)
 		f.outlook.of = of
 	}
 	o.Invalid = f.outlook.invalid

@@ -44,33 +44,59 @@ type rolloutReconciler struct {
 // Reconcile brings one Rollout a safe step forward.
 func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
 	now := r.Clock.Now()
-	o, fresh, err := r.observe(ctx, key, now)
-	if err != nil || o == nil {
+	s, fresh, err := r.observe(ctx, key, now)
+	if err != nil || s == nil {
 		return time.Time{}, err
 	}
 	if !fresh {
 		return r.again(key, now), nil
 	}
-	plan, settled := rollout.DecideAhead(*o, now)
-	if until, ok := r.patience.holds(key, o.Rollout.Status, plan, now); ok {
-		plan.Status = o.Rollout.Status
-		if plan.Wake.IsZero() || plan.Wake.After(until) {
-			plan.Wake = until
-		}
-	}
-	err = r.executor(key, o.Rollout, now, settled).Rollout(ctx, o.Rollout, plan)
+	plan, err := r.carryOut(ctx, key, s, now)
 	if errors.Is(err, apply.ErrNameTaken) {
-		return time.Time{}, r.countCollision(ctx, o.Rollout)
+		return time.Time{}, r.countCollision(ctx, s.Rollout)
 	}
 	if err != nil {
 		return time.Time{}, err
 	}
 	for _, note := range plan.Why {
 		if note.Event {
-			r.Events.Event(o.Rollout, note.EventType(), note.Reason, note.Message)
+			r.Events.Event(s.Rollout, note.EventType(), note.Reason, note.Message)
 		}
 	}
 	return plan.Wake, nil
+}
+
+// carryOut decides, does what has to be done and writes the status last: the one
+// that is right after what was done, as far as that is known from the answers.
+func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedName, s *sight, now time.Time) (plan rollout.Plan, err error) {
+	observed := s.Rollout
+	plan, settled := rollout.DecideAhead(s.Observed, now)
+	var written []client.Object
+	var versions []version
+	executor := r.executor(observed, func(obj client.Object) {
+		r.fresh.wrote(key, obj, now)
+		written, versions = append(written, obj), append(versions, versionOf(obj))
+	})
+	ro, err := executor.Act(ctx, observed, plan.Actions)
+	if err != nil {
+		return plan, err
+	}
+	if len(plan.Actions) > 0 {
+		plan, settled = s.after(plan, written, now)
+	}
+	if until, ok := r.patience.holds(key, observed.Status, plan, now); ok {
+		plan.Status = observed.Status
+		if plan.Wake.IsZero() || plan.Wake.After(until) {
+			plan.Wake = until
+		}
+	}
+	if !rollout.SameStatus(observed.Status, plan.Status) {
+		err = executor.Report(ctx, ro, plan.Status)
+	}
+	if settled && err == nil {
+		r.echoes.expect(key, versions)
+	}
+	return plan, err
 }
 
 // again is when to look once more after a view that misses our own writes.
@@ -81,15 +107,8 @@ func (r *rolloutReconciler) again(key types.NamespacedName, now time.Time) time.
 	return now.Add(staleRetry)
 }
 
-// executor writes on behalf of one Rollout. With settled nothing follows from what
-// it writes.
-func (r *rolloutReconciler) executor(key types.NamespacedName, ro *v1alpha1.Rollout, now time.Time, settled bool) apply.Executor {
-	wrote := func(obj client.Object) {
-		r.fresh.wrote(key, obj, now)
-		if settled {
-			r.echoes.expect(key, obj)
-		}
-	}
+// executor writes on behalf of one Rollout and tells of what it wrote.
+func (r *rolloutReconciler) executor(ro *v1alpha1.Rollout, wrote func(client.Object)) apply.Executor {
 	return apply.Executor{
 		Client: r.Client, Wrote: wrote,
 		Router: istio.Router{Client: r.Client, Wrote: wrote},
@@ -99,7 +118,7 @@ func (r *rolloutReconciler) executor(key types.NamespacedName, ro *v1alpha1.Roll
 
 // observe reads everything that a decision about key looks at. It returns nil
 // if the Rollout is gone, and fresh == false if the view misses our own writes.
-func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedName, now time.Time) (o *rollout.Observed, fresh bool, err error) {
+func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedName, now time.Time) (s *sight, fresh bool, err error) {
 	ro := &v1alpha1.Rollout{}
 	if err := r.Client.Get(ctx, key, ro, shared); err != nil {
 		if apierrors.IsNotFound(err) {
@@ -112,18 +131,19 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 		return nil, false, fmt.Errorf("rollout %s: reading it: %w", key, err)
 	}
 	spec := r.specs.of(key, ro)
-	o = &rollout.Observed{Rollout: ro, Template: ro.Spec.Template, Hashes: spec.hashes, Selector: ro.Spec.Selector, Services: map[string]*corev1.Service{}}
-	refs := validate.Refs{Services: o.Services}
+	s = &sight{facts: spec, Observed: rollout.Observed{Rollout: ro, Template: ro.Spec.Template, Hashes: spec.hashes,
+		Selector: ro.Spec.Selector, Services: map[string]*corev1.Service{}}}
+	o := &s.Observed
+	s.refs.Services = o.Services
 	read := []client.Object{ro}
-	var routes istio.Objects
 	templates := noting{Reader: r.Client}
 	var pods labels.Selector
 	for _, step := range []func() error{
-		func() error { return r.readWorkload(ctx, o, &refs, &read) },
+		func() error { return r.readWorkload(ctx, o, &s.refs, &read) },
 		func() error { return r.readServices(ctx, o, spec.services) },
 		func() error { pods = spec.selector(o.Selector); return r.readReplicaSets(ctx, o, pods, &read) },
 		func() error { return r.readPods(ctx, o, pods) },
-		func() (err error) { routes, err = r.readRoutes(ctx, ro); return err },
+		func() (err error) { s.routes, err = r.readRoutes(ctx, ro); return err },
 		func() error { return r.readRuns(ctx, o, &read) },
 		func() (err error) {
 			o.Templates, err = library.Read(ctx, &templates, ro.Namespace, spec.templates)
@@ -137,14 +157,15 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	for _, svc := range o.Services {
 		read = append(read, svc)
 	}
-	read = append(read, routes.All()...)
-	spec.judge(o, refs, routes, templates.versions)
+	read = append(read, s.routes.All()...)
+	s.templates = templates.versions
+	s.judge()
 	if o.Routing != nil && o.Routing.Problem == "" {
-		if o.Routing.StablePorts, err = r.readStablePorts(ctx, ro, routes); err != nil {
+		if o.Routing.StablePorts, err = r.readStablePorts(ctx, ro, s.routes); err != nil {
 			return nil, false, fmt.Errorf("rollout %s: %w", key, err)
 		}
 	}
-	return o, r.fresh.sees(key, read, now), nil
+	return s, r.fresh.sees(key, read, now), nil
 }
 
 // readWorkload takes the template from the object that spec.workloadRef names.

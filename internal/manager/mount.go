@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -39,11 +38,11 @@ func (r *runner) mount(ctx context.Context, controllers []control.Controller, ki
 		if err != nil {
 			return fmt.Errorf("set up the controller of %T: %w", c.For, err)
 		}
-		if err := r.watch(ctx, mounted, c.For, unlessEcho{&handler.EnqueueRequestForObject{}, c.Echo}, kinds); err != nil {
+		if err := r.watch(ctx, mounted, c.For, waker{controller: c, keys: itself}, kinds); err != nil {
 			return err
 		}
 		for _, w := range c.Watches {
-			if err := r.watch(ctx, mounted, w.Kind, wakes(w), kinds); err != nil {
+			if err := r.watch(ctx, mounted, w.Kind, waker{controller: c, keys: w.Keys, same: w.Same}, kinds); err != nil {
 				return err
 			}
 		}
@@ -80,49 +79,6 @@ func (r *runner) watch(ctx context.Context, c controller.Controller, kind client
 // noSuchKind says how to get a kind that the cluster must have.
 func noSuchKind(kind schema.GroupKind) error {
 	return fmt.Errorf("the cluster has no kind %s of %s: install the definitions first, with `kubectl apply --server-side -k config/crd`", kind.Kind, kind.Group)
-}
-
-// wakes asks the table which objects a change concerns: those of the object as
-// it is and, after an update, as it was.
-func wakes(w control.Watch) handler.EventHandler {
-	concerned := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
-		keys := w.Keys(ctx, obj)
-		requests := make([]reconcile.Request, len(keys))
-		for i, key := range keys {
-			requests[i].NamespacedName = key
-		}
-		return requests
-	})
-	if w.Same == nil {
-		return concerned
-	}
-	return unlessSame{concerned, w.Same}
-}
-
-// unlessEcho tells of updates that need a look.
-type unlessEcho struct {
-	handler.EventHandler
-	echo func(obj client.Object) bool // may be nil
-}
-
-// Update tells of one update.
-func (h unlessEcho) Update(ctx context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	if h.echo == nil || !h.echo(e.ObjectNew) {
-		h.EventHandler.Update(ctx, e, q)
-	}
-}
-
-// unlessSame tells of updates only if they change something that matters.
-type unlessSame struct {
-	handler.EventHandler
-	same func(was, is client.Object) bool
-}
-
-// Update tells of one update.
-func (h unlessSame) Update(ctx context.Context, e event.UpdateEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-	if !h.same(e.ObjectOld, e.ObjectNew) {
-		h.EventHandler.Update(ctx, e, q)
-	}
 }
 
 // reconciler turns a time to wake up into a delay. The queue holds each object

@@ -33,6 +33,22 @@ func (o Objects) All() []client.Object {
 	return list
 }
 
+// Replace puts a newer state in the place of an object that was found. It reports
+// false if obj is none of them.
+func (o *Objects) Replace(obj *unstructured.Unstructured) bool {
+	if o.DestinationRule != nil && o.DestinationRule.GetUID() == obj.GetUID() {
+		o.DestinationRule = obj
+		return true
+	}
+	found := false
+	for i, vs := range o.VirtualServices {
+		if vs != nil && vs.GetUID() == obj.GetUID() {
+			o.VirtualServices[i], found = obj, true
+		}
+	}
+	return found
+}
+
 // virtualService is the i-th one that a Rollout names, nil if it was not found.
 func (o Objects) virtualService(i int) *unstructured.Unstructured {
 	if i < len(o.VirtualServices) {

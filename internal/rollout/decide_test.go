@@ -115,6 +115,8 @@ func (d *desk) carryOut(plan Plan) {
 		case StopRun:
 			a.Run.Spec.Terminate = true
 			a.Run.Status.Phase = v1alpha1.AnalysisPhaseSuccessful
+		case AnnotateRollout:
+			d.o.Rollout.Annotations = a.Annotations
 		case SetReplicas:
 			d.o.Rollout.Spec.Replicas = &a.Replicas
 		case ScaleWorkload:

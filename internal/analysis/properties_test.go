@@ -84,6 +84,7 @@ func lookAt(t *rapid.T, run *v1alpha1.AnalysisRun, now time.Time) time.Time {
 	}
 	run.Status = p.Status
 	holdCounts(t, a, run)
+	holdSettled(t, run, now)
 	if run.Status.Phase.Completed() {
 		return now
 	}
@@ -91,6 +92,20 @@ func lookAt(t *rapid.T, run *v1alpha1.AnalysisRun, now time.Time) time.Time {
 		t.Fatalf("a running run does not wake, or in the past: %s at %s: %+v", p.Wake, now, run.Status)
 	}
 	return p.Wake
+}
+
+// holdSettled: a second look at the same time finds nothing new, which is why the
+// controller need not look at a run because of its own write.
+func holdSettled(t *rapid.T, run *v1alpha1.AnalysisRun, now time.Time) {
+	again := Read(run).Assess(nil, now)
+	if diff := cmp.Diff(run.Status, again.Status); diff != "" {
+		t.Fatalf("a second look changes the status:\n%s", diff)
+	}
+	for _, note := range again.Why {
+		if note.Event {
+			t.Fatalf("a second look tells something: %+v", note)
+		}
+	}
 }
 
 // holdDue: no measurement comes before its time.

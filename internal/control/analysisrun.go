@@ -3,10 +3,12 @@ package control
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,11 +26,12 @@ import (
 type analysisRunReconciler struct {
 	Deps
 	fresh   *freshness
+	echoes  *echoes
 	metrics *metric.Registry
 }
 
 func newAnalysisRunReconciler(d Deps) *analysisRunReconciler {
-	return &analysisRunReconciler{Deps: d, fresh: newFreshness(), metrics: providers.New(d.Client, d.HTTP, d.Clock, d.Metrics)}
+	return &analysisRunReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), metrics: providers.New(d.Client, d.HTTP, d.Clock, d.Metrics)}
 }
 
 // Reconcile brings one AnalysisRun a step forward.
@@ -38,6 +41,7 @@ func (r *analysisRunReconciler) Reconcile(ctx context.Context, key types.Namespa
 	if err := r.Client.Get(ctx, key, run, shared); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.fresh.forget(key)
+			r.echoes.forget(key)
 			return time.Time{}, nil
 		}
 		return time.Time{}, fmt.Errorf("analysisrun %s: reading it: %w", key, err)
@@ -46,13 +50,17 @@ func (r *analysisRunReconciler) Reconcile(ctx context.Context, key types.Namespa
 	case run.DeletionTimestamp != nil:
 		return time.Time{}, nil // its Jobs go with it, by owner reference
 	case !r.fresh.sees(key, []client.Object{run}, now):
-		return now.Add(staleRetry), nil
+		return r.echoes.again(key, now), nil
 	}
 	plan, err := r.metrics.Plan(ctx, run, metric.Hooks{})
 	if err != nil {
 		return time.Time{}, fmt.Errorf("analysisrun %s: %w", key, err)
 	}
-	executor := apply.Executor{Client: r.Client, Wrote: func(obj client.Object) { r.fresh.wrote(key, obj, now) }}
+	executor := apply.Executor{Client: r.Client, Wrote: func(obj client.Object) {
+		r.fresh.wrote(key, obj, now)
+		// What was measured has been assessed: until the wake there is nothing to do.
+		r.echoes.expect(key, []version{versionOf(obj)})
+	}}
 	if err := executor.AnalysisRun(ctx, run, plan); err != nil {
 		return time.Time{}, err
 	}
@@ -67,6 +75,16 @@ func (r *analysisRunReconciler) Reconcile(ctx context.Context, key types.Namespa
 		}
 	}
 	return plan.Wake, nil
+}
+
+// sameOutcome is true for changes of a Job that leave open how it ends, as that a pod
+// of it has started.
+func sameOutcome(was, is client.Object) bool {
+	a, ok := was.(*batchv1.Job)
+	b, ok2 := is.(*batchv1.Job)
+	return ok && ok2 && a.UID == b.UID && a.DeletionTimestamp.Equal(b.DeletionTimestamp) &&
+		equality.Semantic.DeepEqual(a.Status.Conditions, b.Status.Conditions) &&
+		maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Annotations, b.Annotations)
 }
 
 // runOfJob finds the run that a Job measures for. A Job in another namespace has

@@ -1,17 +1,23 @@
 package control
 
 import (
+	"slices"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// staleRetry is when a view that does not yet hold our own writes is looked at
+// again, should the change itself not wake us before.
+const staleRetry = time.Second
+
 // echoes keeps a controller from looking at an object again because of its own
 // writes, when it is known that nothing would come of that look.
 //
 // A cache that misses a write when the object is looked at for another reason is not
-// waited for in vain: see missed.
+// waited for in vain: see again.
 type echoes struct {
 	mu       sync.Mutex
 	expected map[types.NamespacedName][]echo
@@ -55,16 +61,18 @@ func (e *echoes) isEcho(key types.NamespacedName, obj client.Object) bool {
 	return false
 }
 
-// missed is told that a view was too old to decide from. The changes may be what it
-// lacks, so that they are heard again; already reports that one came meanwhile.
-func (e *echoes) missed(key types.NamespacedName) (already bool) {
+// again is when to look once more after a view that was too old to decide from. The
+// changes may be what it lacked, so that they are heard from now on; if one was told in
+// the meantime, nobody will tell of it again.
+func (e *echoes) again(key types.NamespacedName, now time.Time) time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, last := range e.expected[key] {
-		already = already || last.told
-	}
+	told := slices.ContainsFunc(e.expected[key], func(last echo) bool { return last.told })
 	delete(e.expected, key)
-	return already
+	if told {
+		return now
+	}
+	return now.Add(staleRetry)
 }
 
 // forget drops what was noted for key.

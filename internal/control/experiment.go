@@ -25,7 +25,8 @@ import (
 // applies.
 type experimentReconciler struct {
 	Deps
-	fresh *freshness
+	fresh  *freshness
+	echoes *echoes
 }
 
 // Reconcile brings one Experiment a safe step forward.
@@ -36,10 +37,14 @@ func (r *experimentReconciler) Reconcile(ctx context.Context, key types.Namespac
 		return time.Time{}, err
 	}
 	if !fresh {
-		return now.Add(staleRetry), nil
+		return r.echoes.again(key, now), nil
 	}
 	plan := experiment.Decide(*o, now)
-	executor := apply.Executor{Client: r.Client, Wrote: func(obj client.Object) { r.fresh.wrote(key, obj, now) }}
+	var written []version
+	executor := apply.Executor{Client: r.Client, Wrote: func(obj client.Object) {
+		r.fresh.wrote(key, obj, now)
+		written = append(written, versionOf(obj))
+	}}
 	err = executor.Experiment(ctx, o.Experiment, plan)
 	if refused := (*apply.RefusedError)(nil); errors.As(err, &refused) {
 		o.Refused = map[experiment.Object]string{refused.Object: apiReason(refused.Err)}
@@ -53,6 +58,10 @@ func (r *experimentReconciler) Reconcile(ctx context.Context, key types.Namespac
 		if note.Event {
 			r.Events.Event(o.Experiment, note.EventType(), note.Reason, note.Message)
 		}
+	}
+	if wake, settled := experiment.Settled(*o, plan, now); settled {
+		r.echoes.expect(key, written)
+		return wake, nil
 	}
 	return plan.Wake, nil
 }
@@ -72,6 +81,7 @@ func (r *experimentReconciler) observe(ctx context.Context, key types.Namespaced
 	if err := r.Client.Get(ctx, key, e, shared); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.fresh.forget(key)
+			r.echoes.forget(key)
 			return nil, true, nil
 		}
 		return nil, false, fmt.Errorf("experiment %s: reading it: %w", key, err)

@@ -24,10 +24,6 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/validate"
 )
 
-// staleRetry is when a view that does not yet hold our own writes is looked at
-// again, should the change itself not wake us before.
-const staleRetry = time.Second
-
 // shared reads without a copy what the cache holds, which would cost more than
 // the decision does: nobody modifies what was observed.
 var shared = client.UnsafeDisableDeepCopy
@@ -49,7 +45,7 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 		return time.Time{}, err
 	}
 	if !fresh {
-		return r.again(key, now), nil
+		return r.echoes.again(key, now), nil
 	}
 	plan, err := r.carryOut(ctx, key, s, now)
 	if errors.Is(err, apply.ErrNameTaken) {
@@ -97,14 +93,6 @@ func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedNa
 		r.echoes.expect(key, versions)
 	}
 	return plan, err
-}
-
-// again is when to look once more after a view that misses our own writes.
-func (r *rolloutReconciler) again(key types.NamespacedName, now time.Time) time.Time {
-	if r.echoes.missed(key) {
-		return now
-	}
-	return now.Add(staleRetry)
 }
 
 // executor writes on behalf of one Rollout and tells of what it wrote.

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -35,6 +36,27 @@ func TestSameVerdict(t *testing.T) {
 				t.Errorf("sameVerdict = %t", got)
 			}
 		})
+	}
+}
+
+// A run is woken by the end of its Job.
+func TestSameOutcome(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*batchv1.Job)
+		same   bool
+	}{
+		"a pod that starts": {func(j *batchv1.Job) { j.Status.Active = 1 }, true},
+		"the end":           {func(j *batchv1.Job) { j.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobComplete}} }, false},
+		"deletion":          {func(j *batchv1.Job) { j.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }, false},
+		"the run's label":   {func(j *batchv1.Job) { j.Labels = nil }, false},
+		"another life":      {func(j *batchv1.Job) { j.UID = "2" }, false},
+	} {
+		was := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{UID: "1", Labels: map[string]string{v1alpha1.AnalysisRunUIDLabelKey: "r"}}}
+		is := was.DeepCopy()
+		c.change(is)
+		if got := sameOutcome(was, is); got != c.same {
+			t.Errorf("%s: sameOutcome = %t", name, got)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 func Controllers(d Deps) []Controller {
 	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newSpecs(), patience: newPatience(d.Patience)}
 	runs := newAnalysisRunReconciler(d)
-	experiments := &experimentReconciler{Deps: d, fresh: newFreshness()}
+	experiments := &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes()}
 	return []Controller{{
 		Name:      "rollout",
 		For:       &v1alpha1.Rollout{},
@@ -42,14 +42,16 @@ func Controllers(d Deps) []Controller {
 		Name:      "analysisrun",
 		For:       &v1alpha1.AnalysisRun{},
 		Reconcile: runs.Reconcile,
+		Echo:      runs.echoes.isEcho,
 		Watches: []Watch{
-			{Kind: &batchv1.Job{}, Keys: runs.runOfJob},
+			{Kind: &batchv1.Job{}, Keys: runs.runOfJob, Same: sameOutcome},
 			{Kind: &corev1.Pod{}, Keys: runs.runOfPod},
 		},
 	}, {
 		Name:      "experiment",
 		For:       &v1alpha1.Experiment{},
 		Reconcile: experiments.Reconcile,
+		Echo:      experiments.echoes.isEcho,
 		Watches: []Watch{
 			{Kind: &appsv1.ReplicaSet{}, Keys: experiments.experimentOwning},
 			{Kind: &corev1.Service{}, Keys: experiments.experimentsNaming},

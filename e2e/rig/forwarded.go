@@ -3,6 +3,7 @@ package rig
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,25 +15,31 @@ import (
 	"github.com/aviary-rollouts/aviary/e2e/dataplane"
 )
 
-// forwarded is a data plane that runs in the cluster. Requests get there through
-// a tunnel, as to an HTTP proxy.
+// forwarded is a data plane that runs in the cluster. Requests get there as to an
+// HTTP proxy: at a port of a node, or through a tunnel.
 type forwarded struct{ transport http.RoundTripper }
 
 var _ Mesh = (*forwarded)(nil)
 
-// forwardMesh connects to the Deployment dataplane.
-func forwardMesh(ctx context.Context, config *rest.Config, client kubernetes.Interface) (*forwarded, error) {
+// forwardMesh connects to the Deployment dataplane, and says how.
+func forwardMesh(ctx context.Context, config *rest.Config, client kubernetes.Interface, progress io.Writer) (*forwarded, error) {
+	host, err := openEntrance(ctx, client)
+	if err == nil {
+		fmt.Fprintf(progress, "requests enter the mesh at %s\n", host)
+		return &forwarded{transport: throughProxy(func() string { return host })}, nil
+	}
+	fmt.Fprintf(progress, "requests enter the mesh by a forwarded port, which does not bear much load, for no node lets them in: %v\n", err)
 	t := &tunnel{config: config, client: client, namespace: "istio-system", selector: "app=dataplane", port: 15001}
 	if err := openTunnel(ctx, t); err != nil {
 		return nil, err
 	}
-	return &forwarded{transport: throughProxy(t)}, nil
+	return &forwarded{transport: throughProxy(t.host)}, nil
 }
 
-// throughProxy sends requests to the proxy at the end of a tunnel.
-func throughProxy(t *tunnel) *http.Transport {
+// throughProxy sends requests to the proxy at HOST:PORT.
+func throughProxy(host func() string) *http.Transport {
 	return &http.Transport{
-		Proxy:               func(*http.Request) (*url.URL, error) { return &url.URL{Scheme: "http", Host: t.host()}, nil },
+		Proxy:               func(*http.Request) (*url.URL, error) { return &url.URL{Scheme: "http", Host: host()}, nil },
 		MaxIdleConnsPerHost: most, MaxIdleConns: most,
 		IdleConnTimeout:    time.Minute,
 		DisableCompression: true, // what the client asks for is what it gets

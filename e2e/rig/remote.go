@@ -291,7 +291,7 @@ func (r *Remote) connect(ctx context.Context) error {
 		return err
 	}
 	if r.options.Mesh == MeshXDS {
-		if r.mesh, err = forwardMesh(ctx, r.Config, r.client); err != nil {
+		if r.mesh, err = forwardMesh(ctx, r.Config, r.client, r.options.Progress); err != nil {
 			return err
 		}
 	}

@@ -57,6 +57,10 @@ e2e: images ## Play all scenarios on a cluster of kind; docs/e2e.md says what ca
 e2e-local: build ## Play all scenarios on a real control plane on this machine; docs/local-cluster.md says what it needs
 	$(BIN)/aviary conformance --on local
 
+.PHONY: test-local
+test-local: ## Test on real programs what can go wrong there: controllers killed, leaders lost, API servers in trouble
+	$(GO) test -tags e2e -count=1 -timeout 1h ./e2e/localplane ./e2e/nodeagent ./e2e/scale
+
 .PHONY: local
 local: ## Start a real control plane on this machine, with our CRDs; ctrl-c ends it
 	$(GO) run -trimpath ./e2e/localplane/cmd/localplane --apply 'config/crd/argoproj.io_*.yaml'

@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"golang.org/x/sync/errgroup"
@@ -154,16 +155,20 @@ func (b *bench) create(ctx context.Context) error {
 
 // update changes all images and waits until all pods have theirs.
 func (b *bench) update(ctx context.Context) error {
-	patch := client.RawPatch("application/json-patch+json", []byte(`[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"web:2"}]`))
-	err := b.each(ctx, func(ctx context.Context, i int) error { return b.api.Patch(ctx, rollout(b.namespace(i), i, ""), patch) })
-	if err != nil {
+	if err := b.setImage(ctx, "web:2"); err != nil {
 		return err
 	}
 	return b.await(ctx, "web:2")
 }
 
-// rest is for how long nothing is written before we call it quiet.
-const rest = 15 * time.Second
+// setImage changes all images.
+func (b *bench) setImage(ctx context.Context, image string) error {
+	patch := client.RawPatch(types.JSONPatchType, fmt.Appendf(nil, `[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":%q}]`, image))
+	return b.each(ctx, func(ctx context.Context, i int) error { return b.api.Patch(ctx, rollout(b.namespace(i), i, ""), patch) })
+}
+
+// quietFor is for how long nothing is written before we call it quiet.
+const quietFor = 15 * time.Second
 
 // settle waits until the controller writes nothing any more: the last pods of the
 // old version end after the Rollout is healthy, and counts of Events follow.
@@ -175,8 +180,10 @@ func (b *bench) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		quiet := b.clock.Now().Add(-rest)
-		if !slices.ContainsFunc(requests, func(r localplane.Request) bool { return changes[r.Verb] && r.Received.After(quiet) }) {
+		quiet := b.clock.Now().Add(-quietFor)
+		if !slices.ContainsFunc(requests, func(r localplane.Request) bool {
+			return changes[r.Verb] && r.Resource != "leases" && r.Received.After(quiet)
+		}) {
 			return nil
 		}
 		if err := clock.Wait(ctx, time.Second); err != nil {

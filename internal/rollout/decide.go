@@ -56,7 +56,10 @@ func (d *decision) canary() {
 	}
 	d.analyse()
 	d.runExperiments()
-	d.promoteCanary()
+	if d.promoteCanary() {
+		d.wakeAfter(0)
+		return // who is stable is on record before anything follows from it
+	}
 	resized := d.resize(d.canarySizes())
 	if d.held() {
 		d.routeHeld()

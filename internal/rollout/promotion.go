@@ -9,14 +9,16 @@ import (
 )
 
 // promoteCanary makes the new ReplicaSet the stable one when all steps are done
-// and it can carry all traffic.
-func (d *decision) promoteCanary() {
+// and it can carry all traffic. It reports whether it did: Services, routes and
+// sizes follow once that is on record, so that a write that fails half way
+// leaves an update that goes on, not one that goes back.
+func (d *decision) promoteCanary() bool {
 	if d.newRS == nil || d.fullyPromoted() || d.status.Abort || d.held() {
-		return
+		return false
 	}
 	full := d.status.PromoteFull
 	if (!full && d.stepIndex() < d.stepCount()) || specReplicas(d.newRS) < d.n || !d.enoughAvailable(d.n) || !d.routeReached(d.whole()) {
-		return
+		return false
 	}
 	switch {
 	case full:
@@ -26,6 +28,7 @@ func (d *decision) promoteCanary() {
 	default:
 		d.promote("Completed canary update")
 	}
+	return true
 }
 
 // followFullPromotion lets go of every pause and step once a person wants the new

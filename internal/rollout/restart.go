@@ -14,8 +14,9 @@ import (
 const restartRecheck = 30 * time.Second
 
 // restart evicts pods that are older than spec.restartAt, at most
-// max(maxUnavailable, 1) at once, stable pods first. It reports whether this
-// pass evicts any.
+// max(maxUnavailable, 1) at once, stable pods first. It reports whether pods are
+// missing that the ReplicaSets still count, because this pass evicts them or the
+// one before did.
 func (d *decision) restart() bool {
 	at := d.spec.RestartAt
 	if at == nil || d.held() || (d.status.RestartedAt != nil && d.status.RestartedAt.Equal(at)) {
@@ -26,6 +27,10 @@ func (d *decision) restart() bool {
 		return false
 	}
 	old := d.podsBefore(at.Time)
+	unnoticed := d.evictionUnnoticed()
+	if len(old) == 0 && unnoticed {
+		return true
+	}
 	if len(old) == 0 {
 		d.status.RestartedAt = at.DeepCopy()
 		return false
@@ -45,7 +50,25 @@ func (d *decision) restart() bool {
 	}
 	d.waiting("%d pods are older than restartAt, %d of them are evicted now", len(old), evicted)
 	d.wakeAfter(restartRecheck)
-	return evicted > 0
+	return evicted > 0 || unnoticed
+}
+
+// evictionUnnoticed is true while a ReplicaSet counts more pods than there are: it
+// has not seen an eviction yet, and will wake us when it has.
+func (d *decision) evictionUnnoticed() bool {
+	there := map[string]int32{}
+	for _, p := range d.Pods {
+		if p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+			there[ownerName(p)]++
+		}
+	}
+	for _, rs := range d.all {
+		if rs.Status.Replicas > there[rs.Name] {
+			d.waiting("ReplicaSet %s counts %d pods, of which %d are left", rs.Name, rs.Status.Replicas, there[rs.Name])
+			return true
+		}
+	}
+	return false
 }
 
 // evictionQuotas says, by ReplicaSet and for all together, how many pods may go

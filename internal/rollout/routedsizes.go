@@ -58,14 +58,18 @@ func (d *decision) routedSizes() sizes {
 // stillSelectedBy names the Service or subset behind which the pods of an older
 // revision serve; empty if there is none. An undo right after a promotion finds
 // the pods of the version that is stable again gone, or never recorded as such:
-// what it replaces must serve until they are back and selected.
+// what it replaces must serve until they are back and selected. A Service that no
+// revision has been given yet selects them all, and they may be the only ones.
 func (d *decision) stillSelectedBy(rs *appsv1.ReplicaSet) string {
-	if available(rs) == 0 {
-		return ""
+	if min(rs.Status.ReadyReplicas, specReplicas(rs)) == 0 || d.n == 0 {
+		return "" // what is ready has requests, before it counts as available
 	}
 	stable, canary := d.services()
 	for _, service := range []string{stable, canary} {
-		if service != "" && d.selected(service) == hashOf(rs) {
+		if d.Services[service] == nil {
+			continue
+		}
+		if hash := d.selected(service); hash == hashOf(rs) || hash == "" && available(d.stableRS) == 0 {
 			return "Service " + service
 		}
 	}
@@ -97,6 +101,9 @@ func (d *decision) stableSize() int32 {
 	}
 	if d.abortedUpdate() || d.superseded() != nil {
 		return d.n
+	}
+	if d.canarySelects() != d.hash {
+		return d.n // whatever the weight, what it leads to has not moved
 	}
 	weight := min(d.carriedWeight(), d.weightByPods(d.Routing.Weights.Canary))
 	return replicas.WithMinPods(replicas.Dynamic(d.n, weight, d.Routing.Weights.Stable, d.whole()).Stable, d.n, d.spec.Strategy.Canary.MinPodsPerReplicaSet)
@@ -165,13 +172,14 @@ func (d *decision) heldByTraffic(want int32) int32 {
 }
 
 // abortedCanarySize keeps the canary after an abort until its traffic is gone,
-// the stable ReplicaSet is whole again and the delay is over.
+// the stable ReplicaSet is whole again and the delay is over. With
+// dynamicStableScale it goes with its traffic, as the stable pods come back.
 func (d *decision) abortedCanarySize() int32 {
 	size := specReplicas(d.newRS)
 	delay := d.spec.Strategy.Canary.AbortScaleDownDelaySeconds
 	switch {
 	case d.Routing != nil && d.Routing.Weights.Canary > 0 && d.dynamic():
-		return min(size, d.carries(d.Routing.Weights.Canary))
+		return min(size, max(d.carries(d.Routing.Weights.Canary), d.n-available(d.stableRS)))
 	case d.Routing != nil && d.Routing.Weights.Canary > 0, available(d.stableRS) < d.n:
 		return size
 	case delay != nil && *delay == 0:

@@ -28,6 +28,10 @@ func (d *decision) updateStarts() bool {
 // status. Nothing else happens in that pass.
 func (d *decision) startUpdate() {
 	templateChanged := d.was.CurrentPodHash != d.hash
+	if d.newRS != nil && d.routed() {
+		// What it has left of an earlier time is its share of today's replicas.
+		d.annotate(d.newRS, v1alpha1.DesiredReplicasAnnotation, strconv.Itoa(int(d.n)))
+	}
 	if !d.spec.Paused {
 		d.claimRevision()
 	}

@@ -15,8 +15,7 @@ import (
 // undos. For blue/green the pods behind the active Service count, for a canary
 // whose requests a router splits those of the stable revision, with
 // dynamicStableScale those of every other one too for as long as it has a share of
-// the requests: the new one always while views lag, since the Service of its share
-// may follow a moment after its pods.
+// the requests.
 //
 // The promise ends when somebody else takes a pod away, and when spec.replicas
 // or a limit is raised, and with dynamicStableScale where a step sets the number
@@ -65,15 +64,16 @@ func (c *availability) Instant(s *State) error {
 func (c *availability) rollout(s *State, f *Family) error {
 	uid := f.Rollout.UID
 	n, u := f.Replicas(), limits(f.Rollout).Unavailable
+	least, lowest := f.least(s)
 	available := serving(s, f)
 	p, promised := c.promised[uid]
+	p.replicas, p.floor = min(p.replicas, least), min(p.floor, lowest)
 	if promised && (n > p.replicas || n-u > p.floor || !f.disruptedAt.Before(p.since) || scaledBySteps(f.Rollout)) {
 		promised = false
 		delete(c.promised, uid)
 	}
-	lowest := n - u
 	if promised {
-		c.promised[uid] = promise{n, lowest, p.since}
+		c.promised[uid] = p
 	}
 	if c.restarting[uid] {
 		u = min(n, max(u, 1))
@@ -84,9 +84,25 @@ func (c *availability) rollout(s *State, f *Family) error {
 	}
 	if available >= n && !f.Disrupted(s.Now, s.Lag) {
 		c.restarting[uid] = restartPending(f.Rollout)
-		c.promised[uid] = promise{n, lowest, s.Now}
+		c.promised[uid] = promise{least, lowest, s.Now}
 	}
 	return nil
+}
+
+// least is the least spec.replicas, and the least number of them that must serve, of
+// all the specs that may be acted on.
+func (f *Family) least(s *State) (n, lowest int32) {
+	for i, ro := range f.InForce(s.Now, s.Lag) {
+		replicas := wanted(ro.Spec.Replicas)
+		must := replicas - limits(ro).Unavailable
+		if i == 0 || replicas < n {
+			n = replicas
+		}
+		if i == 0 || must < lowest {
+			lowest = must
+		}
+	}
+	return n, lowest
 }
 
 // scaledBySteps is true where stable pods make way for a canary whose number of
@@ -108,8 +124,7 @@ func serving(s *State, f *Family) (n int32) {
 		return f.Available(s.Now)
 	case canary != nil:
 		for _, set := range f.Sets {
-			counts := f.shareOf(s, set.Hash()) > 0 || s.Lag > 0 && set.Hash() == status.CurrentPodHash
-			if set.Hash() == status.StableRS || canary.DynamicStableScale && counts {
+			if set.Hash() == status.StableRS || canary.DynamicStableScale && f.shareOf(s, set.Hash()) > 0 {
 				n += set.Available(s.Now)
 			}
 		}

@@ -3,6 +3,7 @@ package check
 import (
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -198,18 +199,24 @@ func (s *State) selected(namespace string, selector labels.Set) (sets []*Set) {
 	return sets
 }
 
-// kept counts the ready pods of ReplicaSets, of each no more than it is asked for.
-func kept(sets []*Set) (n int32) {
+// kept counts the ready pods of ReplicaSets, of each no more than it is asked for,
+// and says when the first of them was surely ready: times have no fractions of a
+// second.
+func kept(sets []*Set) (n int32, since time.Time) {
 	for _, set := range sets {
 		ready := int32(0)
 		for _, pod := range set.Pods {
-			if isReady(pod) {
-				ready++
+			if !isReady(pod) {
+				continue
+			}
+			ready++
+			if from, _ := readySince(pod); since.IsZero() || from.Add(time.Second).Before(since) {
+				since = from.Add(time.Second)
 			}
 		}
 		n += min(ready, set.Wanted())
 	}
-	return n
+	return n, since
 }
 
 func isReady(pod *corev1.Pod) bool {

@@ -38,6 +38,7 @@ type reached struct {
 	destination
 	hash  string
 	ready int32
+	since time.Time // when the first of them was surely ready
 }
 
 // abortedShare is the share of a revision since its abort.
@@ -96,8 +97,8 @@ func (c *routes) steered(s *State, f *Family, change Change) error {
 			continue
 		}
 		was, known := find(before, i, now)
-		if !known || was.weight > 0 && was.ready == 0 || nobody(before) {
-			continue // it was no better before
+		if !known || was.weight > 0 && (was.ready == 0 || s.Lag > 0 && s.Now.Sub(was.since) <= s.Lag) || nobody(before) {
+			continue // it was no better before, as far as anybody can know
 		}
 		gone := emptied(change) && (now.hash != "" || change.Family == f) && (f.steers(now.vs, now.route) || f.keepsStable())
 		if now.weight > was.weight || now.hash != was.hash || gone {
@@ -154,10 +155,9 @@ func (f *Family) reaches(s *State) (list []reached) {
 	for _, sp := range f.splits(s) {
 		for _, d := range sp.destinations {
 			selector := f.selector(s, d)
-			list = append(list, reached{
-				vs: sp.vs, route: sp.name, destination: d, hash: selector[v1alpha1.DefaultRolloutUniqueLabelKey],
-				ready: kept(s.selected(f.Rollout.Namespace, selector)),
-			})
+			r := reached{vs: sp.vs, route: sp.name, destination: d, hash: selector[v1alpha1.DefaultRolloutUniqueLabelKey]}
+			r.ready, r.since = kept(s.selected(f.Rollout.Namespace, selector))
+			list = append(list, r)
 		}
 	}
 	return list

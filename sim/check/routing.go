@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -15,8 +16,10 @@ import (
 // The shares that the status records add up to the whole, a canary or stable
 // Service with a share has an available pod behind it, and after an abort the
 // canary's share never rises, unless the record only catches up with what the
-// mesh was told before. Where the world or a user took the last pod away, it is
-// enough that another one is asked for.
+// mesh was told before. What the mesh is told, not what the record says of it,
+// decides who has a share. Where the world or a user took the last pod away, it is
+// enough that another one is asked for, or that the controller has not seen yet
+// that one is wanted.
 type routing struct {
 	answered map[behind]time.Time       // when a pod was last there
 	told     map[types.UID]abortedShare // what the mesh was told when the abort was seen
@@ -122,9 +125,30 @@ func (c *routing) answers(s *State, f *Family, d v1alpha1.WeightDestination) err
 		f.disruptedAt = s.Now // a person took them all
 	}
 	last, ever := c.answered[key]
-	taken := f.Disrupted(s.Now, s.Lag) || ever && set.Wanted() > 0 && !f.disruptedAt.Before(last)
-	if d.Weight == 0 || taken {
+	asked := set.Wanted() > 0 || observedGeneration(f.Rollout) < f.Rollout.Generation
+	taken := f.Disrupted(s.Now, s.Lag) || ever && asked && !f.disruptedAt.Before(last)
+	share := int64(d.Weight)
+	if f.istio() != nil {
+		share = f.shareOfService(s, d.ServiceName)
+	}
+	if share == 0 || taken {
 		return nil
 	}
-	return fmt.Errorf("rollout %s: Service %s has %d %% of the requests and no ready pod: %s", f.Key(), d.ServiceName, d.Weight, f.Sizes())
+	return fmt.Errorf("rollout %s: Service %s has %d %% of the requests and no ready pod: %s", f.Key(), d.ServiceName, share, f.Sizes())
+}
+
+// shareOfService is the greatest share that a Service has, as a whole, in any
+// route that the Rollout steers.
+func (f *Family) shareOfService(s *State, service string) (most int64) {
+	for _, sp := range f.splits(s) {
+		if f.managed(sp.name) || !f.steers(sp.vs, sp.name) {
+			continue
+		}
+		for _, d := range sp.destinations {
+			if host, _, _ := strings.Cut(d.host, "."); host == service && d.subset == "" {
+				most = max(most, d.weight)
+			}
+		}
+	}
+	return most
 }

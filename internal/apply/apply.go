@@ -181,7 +181,7 @@ func (e Executor) merge(ctx context.Context, obj client.Object, change map[strin
 
 // identity is what a patch needs of an object that was observed.
 func identity(obj client.Object) metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: obj.GetNamespace(), Name: obj.GetName(), ResourceVersion: obj.GetResourceVersion()}
+	return metav1.ObjectMeta{Namespace: obj.GetNamespace(), Name: obj.GetName(), UID: obj.GetUID(), ResourceVersion: obj.GetResourceVersion()}
 }
 
 func pointers(values map[string]string) map[string]*string {

@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
-	"github.com/aviary-rollouts/aviary/internal/apply"
 	"github.com/aviary-rollouts/aviary/internal/metric"
 	"github.com/aviary-rollouts/aviary/internal/metric/job"
 	"github.com/aviary-rollouts/aviary/internal/metric/providers"
@@ -56,11 +55,10 @@ func (r *analysisRunReconciler) Reconcile(ctx context.Context, key types.Namespa
 	if err != nil {
 		return time.Time{}, fmt.Errorf("analysisrun %s: %w", key, err)
 	}
-	executor := apply.Executor{Client: r.Client, Wrote: func(obj client.Object) {
-		r.fresh.wrote(key, obj, now)
+	executor := r.fresh.executor(r.Client, key, now, func(obj client.Object) {
 		// What was measured has been assessed: until the wake there is nothing to do.
 		r.echoes.expect(key, []version{versionOf(obj)})
-	}}
+	})
 	if err := executor.AnalysisRun(ctx, run, plan); err != nil {
 		return time.Time{}, err
 	}

@@ -373,6 +373,7 @@ func TestJobCrash(t *testing.T) {
 		t.Fatal("no error")
 	}
 	b.beforePatch = nil
+	b.fresh = newFreshness() // a new process remembers nothing
 	b.must(1)
 	b.must(2)
 	if jobs := b.jobs(); len(jobs) != 1 {

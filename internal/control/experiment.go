@@ -41,10 +41,7 @@ func (r *experimentReconciler) Reconcile(ctx context.Context, key types.Namespac
 	}
 	plan := experiment.Decide(*o, now)
 	var written []version
-	executor := apply.Executor{Client: r.Client, Wrote: func(obj client.Object) {
-		r.fresh.wrote(key, obj, now)
-		written = append(written, versionOf(obj))
-	}}
+	executor := r.fresh.executor(r.Client, key, now, func(obj client.Object) { written = append(written, versionOf(obj)) })
 	err = executor.Experiment(ctx, o.Experiment, plan)
 	if refused := (*apply.RefusedError)(nil); errors.As(err, &refused) {
 		o.Refused = map[experiment.Object]string{refused.Object: apiReason(refused.Err)}

@@ -15,7 +15,8 @@ const forgetAfter = 5 * time.Second
 
 // freshness tells whether what was read already contains what this process
 // wrote. Caches lag behind: a decision made from a view older than our own last
-// write would be made twice.
+// write would be made twice. A write whose answer is lost counts, for it may have
+// been made.
 type freshness struct {
 	mu     sync.Mutex
 	writes map[types.NamespacedName]map[types.UID]write
@@ -36,12 +37,27 @@ func (f *freshness) wrote(key types.NamespacedName, obj client.Object, now time.
 	if err != nil {
 		return // versions that cannot be compared cannot be waited for
 	}
+	f.expect(key, obj.GetUID(), write{version, now})
+}
+
+func (f *freshness) expect(key types.NamespacedName, uid types.UID, w write) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.writes[key] == nil {
 		f.writes[key] = map[types.UID]write{}
 	}
-	f.writes[key][obj.GetUID()] = write{version, now}
+	f.writes[key][uid] = w
+}
+
+// mayHaveWritten notes that the answer to a write of obj on behalf of key was lost.
+// If it was made, obj has a newer version than the one that was to be replaced; if
+// not, nothing newer ever shows up, and the time is up after forgetAfter.
+func (f *freshness) mayHaveWritten(key types.NamespacedName, obj client.Object, now time.Time) {
+	version, err := strconv.ParseUint(obj.GetResourceVersion(), 10, 64)
+	if err != nil || obj.GetUID() == "" {
+		return // it replaces no version: it is new, or its content does not depend on one
+	}
+	f.expect(key, obj.GetUID(), write{version + 1, now})
 }
 
 // sees reports whether the objects read for key contain every write noted for it.

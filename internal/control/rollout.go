@@ -69,8 +69,7 @@ func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedNa
 	plan, settled := rollout.DecideAhead(s.Observed, now)
 	var written []client.Object
 	var versions []version
-	executor := r.executor(observed, func(obj client.Object) {
-		r.fresh.wrote(key, obj, now)
+	executor := r.executor(key, observed, now, func(obj client.Object) {
 		written, versions = append(written, obj), append(versions, versionOf(obj))
 	})
 	ro, err := executor.Act(ctx, observed, plan.Actions)
@@ -96,12 +95,11 @@ func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedNa
 }
 
 // executor writes on behalf of one Rollout and tells of what it wrote.
-func (r *rolloutReconciler) executor(ro *v1alpha1.Rollout, wrote func(client.Object)) apply.Executor {
-	return apply.Executor{
-		Client: r.Client, Wrote: wrote,
-		Router: istio.Router{Client: r.Client, Wrote: wrote},
-		Routed: func(c traffic.Change) { r.Events.Event(ro, corev1.EventTypeNormal, c.Reason, c.Message) },
-	}
+func (r *rolloutReconciler) executor(key types.NamespacedName, ro *v1alpha1.Rollout, now time.Time, wrote func(client.Object)) apply.Executor {
+	e := r.fresh.executor(r.Client, key, now, wrote)
+	e.Router = istio.Router{Client: e.Client, Wrote: e.Wrote}
+	e.Routed = func(c traffic.Change) { r.Events.Event(ro, corev1.EventTypeNormal, c.Reason, c.Message) }
+	return e
 }
 
 // observe reads everything that a decision about key looks at. It returns nil

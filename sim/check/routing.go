@@ -123,6 +123,8 @@ func (c *routing) answers(s *State, f *Family, d v1alpha1.WeightDestination) err
 	}
 	if f.Replicas() == 0 {
 		f.disruptedAt = s.Now // a person took them all
+		c.answered[key] = s.Now
+		return nil
 	}
 	last, ever := c.answered[key]
 	asked := set.Wanted() > 0 || observedGeneration(f.Rollout) < f.Rollout.Generation

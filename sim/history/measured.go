@@ -95,7 +95,7 @@ func (h History) losesNothing() bool {
 			return a.Arg == "0"
 		case Misbehave:
 			tag, how, _ := strings.Cut(a.Arg, " ")
-			return how == "fail" || how == "crash" || how == "never" && runs[tag]
+			return how == "fail" || how == "crash" || (how == "never" || how == "slow") && runs[tag]
 		}
 		return false
 	})

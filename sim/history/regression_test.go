@@ -33,7 +33,7 @@ type regression struct {
 }
 
 func regressions() []regression {
-	return slices.Concat(podRegressions(), routedRegressions(), dynamicRegressions())
+	return slices.Concat(podRegressions(), routedRegressions(), dynamicRegressions(), promotionRegressions(), staleRegressions())
 }
 
 // routedRegressions are those of canaries whose requests a router splits.
@@ -95,6 +95,19 @@ func routedRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 8, Steps: []string{"mirror:on", "pause:34s", "mirror:off"}, Routing: Subsets, Second: true, DeadlineAbort: true},
 			Faults:  []string{"conflict:p=0.42,to=3m0s"},
 			Actions: []Action{{0, SetImage, "3.0.0"}, {0, Promote, ""}, {80997 * time.Millisecond, CrashPod, "11"}},
+		}},
+		{"the only pods that serve go after an undo, because no Service was given to a revision yet", History{
+			Seed:  200058,
+			Setup: Setup{Strategy: Canary, Replicas: 7, Steps: []string{"mirror:off", "pause:30s", "mirror:on", "80"}, Routing: Hosts, PingPong: true, Second: true},
+			Actions: []Action{
+				{0, Misbehave, "1.0.0 never"}, {0, EditSteps, "45,75,header:off,experiment:28s,mirror:on,30"}, {0, SetImage, "2.0.0"}, {0, SetImage, "1.0.0"},
+				{88226 * time.Millisecond, Misbehave, "4.0.0 never"},
+			},
+		}},
+		{"an undo without replicas keeps a pod for ever because its subset cannot move", History{
+			Seed:    217134,
+			Setup:   Setup{Strategy: Canary, Replicas: 3, Steps: []string{"80", "mirror:on", "experiment:36s:rate", "pause"}, MaxSurge: percent("10%"), Routing: Subsets, Load: true, Workload: "onsuccess", MinReadySeconds: 5},
+			Actions: []Action{{0, SetImage, "2.0.0"}, {46 * time.Second, Scale, "0"}, {0, SetImage, "1.0.0"}},
 		}},
 		{"a restart takes both pods that requests are sent to at once", History{
 			Seed:    88,
@@ -172,6 +185,11 @@ func podRegressions() []regression {
 			Actions: []Action{
 				{31 * time.Second, SetImage, "4.0.0"}, {0, Restart, ""}, {time.Minute, Restart, ""},
 			},
+		}},
+		{"a restart that has just taken pods lets the sizes count on them", History{
+			Seed:    204890,
+			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"pause", "pause", "35", "75", "0"}},
+			Actions: []Action{{0, EditSteps, ""}, {306770 * time.Millisecond, SetImage, "2.0.0"}, {573 * time.Millisecond, Restart, ""}},
 		}},
 		{"what grew between two pauses by hand is held against the first", History{
 			Seed:    42815,

@@ -1,0 +1,92 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+)
+
+// A view is waited for that lacks a write of ours, and one that may lack a write
+// whose answer was lost; the latter not for ever, as it may not have been made.
+func TestFreshness(t *testing.T) {
+	key := types.NamespacedName{Namespace: "n", Name: "web"}
+	now := time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC)
+	at := func(version string) client.Object {
+		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{UID: "u", ResourceVersion: version}}
+	}
+	wrote := func(f *freshness) { f.wrote(key, at("7"), now) }
+	lost := func(f *freshness) { f.mayHaveWritten(key, at("7"), now) }
+	for _, c := range []struct {
+		what  string
+		do    func(*freshness)
+		sees  string
+		after time.Duration
+		want  bool
+	}{
+		{"nothing was written", func(*freshness) {}, "6", 0, true},
+		{"before our write", wrote, "6", 0, false},
+		{"our write", wrote, "7", 0, true},
+		{"what was to be replaced", lost, "7", 0, false},
+		{"what was to be replaced, for long", lost, "7", forgetAfter, true},
+		{"something newer", lost, "8", 0, true},
+	} {
+		f := newFreshness()
+		c.do(f)
+		if got := f.sees(key, []client.Object{at(c.sees)}, now.Add(c.after)); got != c.want {
+			t.Errorf("%s: fresh is %t", c.what, got)
+		}
+	}
+}
+
+// Only an answer below 500 says that nothing was written.
+func TestUnanswered(t *testing.T) {
+	kind := schema.GroupResource{Resource: "services"}
+	for _, c := range []struct {
+		err  error
+		lost bool
+	}{
+		{nil, false},
+		{apierrors.NewConflict(kind, "web", errors.New("modified")), false},
+		{apierrors.NewTooManyRequests("later", 1), false},
+		{apierrors.NewTimeoutError("too slow", 0), true},
+		{apierrors.NewInternalError(errors.New("leader changed")), true},
+		{context.DeadlineExceeded, true},
+	} {
+		inner := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
+			Update: func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error { return c.err },
+			Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+				return c.err
+			},
+			SubResourceUpdate: func(context.Context, client.Client, string, client.Object, ...client.SubResourceUpdateOption) error {
+				return c.err
+			},
+			SubResourcePatch: func(context.Context, client.Client, string, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+				return c.err
+			},
+		}).Build()
+		told := 0
+		u := unanswered{inner, func(client.Object) { told++ }}
+		svc, none := &corev1.Service{}, client.RawPatch(types.MergePatchType, []byte("{}"))
+		for _, err := range []error{
+			u.Update(t.Context(), svc), u.Patch(t.Context(), svc, none),
+			u.Status().Update(t.Context(), svc), u.Status().Patch(t.Context(), svc, none),
+		} {
+			if !errors.Is(err, c.err) {
+				t.Errorf("%v became %v", c.err, err)
+			}
+		}
+		if want := map[bool]int{true: 4}[c.lost]; told != want {
+			t.Errorf("%v: told of %d writes that may have been made, want %d", c.err, told, want)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package history
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// promotionRegressions are those of promotions that were carried out in part, when
+// a write failed.
+func promotionRegressions() []regression {
+	zero := intstr.FromInt32(0)
+	return []regression{
+		{"a promotion that was carried out but not recorded is taken back", History{
+			Seed:   91304,
+			Setup:  Setup{Strategy: Canary, Replicas: 6, Steps: []string{"80", "95", "pause", "85"}, MaxSurge: &zero, Background: "tolerant", Routing: Hosts, Dynamic: true, MinPods: 2, MinReadySeconds: 5},
+			Faults: []string{"lost-reply:p=0.39,to=11m23s", "stale:revisions=17,age=999ms,to=11m23s"},
+			Actions: []Action{
+				{173 * time.Second, EditSteps, ""}, {0, FailNode, "node-1"}, {251710 * time.Millisecond, SetImage, "2.0.0"}, {258 * time.Second, SetImage, "1.0.0"},
+			},
+		}},
+		{"a third image meets a promotion whose second VirtualService was refused", History{
+			Seed:    204671,
+			Setup:   Setup{Strategy: Canary, Replicas: 7, Steps: []string{"80"}, Routing: Hosts, Dynamic: true, Second: true, MinPods: 2, MinReadySeconds: 5},
+			Faults:  []string{"conflict:p=0.35,to=4m4s"},
+			Actions: []Action{{1087 * time.Millisecond, SetImage, "4.0.0"}, {21 * time.Second, SetImage, "1.0.0"}, {222 * time.Second, SetImage, "2.0.0"}},
+		}},
+		{"the delay of the old version ends before its promotion of the new one is recorded", History{
+			Seed:    209130,
+			Setup:   Setup{Strategy: Canary, Replicas: 2, Steps: []string{"15", "20", "15", "5", "pause:60s", "pause:41s"}, MaxSurge: &zero, Routing: Hosts, DeadlineAbort: true, Jitter: 0.5},
+			Faults:  []string{"refuse:code=500,p=0.68,from=1m34.8s,to=3m9.6s"},
+			Actions: []Action{{0, SetImage, "4.0.0"}, {193525 * time.Millisecond, Abort, ""}},
+		}},
+	}
+}
+
+// staleRegressions are those of decisions from a view that was too old, or of which
+// that could not be known.
+func staleRegressions() []regression {
+	zero, two, three := intstr.FromInt32(0), intstr.FromInt32(2), intstr.FromInt32(3)
+	return []regression{
+		{"the stable version makes way for a canary whose Service selects everything", History{
+			Seed:    90803,
+			Setup:   Setup{Strategy: Canary, Replicas: 7, Steps: []string{"55", "pause:42s"}, MaxSurge: &two, MaxUnavailable: &zero, Routing: Hosts, Dynamic: true, MinPods: 3, Workload: "never", DeadlineAbort: true},
+			Faults:  []string{"stale:revisions=40,age=821ms,to=2m10s"},
+			Actions: []Action{{0, SetImage, "2.0.0"}, {4 * time.Second, PromoteFull, ""}, {7 * time.Second, Abort, ""}},
+		}},
+		{"the stable version makes way for a canary that replaces another one and has no subset yet", History{
+			Seed:    209217,
+			Setup:   Setup{Strategy: Canary, Replicas: 1, Routing: Subsets, Dynamic: true, MinPods: 2, Jitter: 0.5},
+			Faults:  []string{"conflict:p=0.41,to=9m4s", "conflict:p=0.46,to=9m4s"},
+			Actions: []Action{{213 * time.Second, SetImage, "4.0.0"}, {78385 * time.Millisecond, Scale, "6"}, {0, SetImage, "2.0.0"}},
+		}},
+		{"a pause, more replicas and an undo come in one view: what is left of the old version grows", History{
+			Seed:    90580,
+			Setup:   Setup{Strategy: Canary, Replicas: 2, Steps: []string{"100", "mirror:off"}, Routing: Subsets},
+			Faults:  []string{"stale:revisions=17,age=616ms,to=1m5s"},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {29740 * time.Millisecond, Scale, "8"}, {0, Pause, ""}, {0, SetImage, "1.0.0"}, {11 * time.Second, Resume, ""}},
+		}},
+		{"an abort takes canary pods while there are no stable ones", History{
+			Seed:    201356,
+			Setup:   Setup{Strategy: Canary, Replicas: 2, Steps: []string{"mirror:off", "scale:2", "65", "5", "header:off", "header:on"}, Routing: Hosts, Dynamic: true, MinPods: 3, Workload: "never", Jitter: 0.5},
+			Actions: []Action{{0, Misbehave, "1.0.0 pull"}, {0, EditSteps, "15,mirror:off,40,experiment:7s:rate:w15"}, {0, SetImage, "4.0.0"}, {249 * time.Second, Abort, ""}},
+		}},
+		{"pods that are ready but not yet available go with all requests", History{
+			Seed:    202789,
+			Setup:   Setup{Strategy: Canary, Replicas: 5, Steps: []string{"20", "pause", "50", "pause"}, MaxSurge: &two, MaxUnavailable: &three, Routing: Hosts, Dynamic: true, Second: true, MinPods: 2, MinReadySeconds: 5, Jitter: 0.5},
+			Faults:  []string{"stale:age=1.846s,to=8m35s"},
+			Actions: []Action{{0, Misbehave, "1.0.0 crash"}, {0, SetImage, "3.0.0"}, {8620 * time.Millisecond, SetImage, "2.0.0"}},
+		}},
+		{"a step that was taken, but whose record was lost, is taken back", History{
+			Seed:    215492,
+			Setup:   Setup{Strategy: Canary, Replicas: 3, Steps: []string{"25", "analysis:quick", "mirror:on", "0", "70"}, Routing: Subsets, MinPods: 3, MinReadySeconds: 5, Jitter: 0.5},
+			Faults:  []string{"lost-reply:p=0.49,to=3m52s", "stale:revisions=1,age=2.476s,to=3m52s"},
+			Actions: []Action{{0, Pause, ""}, {16 * time.Second, Promote, ""}, {0, SetImage, "2.0.0"}, {time.Minute, FailNode, "node-2"}},
+		}},
+		{"replicas go down and up again before the first is seen", History{
+			Seed:    213287,
+			Setup:   Setup{Strategy: Canary, Replicas: 5, Steps: []string{"30", "pause", "experiment:15s:tolerant", "pause", "70", "80"}, MinReadySeconds: 5, DeadlineAbort: true, Jitter: 0.5},
+			Faults:  []string{"stale:age=2.218s,to=7m47s"},
+			Actions: []Action{{455835 * time.Millisecond, Scale, "1"}, {57 * time.Millisecond, Scale, "4"}},
+		}},
+	}
+}

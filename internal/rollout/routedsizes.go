@@ -77,10 +77,10 @@ func (d *decision) stillSelectedBy(rs *appsv1.ReplicaSet) string {
 		return ""
 	}
 	rule := d.spec.Strategy.Canary.TrafficRouting.Istio.DestinationRule
-	switch hashOf(rs) {
-	case d.Routing.StableHash:
+	switch hash := hashOf(rs); {
+	case hash == d.Routing.StableHash, d.stableSubsetHash() == "":
 		return "subset " + rule.StableSubsetName
-	case d.Routing.CanaryHash:
+	case hash == d.Routing.CanaryHash:
 		return "subset " + rule.CanarySubsetName
 	}
 	return ""

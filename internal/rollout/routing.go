@@ -75,7 +75,7 @@ func (d *decision) wantedRouting() traffic.Routing {
 	stable, canary := d.services()
 	w := traffic.Routing{
 		StableService: stable, CanaryService: canary,
-		StableHash:   d.status.StableRS,
+		StableHash:   d.stableSubsetHash(),
 		CanaryHash:   hashOrNone(d.canaryTarget()),
 		CanaryWeight: d.routedWeight(), MaxWeight: d.whole(),
 		Managed:     traffic.ManagedRoutes(d.Rollout),
@@ -220,6 +220,16 @@ func without[T any](list []T, drop func(T) bool) []T {
 	return kept
 }
 
+// stableSubsetHash is the revision that the stable subset is for. It stays empty as
+// long as the first version does not serve: without a hash the subset leads to
+// whoever does.
+func (d *decision) stableSubsetHash() string {
+	if d.hasSubsets() && d.Routing.StableHash == "" && available(d.stableRS) == 0 {
+		return ""
+	}
+	return d.status.StableRS
+}
+
 // mayMoveSubsets is true when every ReplicaSet that labels would select can
 // serve, if it is asked to: a subset without ready pods loses the requests sent
 // to it.
@@ -239,7 +249,7 @@ func (d *decision) mayMoveSubsets() bool {
 	}
 	// A stable version without pods that serve keeps its subset, and the new one
 	// that is to replace it gets its own.
-	settled := d.Routing.StableHash == d.status.StableRS || available(d.stableRS) > 0
+	settled := d.Routing.StableHash == d.stableSubsetHash() || available(d.stableRS) > 0
 	return settled && (available(target) > 0 || d.unusedSubset())
 }
 

@@ -1,9 +1,13 @@
 package history
 
 import (
+	"strings"
+	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/aviary-rollouts/aviary/sim"
 )
 
 // promotionRegressions are those of promotions that were carried out in part, when
@@ -74,11 +78,41 @@ func staleRegressions() []regression {
 			Faults:  []string{"lost-reply:p=0.49,to=3m52s", "stale:revisions=1,age=2.476s,to=3m52s"},
 			Actions: []Action{{0, Pause, ""}, {16 * time.Second, Promote, ""}, {0, SetImage, "2.0.0"}, {time.Minute, FailNode, "node-2"}},
 		}},
+		{"a subset that no revision was given to loses the only pods behind it", History{
+			Seed:    401290,
+			Setup:   Setup{Strategy: Canary, Replicas: 4, Steps: []string{"scale:0%", "85", "header:on"}, MaxSurge: &three, Routing: Subsets, Dynamic: true, AbortDelay: new(int32), Workload: "never", DeadlineAbort: true},
+			Actions: []Action{{0, Misbehave, "1.0.0 never"}, {0, SetImage, "3.0.0"}, {0, PromoteFull, ""}, {40285 * time.Millisecond, SetImage, "4.0.0"}},
+		}},
 		{"replicas go down and up again before the first is seen", History{
 			Seed:    213287,
 			Setup:   Setup{Strategy: Canary, Replicas: 5, Steps: []string{"30", "pause", "experiment:15s:tolerant", "pause", "70", "80"}, MinReadySeconds: 5, DeadlineAbort: true, Jitter: 0.5},
 			Faults:  []string{"stale:age=2.218s,to=7m47s"},
 			Actions: []Action{{455835 * time.Millisecond, Scale, "1"}, {57 * time.Millisecond, Scale, "4"}},
 		}},
+	}
+}
+
+// TestBrokenFirstVersion: a first version that never serves can be replaced by one
+// that does, however its requests are routed, and in no more time than usual.
+func TestBrokenFirstVersion(t *testing.T) {
+	for _, routing := range []Routing{"", Hosts, Subsets} {
+		for _, dynamic := range []bool{false, true} {
+			h := History{
+				Setup:   Setup{Strategy: Canary, Replicas: 4, Steps: []string{"25", "pause:10s", "50"}, Routing: routing, Dynamic: dynamic && routing != ""},
+				Actions: []Action{{0, Misbehave, "1.0.0 never"}, {0, SetImage, "2.0.0"}, {time.Minute, Metric, "good"}},
+			}
+			r, err := Run(h, sim.Options{})
+			if err != nil {
+				t.Errorf("%s%v", h, err)
+				continue
+			}
+			promoted := false
+			for _, line := range r.Sim.Trace().Lines() {
+				promoted = promoted || strings.Contains(line.String(), "RolloutCompleted default/web: Rollout completed update to revision 2")
+				if strings.Contains(line.String(), "history metric good") && !promoted {
+					t.Errorf("%sa minute later revision 2 is not promoted", h)
+				}
+			}
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,7 @@ type conformanceFlags struct {
 	outputs             []string
 	workers             int
 	longest, patience   time.Duration
+	kill                time.Duration
 	dir                 string
 }
 
@@ -75,6 +77,7 @@ The exit code is 1 if a scenario failed, 2 if the call or a path is wrong.`,
 	cmd.Flags().IntVar(&f.workers, "workers", 24, "how many scenarios to play at a time on a live cluster")
 	cmd.Flags().DurationVar(&f.longest, "longest", 20*time.Minute, "skip scenarios that take longer on a live cluster; 0: none")
 	cmd.Flags().DurationVar(&f.patience, "patience", 30*time.Second, "how late what a scenario expects may be on a live cluster")
+	cmd.Flags().DurationVar(&f.kill, "kill", 0, "on local, kill the controller and start it again, at random moments that are so far apart on average; 0: never")
 	cmd.Flags().StringVar(&f.dir, "dir", "", "folder for state and logs of local, kept afterwards; empty: a temporary one")
 	return cmd
 }
@@ -100,6 +103,9 @@ func (f *conformanceFlags) judge(ctx context.Context, out, progress io.Writer, p
 	found, err := (&replayFlags{run: f.run}).scenarios(paths)
 	if err != nil {
 		return err
+	}
+	if f.kill < 0 || f.kill > 0 && f.on != "local" {
+		return usagef("--kill %s: give a duration, and --on local, where the controller is a process of ours", f.kill)
 	}
 	ctrllog.SetLogger(logr.Discard()) // what matters comes back as an error
 	if f.on != backend.SimName {
@@ -148,7 +154,7 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 		if err != nil {
 			return venue{}, err
 		}
-		return venue{open: l.Open, stop: l.Stop, keep: l.Keep}, nil
+		return venue{open: l.Open, stop: f.killing(ctx, l, progress), keep: l.Keep}, nil
 	case "kind":
 		return f.kind(ctx, progress)
 	}
@@ -156,6 +162,25 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 		return venue{}, usagef("--on %s: give sim, local, kind or the path of a kubeconfig", f.on)
 	}
 	return f.remote(ctx, progress, f.on, false)
+}
+
+// killing kills the controller of the local cluster from now on, if that was asked for.
+// It returns what ends that, and the cluster.
+func (f *conformanceFlags) killing(ctx context.Context, l *rig.Local, progress io.Writer) (stop func() error) {
+	if f.kill == 0 {
+		return l.Stop
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error)
+	go func() {
+		kills, err := l.Controller.KillAtRandom(ctx, f.kill, rand.New(rand.NewPCG(1, 0)))
+		fmt.Fprintf(progress, "the controller was killed %d times\n", kills)
+		ended <- err
+	}()
+	return func() error {
+		cancel()
+		return errors.Join(<-ended, l.Stop())
+	}
 }
 
 // kind makes a cluster of kind, and installs what has to be there.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
 )
 
@@ -21,6 +23,7 @@ type controller struct {
 	env     []string
 	log     string
 
+	turn    sync.Mutex // of those who kill
 	mu      sync.Mutex
 	running *exec.Cmd
 	ended   chan struct{} // closed when running has ended
@@ -60,7 +63,31 @@ func (c *controller) Revive(context.Context) error {
 }
 
 // Kill ends the process without a warning.
-func (c *controller) Kill(context.Context) error { return c.signal(syscall.SIGKILL, time.Minute) }
+func (c *controller) Kill(context.Context) error {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	return c.signal(syscall.SIGKILL, time.Minute)
+}
+
+// KillAtRandom kills the process without a warning and starts it again, at moments that
+// are at most twice as far apart as every, until ctx ends. A process that was ended on
+// purpose is left alone. It returns how often it did, and why it could not.
+func (c *controller) KillAtRandom(ctx context.Context, every time.Duration, random *rand.Rand) (kills int, err error) {
+	for {
+		if clock.Wait(ctx, time.Duration(random.Int64N(int64(2*every)))) != nil {
+			return kills, nil
+		}
+		c.turn.Lock()
+		if c.Process() != 0 {
+			kills++
+			err = errors.Join(c.signal(syscall.SIGKILL, time.Minute), c.Revive(ctx))
+		}
+		c.turn.Unlock()
+		if err != nil {
+			return kills, err
+		}
+	}
+}
 
 // Process is the id of the process, or 0 if none was started.
 func (c *controller) Process() int {

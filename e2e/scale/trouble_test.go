@@ -115,16 +115,12 @@ func (b *bench) pass(t *testing.T, d time.Duration, begin func()) {
 
 // killAtRandom kills the controller again and again while the update goes on.
 func (b *bench) killAtRandom(t *testing.T) {
-	random := rand.New(rand.NewPCG(7, 0))
-	for range 15 {
-		alive := 200*time.Millisecond + time.Duration(random.Int64N(int64(2500*time.Millisecond)))
-		b.pass(t, alive, func() {})
-		if err := b.rig.Controller.Kill(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if err := b.rig.Controller.Revive(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+	defer cancel()
+	kills, err := b.rig.Controller.KillAtRandom(ctx, 1500*time.Millisecond, rand.New(rand.NewPCG(7, 0)))
+	t.Logf("the controller was killed %d times", kills)
+	if err != nil || kills < 5 {
+		t.Errorf("killed %d times: %v", kills, err)
 	}
 }
 

@@ -198,8 +198,11 @@ func (d *decision) selectActive() {
 	}
 }
 
-// mayCarryAll is true when a ReplicaSet has every pod that users need.
-func (d *decision) mayCarryAll(rs *appsv1.ReplicaSet) bool { return saturated(rs, d.n) }
+// mayCarryAll is true when a ReplicaSet has every pod that users need, and keeps
+// them: one that an undo found may be about to shrink to the size of a preview.
+func (d *decision) mayCarryAll(rs *appsv1.ReplicaSet) bool {
+	return saturated(rs, d.n) && d.nextSize(rs) >= d.n
+}
 
 // promoteBlueGreen makes the new ReplicaSet the stable one once it is active.
 func (d *decision) promoteBlueGreen() {

@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -100,13 +101,21 @@ func (c *routes) steered(s *State, f *Family, change Change) error {
 		if !known || was.weight > 0 && (was.ready == 0 || s.Lag > 0 && s.Now.Sub(was.since) <= s.Lag) || nobody(before) {
 			continue // it was no better before, as far as anybody can know
 		}
-		gone := emptied(change) && (now.hash != "" || change.Family == f) && (f.steers(now.vs, now.route) || f.keepsStable())
+		gone := emptied(change) && !s.ofAnotherExperiment(change, f, now.destination) && (now.hash != "" || change.Family == f) && (f.steers(now.vs, now.route) || f.keepsStable())
 		if now.weight > was.weight || now.hash != was.hash || gone {
 			return fmt.Errorf("VirtualService %s route %q: %d %% of the requests go to %s and no ready pod (before: %d %%, %d ready pods): %s",
 				now.vs, now.route, now.weight, now.destination, was.weight, was.ready, f.Sizes())
 		}
 	}
 	return c.afterAbort(s, f)
+}
+
+// ofAnotherExperiment reports whether the pods of an Experiment are gone where the
+// Service of another one is looked at: they are behind it if they have the same
+// hash, but it does not count on them.
+func (s *State) ofAnotherExperiment(change Change, f *Family, d destination) bool {
+	owner, svc := metav1.GetControllerOfNoCopy(change.Object), s.Service(f.Rollout.Namespace, d.host)
+	return owner != nil && owner.Kind == v1alpha1.KindExperiment && svc != nil && metav1.GetControllerOfNoCopy(svc) != nil && metav1.GetControllerOfNoCopy(svc).UID != owner.UID
 }
 
 // keepsStable reports whether the pods behind the stable Service stay whatever the

@@ -13,7 +13,7 @@ import (
 // promotionRegressions are those of promotions that were carried out in part, when
 // a write failed.
 func promotionRegressions() []regression {
-	zero := intstr.FromInt32(0)
+	zero, three := intstr.FromInt32(0), int32(3)
 	return []regression{
 		{"a promotion that was carried out but not recorded is taken back", History{
 			Seed:   91304,
@@ -22,6 +22,12 @@ func promotionRegressions() []regression {
 			Actions: []Action{
 				{173 * time.Second, EditSteps, ""}, {0, FailNode, "node-1"}, {251710 * time.Millisecond, SetImage, "2.0.0"}, {258 * time.Second, SetImage, "1.0.0"},
 			},
+		}},
+		{"an undo gets the active Service and is shrunk to a preview at once", History{
+			Seed:    405493,
+			Setup:   Setup{Strategy: BlueGreen, Replicas: 7, AutoPromote: true, Preview: &three, Post: "tolerant", DeadlineAbort: true},
+			Faults:  []string{"refuse:code=500,p=0.38,from=37.8s,to=2m31.2s"},
+			Actions: []Action{{43 * time.Second, SetImage, "3.0.0"}, {24253 * time.Millisecond, TerminateRun, "10"}, {0, SetImage, "1.0.0"}},
 		}},
 		{"a third image meets a promotion whose second VirtualService was refused", History{
 			Seed:    204671,

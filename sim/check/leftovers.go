@@ -16,7 +16,8 @@ import (
 
 // leftovers looks, once things are settled, for what should have gone: pods and
 // Services of Experiments that are over, subsets and shares of theirs, runs of
-// owners that need them no more, and managed routes of updates that are over.
+// owners that need them no more, and managed routes of updates that are over. What
+// the status says of the shares must be what is in force.
 func leftovers(s *State) error {
 	for _, e := range byName(s.experiments, func(e *v1alpha1.Experiment) metav1.Object { return e }) {
 		if err := s.ofExperiment(e); err != nil {
@@ -29,8 +30,10 @@ func leftovers(s *State) error {
 		}
 	}
 	for _, f := range s.Families() {
-		if err := f.leftRoutes(s); err != nil {
-			return fmt.Errorf("rollout %s: %w", f.Key(), err)
+		for _, question := range []func(*State) error{f.leftRoutes, f.recorded} {
+			if err := question(s); err != nil {
+				return fmt.Errorf("rollout %s: %w", f.Key(), err)
+			}
 		}
 	}
 	return nil
@@ -140,4 +143,34 @@ func (f *Family) leftRoutes(s *State) error {
 		}
 	}
 	return nil
+}
+
+// recorded holds the share that the status says the canary has against what the
+// mesh was told.
+func (f *Family) recorded(s *State) error {
+	w := f.Rollout.Status.Canary.Weights
+	if f.istio() == nil || w == nil {
+		return nil
+	}
+	for _, sp := range f.splits(s) {
+		if f.managed(sp.name) || !f.steers(sp.vs, sp.name) {
+			continue
+		}
+		for _, d := range sp.destinations {
+			if f.isCanary(d, w.Canary.ServiceName) && d.weight != int64(w.Canary.Weight) {
+				return fmt.Errorf("the status says that the canary has %d %%, and VirtualService %s route %q sends %d %%", w.Canary.Weight, sp.vs, sp.name, d.weight)
+			}
+		}
+	}
+	return nil
+}
+
+// isCanary reports whether a destination is the canary's: its subset, or its Service
+// where there are none.
+func (f *Family) isCanary(d destination, service string) bool {
+	if rule := f.istio().DestinationRule; rule != nil {
+		return d.subset != "" && d.subset == rule.CanarySubsetName
+	}
+	host, _, _ := strings.Cut(d.host, ".")
+	return d.subset == "" && service != "" && host == service
 }

@@ -55,8 +55,8 @@ func (b *bench) service(name, hash string) {
 
 // routed is a canary whose requests a VirtualService splits, with five stable
 // pods, and so many ready pods of the new revision.
-func routed(t *testing.T, ready int) *bench {
-	b := newBench(t, check.NewRoutes())
+func routed(t *testing.T, ready int, checks ...check.Check) *bench {
+	b := newBench(t, append(checks, check.NewRoutes())[0])
 	ro := b.rollout(func(ro *v1alpha1.Rollout) {
 		c := ro.Spec.Strategy.Canary
 		c.StableService, c.CanaryService = "stable", "canary"

@@ -92,6 +92,47 @@ func TestMeasuring(t *testing.T) {
 	}
 }
 
+// What has begun goes on until it is told to end; nothing begins behind the end.
+func TestNothingBeginsBehindTheEnd(t *testing.T) {
+	given := func(s *v1alpha1.RolloutStatus) {
+		now := metav1.Now()
+		s.StableRS, s.CurrentPodHash, s.Abort, s.AbortedAt = "old", "new", true, &now
+	}
+	tests := []struct {
+		name    string
+		status  func(*v1alpha1.RolloutStatus)
+		begin   func(*bench, client.Object)
+		because string // empty: allowed
+	}{
+		{"in the middle", func(s *v1alpha1.RolloutStatus) { s.StableRS, s.CurrentPodHash = "old", "new" }, func(b *bench, ro client.Object) { b.run("r", ro) }, ""},
+		{"a run after an abort", given, func(b *bench, ro client.Object) { b.run("r", ro) },
+			"measuring: rollout default/web: its update has been over since 00:00:00, and r was started"},
+		{"an Experiment after an abort", given, func(b *bench, ro client.Object) { b.experiment("e", ro) }, "and e was started"},
+		{"a run after the promotion", func(s *v1alpha1.RolloutStatus) { s.StableRS, s.CurrentPodHash = "new", "new" }, func(b *bench, ro client.Object) { b.run("r", ro) },
+			"and r was started"},
+		{"a run of its own", given, func(b *bench, _ client.Object) { b.run("r", nil) }, ""},
+		{"a run after a retry", given, func(b *bench, ro client.Object) {
+			b.status(func(s *v1alpha1.RolloutStatus) { s.Abort, s.AbortedAt = false, nil })
+			b.run("r", ro)
+		}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, check.NewMeasuring())
+			ro := b.rollout()
+			b.status(test.status)
+			b.settled()
+			b.sleep(time.Second)
+			test.begin(b, ro)
+			if test.because == "" {
+				b.settled()
+			} else {
+				b.broken(test.because)
+			}
+		})
+	}
+}
+
 func TestOnce(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -161,6 +202,19 @@ func TestLeftovers(t *testing.T) {
 			b.do(unstructured.SetNestedSlice(now.Object, routes, "spec", "http"))
 			b.do(b.client.Update(b.t.Context(), now))
 		}, "VirtualService web still has the managed route \"by-header\""},
+		{"a subset", func(b *bench, _ *v1alpha1.Rollout) { b.subsets("stable", "canary", "web-new-2-0-canary") },
+			"the update is over, and the subset web-new-2-0-canary of an Experiment is still there"},
+		{"subsets of its own", func(b *bench, _ *v1alpha1.Rollout) { b.subsets("stable", "canary") }, ""},
+		{"a record", func(b *bench, _ *v1alpha1.Rollout) { b.status(recorded(80, 20)) },
+			"settled: rollout default/web: the status says that the canary has 20 %, and VirtualService web route \"primary\" sends 0 %"},
+		{"a record that is true", func(b *bench, _ *v1alpha1.Rollout) { b.status(recorded(100, 0)) }, ""},
+		{"pods of an Experiment", func(b *bench, ro *v1alpha1.Rollout) {
+			e := b.ended(b.experiment("e", ro))
+			b.set(ro, "mine", 1, 1)
+			rs := b.replicaSet("mine")
+			rs.OwnerReferences = ownedBy(e)
+			b.do(b.client.Update(b.t.Context(), rs))
+		}, "experiment default/e: it is Successful, and its ReplicaSet web-mine has 1 pods"},
 		{"a run", func(b *bench, ro *v1alpha1.Rollout) { b.run("r", ro) }, "analysisrun default/r: it is \"\", and its Rollout is at its end"},
 		{"an Experiment", func(b *bench, ro *v1alpha1.Rollout) { b.experiment("e", ro) },
 			"experiment default/e: it is \"\", and its Rollout waits for \"\""},
@@ -183,6 +237,34 @@ func TestLeftovers(t *testing.T) {
 				t.Errorf("%v\nwant: %s", err, test.because)
 			}
 		})
+	}
+}
+
+// subsets lets the Rollout have a DestinationRule with subsets of these names.
+func (b *bench) subsets(names ...string) {
+	b.t.Helper()
+	b.spec(func(ro *v1alpha1.Rollout) {
+		ro.Spec.Strategy.Canary.TrafficRouting.Istio.DestinationRule = &v1alpha1.IstioDestinationRule{Name: "web", StableSubsetName: "stable", CanarySubsetName: "canary"}
+	})
+	b.status(func(*v1alpha1.RolloutStatus) {}) // it has seen its new spec
+	list := []any{}
+	for _, name := range names {
+		list = append(list, map[string]any{"name": name, "labels": map[string]any{"app": "web"}})
+	}
+	b.do(b.client.Create(b.t.Context(), &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+		"metadata": map[string]any{"namespace": "default", "name": "web"},
+		"spec":     map[string]any{"host": "web", "subsets": list},
+	}}))
+}
+
+// recorded writes a split into the status.
+func recorded(stable, canary int32) func(*v1alpha1.RolloutStatus) {
+	return func(s *v1alpha1.RolloutStatus) {
+		s.Canary.Weights = &v1alpha1.TrafficWeights{
+			Canary: v1alpha1.WeightDestination{Weight: canary, ServiceName: "canary"},
+			Stable: v1alpha1.WeightDestination{Weight: stable, ServiceName: "stable"},
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/metric"
+	"github.com/aviary-rollouts/aviary/internal/rollout"
 )
 
 // Controller is one reconciler and what wakes it.
@@ -73,6 +74,8 @@ type Deps struct {
 	// HTTP carries the requests of metric providers; nil means the transport of
 	// net/http.
 	HTTP http.RoundTripper
+	// Ended is told of each update of a Rollout that has ended; nil: nobody is.
+	Ended func(rollout.Ending)
 	// Metrics are the settings of metric providers.
 	Metrics metric.Settings
 	// Patience is how long the status of a Rollout may stay unwritten that

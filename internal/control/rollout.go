@@ -86,12 +86,22 @@ func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedNa
 		}
 	}
 	if !rollout.SameStatus(observed.Status, plan.Status) {
-		err = executor.Report(ctx, ro, plan.Status)
+		if err := executor.Report(ctx, ro, plan.Status); err != nil {
+			return plan, err
+		}
+		r.tellEnded(observed.Status, plan.Status)
 	}
-	if settled && err == nil {
+	if settled {
 		r.echoes.expect(key, versions)
 	}
-	return plan, err
+	return plan, nil
+}
+
+// tellEnded tells how an update ended once that is on record.
+func (r *rolloutReconciler) tellEnded(was, is v1alpha1.RolloutStatus) {
+	if e, ok := rollout.Ended(was, is); ok && r.Ended != nil {
+		r.Ended(e)
+	}
 }
 
 // executor writes on behalf of one Rollout and tells of what it wrote.

@@ -59,6 +59,7 @@ func counted(metric string, prototype func() client.Object) controlled {
 type Meters struct {
 	version  string
 	requests *prometheus.CounterVec
+	endings  endings
 
 	mu      sync.Mutex
 	reader  client.Reader // nil until Observe
@@ -86,7 +87,7 @@ type eventKind struct{ eventType, reason string }
 
 // New makes meters of a controller of this version.
 func New(version string) *Meters {
-	return &Meters{version: version, requests: newRequests(), series: map[seriesKey]*series{}}
+	return &Meters{version: version, requests: newRequests(), endings: newEndings(), series: map[seriesKey]*series{}}
 }
 
 // Observe makes the objects of a cache appear in the metrics. Without cluster,
@@ -168,6 +169,9 @@ func (m *Meters) of(k seriesKey) *series {
 // Describe sends what Collect may send.
 func (m *Meters) Describe(ch chan<- *prometheus.Desc) {
 	m.requests.Describe(ch)
+	for _, vec := range m.endings.all() {
+		vec.Describe(ch)
+	}
 	for _, c := range controllers {
 		ch <- c.duration
 		ch <- c.errors
@@ -183,6 +187,9 @@ func (m *Meters) Describe(ch chan<- *prometheus.Desc) {
 // Collect sends what was counted and what exists.
 func (m *Meters) Collect(ch chan<- prometheus.Metric) {
 	m.requests.Collect(ch)
+	for _, vec := range m.endings.all() {
+		vec.Collect(ch)
+	}
 	ch <- gauge(controllerInfo, 1, m.version)
 	ch <- gauge(buildInfo, 1, m.version, runtime.Version(), runtime.GOARCH, commit())
 	m.mu.Lock()

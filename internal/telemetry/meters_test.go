@@ -33,7 +33,7 @@ func metersOf(t *testing.T, objects ...client.Object) (*Meters, client.Client) {
 	return m, c
 }
 
-func rollout() *v1alpha1.Rollout {
+func canary() *v1alpha1.Rollout {
 	return &v1alpha1.Rollout{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
 		Spec:       v1alpha1.RolloutSpec{Strategy: v1alpha1.RolloutStrategy{Canary: &v1alpha1.CanaryStrategy{}}},
@@ -43,7 +43,7 @@ func rollout() *v1alpha1.Rollout {
 
 // TestMetersFollowObjects: what was counted for an object goes with it.
 func TestMetersFollowObjects(t *testing.T) {
-	ctx, ro := context.Background(), rollout()
+	ctx, ro := context.Background(), canary()
 	m, c := metersOf(t, ro)
 	m.Event(ro, "Normal", "RolloutPaused")
 	m.Event(ro, "Normal", "RolloutPaused")
@@ -94,8 +94,8 @@ func TestDuplicatesDoNotBreakTheScrape(t *testing.T) {
 	twice := v1alpha1.Metric{Name: "a", Provider: v1alpha1.MetricProvider{Prometheus: &v1alpha1.PrometheusMetric{Query: "1"}}}
 	run := &v1alpha1.AnalysisRun{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1alpha1.AnalysisRunSpec{Metrics: []v1alpha1.Metric{twice, twice}}}
 	template := &v1alpha1.AnalysisTemplate{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1alpha1.AnalysisTemplateSpec{Metrics: []v1alpha1.Metric{twice, twice}}}
-	m, _ := metersOf(t, rollout(), run, template)
-	m.Event(rollout(), "Normal", "X")
+	m, _ := metersOf(t, canary(), run, template)
+	m.Event(canary(), "Normal", "X")
 	m.Event(run, "Normal", "X")
 	registry := prometheus.NewPedanticRegistry()
 	if err := registry.Register(m); err != nil {

@@ -22,8 +22,8 @@ import (
 	"github.com/aviary-rollouts/aviary/scenarios/replay"
 )
 
-// longest bounds the real time of a scenario, by its timetable.
-const longest = 20 * time.Minute
+// most bounds the whole of the play, by which the last outcome is there.
+const most = 3 * time.Hour
 
 // A spec for each scenario. They are played together, as many at a time as
 // E2E_WORKERS says, each in namespaces of its own; a spec waits for the outcome of
@@ -50,7 +50,7 @@ var _ = ginkgo.Describe("scenarios", ginkgo.Ordered, ginkgo.ContinueOnFailure, f
 		outcomes[s.Name] = outcome
 		ginkgo.It(s.Name, ginkgo.Label(path.Dir(s.Name)), func(ctx ginkgo.SpecContext) {
 			var o replay.Outcome
-			gomega.Eventually(ctx, outcome).WithTimeout(3 * longest).Should(gomega.Receive(&o))
+			gomega.Eventually(ctx, outcome).WithTimeout(most).Should(gomega.Receive(&o))
 			switch o.Verdict() {
 			case replay.Skipped:
 				ginkgo.Skip(o.Result.Skipped)
@@ -71,10 +71,12 @@ func labelled(feature string) bool {
 func play(ctx context.Context, asked []replay.Scenario, outcomes map[string]chan replay.Outcome) {
 	player := replay.Player{
 		Open:  func() (backend.Backend, error) { return cluster.Open() },
-		Clock: clock.Real{}, Longest: longest,
+		Clock: clock.Real{}, Longest: ask.longest,
 		Closing: func(o *replay.Outcome, b backend.Backend) { o.Err = errors.Join(o.Err, keep(ctx, o, b)) },
 	}
+	progress := replay.Text{Out: os.Stderr, Time: "real"} // specs report in their order, which says little while they run
 	player.PlayAll(ctx, asked, ask.workers, func(o *replay.Outcome) {
+		progress.Write(o)
 		outcomes[o.Scenario.Name] <- *o
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
@@ -31,6 +32,7 @@ type settings struct {
 	artifacts  string // folder
 	run        string // regular expression
 	workers    int
+	longest    time.Duration // of a scenario, by its timetable; 0: any
 	keep       bool
 }
 
@@ -54,6 +56,9 @@ func readSettings() (settings, error) {
 	}
 	if s.workers, err = strconv.Atoi(cmp.Or(os.Getenv("E2E_WORKERS"), "8")); err != nil || s.workers < 1 {
 		return s, fmt.Errorf("E2E_WORKERS=%q: give how many scenarios to play at a time", os.Getenv("E2E_WORKERS"))
+	}
+	if s.longest, err = time.ParseDuration(cmp.Or(os.Getenv("E2E_LONGEST"), "20m")); err != nil || s.longest < 0 {
+		return s, fmt.Errorf("E2E_LONGEST=%q: give how long a scenario may take, as in 5m", os.Getenv("E2E_LONGEST"))
 	}
 	if s.artifacts, err = filepath.Abs(s.artifacts); err != nil {
 		return s, err

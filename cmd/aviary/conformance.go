@@ -78,7 +78,7 @@ The exit code is 1 if a scenario failed, 2 if the call or a path is wrong.`,
 	cmd.Flags().DurationVar(&f.longest, "longest", 20*time.Minute, "skip scenarios that take longer on a live cluster; 0: none")
 	cmd.Flags().DurationVar(&f.patience, "patience", 30*time.Second, "how late what a scenario expects may be on a live cluster")
 	cmd.Flags().DurationVar(&f.kill, "kill", 0, "on local, kill the controller and start it again, at random moments that are so far apart on average; 0: never")
-	cmd.Flags().StringVar(&f.dir, "dir", "", "folder for state and logs of local, kept afterwards; empty: a temporary one")
+	cmd.Flags().StringVar(&f.dir, "dir", "", "folder for state and logs of local, and for what is left of scenarios that fail; kept afterwards; empty: a temporary one")
 	return cmd
 }
 
@@ -161,7 +161,7 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 	if _, err := os.Stat(f.on); err != nil {
 		return venue{}, usagef("--on %s: give sim, local, kind or the path of a kubeconfig", f.on)
 	}
-	return f.remote(ctx, progress, f.on, false)
+	return f.found(ctx, progress)
 }
 
 // killing kills the controller of the local cluster from now on, if that was asked for.
@@ -185,14 +185,22 @@ func (f *conformanceFlags) killing(ctx context.Context, l *rig.Local, progress i
 
 // kind makes a cluster of kind, and installs what has to be there.
 func (f *conformanceFlags) kind(ctx context.Context, progress io.Writer) (venue, error) {
-	folder, err := os.MkdirTemp(f.dir, "aviary-kind-")
+	folder, err := f.folder()
 	if err != nil {
 		return venue{}, err
 	}
 	c := kindcluster.Cluster{
 		Name: "aviary-conformance", Image: os.Getenv("E2E_NODE_IMAGE"), Kubeconfig: filepath.Join(folder, "kubeconfig"), Progress: progress,
 	}
-	remove := func() error { return errors.Join(c.Delete(), os.RemoveAll(folder)) }
+	remove := func() error {
+		if os.Getenv("E2E_KEEP") == "1" {
+			fmt.Fprintf(progress, "the cluster %s stays; its kubeconfig is %s\n", c.Name, c.Kubeconfig)
+			return nil
+		}
+		err := errors.Join(c.Delete(), os.RemoveAll(c.Kubeconfig))
+		_ = os.Remove(folder) // it stays if it holds what is left of a scenario
+		return err
+	}
 	v, err := f.fill(ctx, progress, &c)
 	if err != nil {
 		return venue{}, errors.Join(err, remove())
@@ -200,6 +208,14 @@ func (f *conformanceFlags) kind(ctx context.Context, progress io.Writer) (venue,
 	stop := v.stop
 	v.stop = func() error { return errors.Join(stop(), remove()) }
 	return v, nil
+}
+
+// folder returns the folder that was asked for, or a temporary one.
+func (f *conformanceFlags) folder() (string, error) {
+	if f.dir == "" {
+		return os.MkdirTemp("", "aviary-conformance-")
+	}
+	return f.dir, os.MkdirAll(f.dir, 0o755)
 }
 
 // fill creates a cluster, loads our images, and installs what has to be there.
@@ -216,19 +232,37 @@ func (f *conformanceFlags) fill(ctx context.Context, progress io.Writer, c *kind
 			return venue{}, err
 		}
 	}
-	return f.remote(ctx, progress, c.Kubeconfig, true)
+	return f.remote(ctx, progress, rig.RemoteOptions{Kubeconfig: c.Kubeconfig, Loaded: true, Artifacts: filepath.Dir(c.Kubeconfig)})
 }
 
-// remote installs what is missing on a cluster.
-func (f *conformanceFlags) remote(ctx context.Context, progress io.Writer, kubeconfig string, loaded bool) (venue, error) {
-	r, err := rig.StartRemote(ctx, rig.RemoteOptions{
-		Kubeconfig: kubeconfig, Mesh: os.Getenv("E2E_ISTIO"), Istio: os.Getenv("E2E_ISTIO_MANIFESTS"), Loaded: loaded,
-		Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Patience: f.patience, Progress: progress,
-	})
+// found installs what is missing on a cluster that is there.
+func (f *conformanceFlags) found(ctx context.Context, progress io.Writer) (venue, error) {
+	folder, err := f.folder()
 	if err != nil {
 		return venue{}, err
 	}
-	return venue{open: r.Open, stop: r.Stop}, nil
+	v, err := f.remote(ctx, progress, rig.RemoteOptions{Kubeconfig: f.on, Artifacts: folder})
+	if err != nil {
+		_ = os.Remove(folder) // it stays if it was there before, with something in it
+		return venue{}, err
+	}
+	stop := v.stop
+	v.stop = func() error {
+		_ = os.Remove(folder) // it stays if it holds what is left of a scenario
+		return stop()
+	}
+	return v, nil
+}
+
+// remote connects to a cluster with containers.
+func (f *conformanceFlags) remote(ctx context.Context, progress io.Writer, o rig.RemoteOptions) (venue, error) {
+	o.Mesh, o.Istio, o.Patience, o.Progress = os.Getenv("E2E_ISTIO"), os.Getenv("E2E_ISTIO_MANIFESTS"), f.patience, progress
+	o.Controller = cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER"))
+	r, err := rig.StartRemote(ctx, o)
+	if err != nil {
+		return venue{}, err
+	}
+	return venue{open: r.Open, stop: r.Stop, keep: r.Keep}, nil
 }
 
 // play plays all scenarios: one after the other in the simulator, many at a time

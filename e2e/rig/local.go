@@ -267,7 +267,7 @@ func (l *Local) connect(ctx context.Context) error {
 	config.QPS, config.Burst = -1, -1
 	l.cluster = &backend.Cluster{
 		Name: "local", Config: config, Scheme: scheme, Clock: clock.Real{}, Wait: clock.Wait, Patience: l.options.Patience, Tools: l.tools,
-		Accounts: []string{"bookinfo-reviews"}, // of Istio's example application
+		Accounts: accounts,
 	}
 	return l.cluster.Record(ctx)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -27,10 +29,27 @@ var recorded = []schema.GroupVersionKind{
 	networking.WithKind("Gateway"),
 }
 
+// Keep records a scenario in a folder of its own among the artefacts, and returns
+// the folder.
+func (r *Remote) Keep(name string, b backend.Backend) (string, error) {
+	live, ok := b.(*backend.Live)
+	if !ok {
+		return "", fmt.Errorf("%s was not played on a cluster", name)
+	}
+	folder := filepath.Join(r.options.Artifacts, strings.ReplaceAll(name, "/", "_"))
+	ctx, cancel := context.WithTimeout(context.Background(), recording)
+	defer cancel()
+	return folder, r.Record(ctx, live, folder)
+}
+
+// recording is how long the objects of one scenario may take to be read.
+const recording = time.Minute
+
 // Record writes the objects of a scenario into a folder, NAMESPACE/KIND.yaml by
-// the names of the cluster, and what its pods have printed.
+// the names of the cluster, what its pods have printed, and in changes.txt who
+// wrote what when.
 func (r *Remote) Record(ctx context.Context, scene *backend.Live, folder string) error {
-	var errs []error
+	errs := []error{writeChanges(scene, folder)}
 	for _, namespace := range scene.Namespaces() {
 		own := filepath.Join(folder, scene.InCluster(namespace))
 		if err := os.MkdirAll(own, 0o755); err != nil {
@@ -42,6 +61,17 @@ func (r *Remote) Record(ctx context.Context, scene *backend.Live, folder string)
 		errs = append(errs, r.recordLogs(ctx, scene.InCluster(namespace), "", own))
 	}
 	return errors.Join(errs...)
+}
+
+func writeChanges(scene *backend.Live, folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("record what is left of a scenario: %w", err)
+	}
+	file, err := os.Create(filepath.Join(folder, "changes.txt"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(scene.WriteRecord(file), file.Close())
 }
 
 // RecordController writes what the controller under test has printed.

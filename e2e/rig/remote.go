@@ -59,6 +59,9 @@ type RemoteOptions struct {
 	// Loaded says that the images are on the nodes, so that none has to be pulled
 	// even where a manifest says Always.
 	Loaded bool
+	// Artifacts is the folder in which Keep records scenarios; empty means the
+	// current one.
+	Artifacts string
 	// Patience is how long what scenarios expect may be late; 0 means 60 s.
 	Patience time.Duration
 	// Progress gets lines while things are installed; nil gets none.
@@ -278,6 +281,10 @@ func available(d *appsv1.Deployment) bool {
 	return d.Status.ObservedGeneration >= d.Generation && d.Status.AvailableReplicas >= want && d.Status.UpdatedReplicas >= want
 }
 
+// accounts are the service accounts that manifests of scenarios name: that of
+// Istio's example application.
+var accounts = []string{"bookinfo-reviews"}
+
 // connect makes the cluster that scenarios see.
 func (r *Remote) connect(ctx context.Context) error {
 	scheme, err := manifest.Scheme()
@@ -306,7 +313,7 @@ func (r *Remote) connect(ctx context.Context) error {
 	r.cluster = &backend.Cluster{
 		Used: used,
 		Name: r.options.Name, Config: r.Config, Scheme: scheme, Clock: clock.Real{}, Wait: clock.Wait,
-		Patience: r.options.Patience, Tools: r.tools, Labels: map[string]string{"istio-injection": "enabled"},
+		Patience: r.options.Patience, Tools: r.tools, Accounts: accounts, Labels: map[string]string{"istio-injection": "enabled"},
 	}
 	return r.cluster.Record(ctx)
 }

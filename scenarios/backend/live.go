@@ -72,6 +72,8 @@ type Pace struct {
 	// Since is for how long everything has been as it is, Calm for how long it
 	// will be so.
 	Since, Calm time.Duration
+	// Ready is how pods are at the end of a sleep; nil for other commands.
+	Ready *Readiness
 }
 
 // Live is a scenario's view of a live cluster.
@@ -202,17 +204,17 @@ func (b *Live) Namespaces() []string { return b.names.used() }
 // SetPace says what the next command meets.
 func (b *Live) SetPace(p Pace) { b.next = p }
 
-// Sleep waits until it is due by the scenario's clock: time that was spent on
-// looking is made up for.
+// Sleep waits until it is due by the scenario's clock, and until pods are ready as
+// they are in the simulator: time that was spent on looking is made up for.
 func (b *Live) Sleep(ctx context.Context, d time.Duration) error {
 	idle := min(b.next.Idle, d)
 	b.next.Idle -= idle
 	b.due, b.did = b.due.Add(d-idle), b.before
 	left := b.due.Sub(b.cluster.Clock.Now())
-	if left <= 0 {
-		return ctx.Err()
+	if err := b.cluster.Wait(ctx, max(0, left)); err != nil {
+		return err
 	}
-	return b.cluster.Wait(ctx, left)
+	return b.catchUp(ctx, d-idle)
 }
 
 // Close deletes the namespaces, without waiting until they are gone.

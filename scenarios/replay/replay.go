@@ -151,20 +151,26 @@ func rehearse(ctx context.Context, s Scenario) (*Timetable, error) {
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := backend.NewSim(sim.Options{Seed: 1})
+	simulated, err := backend.NewSim(sim.Options{Seed: 1})
 	if err != nil {
 		return nil, err
 	}
+	cluster := &rehearsal{Sim: simulated, ready: map[int]*backend.Readiness{}}
 	open := console.SectionFiles(file, s.folders()...)
-	runner := transcript.Runner{Backend: cluster, Commands: console.New(cluster, open)}
+	runner := transcript.Runner{Backend: cluster, Commands: console.New(cluster, open), Pace: func(line int) { cluster.line = line }}
 	result, err := runner.Run(ctx, file)
 	if err != nil {
 		return nil, fmt.Errorf("rehearse %s in the simulator: %w", s.Path(), err)
 	}
-	if err := cluster.Sleep(ctx, epilogue); err != nil {
+	if err := simulated.Sleep(ctx, epilogue); err != nil {
 		return nil, fmt.Errorf("rehearse %s in the simulator: %w", s.Path(), err)
 	}
-	table := NewTimetable(result, cluster.Sim())
+	table := NewTimetable(result, simulated.Sim())
+	for line, ready := range cluster.ready {
+		pace := table.Paces[line]
+		pace.Ready = ready
+		table.Paces[line] = pace
+	}
 	table.sharing = sharingOf(result, open)
 	return &table, nil
 }

@@ -12,7 +12,21 @@ import (
 
 // normalizeLive leaves of a line what is the same on each cluster.
 func normalizeLive(line string) string {
-	return NormalizeReady(NormalizeAges(NormalizeNames(alikeBranch(line))))
+	return normalizeStarting(NormalizeReady(NormalizeAges(NormalizeNames(alikeBranch(line)))))
+}
+
+// startingRow and startingBranch match a pod that starts, in kubectl get pods and in
+// a tree of the plugin.
+var (
+	startingRow    = regexp.MustCompile(`^(\S+  0/[1-9][0-9]*  )(?:Pending|ContainerCreating|Running)\b`)
+	startingBranch = regexp.MustCompile(`(□ \S+  Pod  )(?:◌ Pending|◌ ContainerCreating|✔ Running)( .*ready:<some>)`)
+)
+
+// normalizeStarting leaves of a pod that starts that it does. Several nodes start
+// pods of one moment one after the other, and when the last has begun the first is
+// ready.
+func normalizeStarting(line string) string {
+	return startingBranch.ReplaceAllString(startingRow.ReplaceAllString(line, "${1}starts"), "${1}starts$2")
 }
 
 func itself(line string) string { return line }

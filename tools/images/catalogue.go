@@ -75,6 +75,8 @@ func standIns() []recipe {
 	}
 	server("docker.io/library/web", 8080, "1", "2", "3")
 	server("example.com/web", 8080, "v1", "v2", "v3", "v4")
+	server("docker.io/library/api", 8080, "1")
+	server("docker.io/library/other", 8080, "1")
 	server("docker.io/library/demo", 8080, "1", "2", "3")
 	server("docker.io/library/side", 8081, "1", "2", "3") // beside web in a pod
 	server("ghcr.io/vfarcic/silly-demo", 8080, "1.4.126", "1.4.127", "1.4.128", "1.4.129")

@@ -1,0 +1,80 @@
+package backend
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Scenarios say sleep 30s and mean: until the pods are there. Real kubelets on a
+// busy machine need longer than simulated ones, and everything that follows from
+// pods, as requests, shares and delays, is later by as much.
+
+// Readiness is what the simulator knows about the pods at the end of a sleep.
+type Readiness struct {
+	// Count is how many pods are ready.
+	Count int
+	// Lag is how long ago the last of them became so.
+	Lag time.Duration
+}
+
+// slack is how late pods may be without anything being put off: Kubernetes writes
+// times in whole seconds.
+const slack = 2 * time.Second
+
+// ReadinessOf reads from pods how many are ready, and when the last of them became
+// so: zero if none is.
+func ReadinessOf(pods []corev1.Pod) (count int, last time.Time) {
+	for i := range pods {
+		if pods[i].DeletionTimestamp != nil {
+			continue
+		}
+		for _, c := range pods[i].Status.Conditions {
+			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+				count++
+				last = later(last, c.LastTransitionTime.Time)
+			}
+		}
+	}
+	return count, last
+}
+
+// catchUp waits at the end of a sleep of a length until as many pods are ready as
+// in the simulator, and for as long as they have been so there. By that much the
+// rest of the scenario is put off.
+func (b *Live) catchUp(ctx context.Context, slept time.Duration) error {
+	want := b.next.Ready
+	if want == nil {
+		return nil
+	}
+	var last time.Time
+	err := b.poll(ctx, b.patience(), func() bool {
+		count, at, err := b.ready(ctx)
+		last = at
+		return err == nil && count == want.Count
+	})
+	if err != nil || want.Lag > slept {
+		return ctx.Err() // what is expected next says what is missing; or nothing of it has happened in this sleep
+	}
+	due := last.Add(want.Lag)
+	if due.Sub(b.due) <= slack {
+		return nil
+	}
+	b.due = due
+	return b.cluster.Wait(ctx, max(0, due.Sub(b.cluster.Clock.Now())))
+}
+
+// ready looks at the pods of the scenario.
+func (b *Live) ready(ctx context.Context) (count int, last time.Time, err error) {
+	for _, namespace := range b.Namespaces() {
+		var list corev1.PodList
+		if err := b.admin.List(ctx, &list, client.InNamespace(b.InCluster(namespace))); err != nil {
+			return 0, time.Time{}, err
+		}
+		n, at := ReadinessOf(list.Items)
+		count, last = count+n, later(last, at)
+	}
+	return count, last, nil
+}

@@ -1,0 +1,73 @@
+package backend
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/aviary-rollouts/aviary/internal/clock"
+)
+
+// readyPod is a pod that is ready since so many seconds after the beginning; never
+// if negative.
+func readyPod(name string, second int) *corev1.Pod {
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default-zq1x", Name: name}}
+	if second >= 0 {
+		p.Status.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(began.Add(time.Duration(second) * time.Second)),
+		}}
+	}
+	return p
+}
+
+func TestReadinessOf(t *testing.T) {
+	gone := readyPod("gone", 9)
+	gone.DeletionTimestamp = &metav1.Time{Time: began}
+	count, last := ReadinessOf([]corev1.Pod{*readyPod("a", 1), *readyPod("b", 3), *readyPod("c", -1), *gone})
+	if count != 2 || !last.Equal(began.Add(3*time.Second)) {
+		t.Errorf("%d ready, the last at %s; want 2, the last at second 3", count, last)
+	}
+}
+
+// A sleep lasts longer by as much as pods are late, and what follows is put off.
+func TestSleepWaitsForLatePods(t *testing.T) {
+	for name, c := range map[string]struct {
+		late   int // second at which the second pod becomes ready
+		ready  *Readiness
+		awaits time.Duration
+	}{
+		"nothing is known":               {12, nil, 10 * time.Second},
+		"in time":                        {2, &Readiness{Count: 2, Lag: 8 * time.Second}, 10 * time.Second},
+		"late, but before the end":       {7, &Readiness{Count: 2, Lag: 8 * time.Second}, 15 * time.Second},
+		"late":                           {12, &Readiness{Count: 2, Lag: 8 * time.Second}, 20 * time.Second},
+		"ready before the sleep":         {2, &Readiness{Count: 2, Lag: time.Hour}, 10 * time.Second},
+		"never as many: patience bounds": {2, &Readiness{Count: 5, Lag: 8 * time.Second}, 10*time.Second + 30*time.Second + pollEvery},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := began
+			fakeClient := fake.NewClientBuilder().WithObjects(readyPod("a", 1)).Build()
+			b := &Live{admin: fakeClient, due: began, next: Pace{Ready: c.ready}, names: &namespaces{tag: "zq1x", known: map[string]*nameRule{}, prepare: func(string) error { return nil }}}
+			if err := b.names.use("default"); err != nil {
+				t.Fatal(err)
+			}
+			b.cluster = &Cluster{Clock: clock.Func(func() time.Time { return now }), Wait: func(_ context.Context, d time.Duration) error {
+				now = now.Add(d)
+				if now.Sub(began) >= time.Duration(c.late)*time.Second {
+					return client.IgnoreAlreadyExists(fakeClient.Create(t.Context(), readyPod("b", c.late)))
+				}
+				return nil
+			}}
+			if err := b.Sleep(t.Context(), 10*time.Second); err != nil {
+				t.Fatal(err)
+			}
+			if got := now.Sub(began); got != c.awaits {
+				t.Errorf("slept %s, want %s", got, c.awaits)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -443,5 +444,34 @@ func TestSettledComparesImages(t *testing.T) {
 	b.settled()
 	if err := check.Settled(b.monitor.State()); err == nil || !strings.Contains(err.Error(), "it is Healthy with image web:1 instead of web:2") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestSettledLooksAtRoles(t *testing.T) {
+	role := func(name string) *v1alpha1.PodTemplateMetadata {
+		return &v1alpha1.PodTemplateMetadata{Labels: map[string]string{"role": name}, Annotations: map[string]string{"is-" + name: "true"}}
+	}
+	for _, c := range []struct{ label, annotation, because string }{
+		{"old", "is-old", ""},
+		{"new", "is-old", `it is Healthy, and the label role of pod web-a-1 is "new" instead of "old"`},
+		{"old", "is-new", "it is Healthy, and pod web-a-1 still has the annotation is-new"},
+	} {
+		b := newBench(t)
+		b.set(b.rollout(func(ro *v1alpha1.Rollout) {
+			ro.Spec.Strategy.Canary.StableMetadata, ro.Spec.Strategy.Canary.CanaryMetadata = role("old"), role("new")
+		}), "a", 5, 5)
+		for i := range 5 {
+			pod := &corev1.Pod{}
+			b.get(pod, fmt.Sprintf("web-a-%d", i+1))
+			pod.Labels["role"], pod.Annotations = c.label, map[string]string{c.annotation: "true"}
+			b.do(b.world.Update(t.Context(), pod))
+		}
+		b.status(func(s *v1alpha1.RolloutStatus) {
+			s.Phase, s.StableRS, s.CurrentPodHash = v1alpha1.RolloutPhaseHealthy, "a", "a"
+		})
+		b.settled()
+		if err := check.Settled(b.monitor.State()); c.because == "" && err != nil || c.because != "" && (err == nil || !strings.Contains(err.Error(), c.because)) {
+			t.Errorf("%v\nwant: %s", err, c.because)
+		}
 	}
 }

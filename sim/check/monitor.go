@@ -118,8 +118,8 @@ func (m *Monitor) instant() error {
 }
 
 // beforeCall notes when somebody other than the controllers takes a pod or a
-// ReplicaSet away, or when they replace the only pod of a routed revision because
-// a person wants a restart.
+// ReplicaSet away, or when they replace a pod because a person wants a restart: the
+// only one of a routed revision, or one more than they can know to be missing.
 func (m *Monitor) beforeCall(op store.Op) error {
 	if op.Verb != "delete" && op.Subresource != "eviction" {
 		return nil
@@ -130,7 +130,7 @@ func (m *Monitor) beforeCall(op store.Op) error {
 	}
 	for _, f := range m.state.order {
 		for _, set := range f.Sets {
-			if takesAway(op, set) && (!ours || f.istio() != nil && set.Wanted() == 1) {
+			if takesAway(op, set) && (!ours || f.istio() != nil && set.Wanted() == 1 || f.Disrupted(m.kernel.Now(), m.lag())) {
 				f.disruptedAt = m.kernel.Now()
 			}
 		}

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
 
@@ -63,6 +66,9 @@ func healthy(f *Family, now time.Time) error {
 	case f.Active() != f.Replicas():
 		return fmt.Errorf("it is Healthy with %d pods instead of %d", f.Active(), f.Replicas())
 	}
+	if err := dressed(f.Rollout, set); err != nil {
+		return err
+	}
 	if f.Rollout.Spec.WorkloadRef != nil {
 		return nil // the template is elsewhere
 	}
@@ -82,6 +88,36 @@ func paused(f *Family) error {
 	}
 	if f.Rollout.Status.Message == "" {
 		return fmt.Errorf("it is Paused and does not say why")
+	}
+	return nil
+}
+
+// dressed compares the labels and annotations of pods with those of their role:
+// they are stable, or active, and no longer a canary's or a preview's.
+func dressed(ro *v1alpha1.Rollout, set *Set) error {
+	var is, was *v1alpha1.PodTemplateMetadata
+	if c := ro.Spec.Strategy.Canary; c != nil {
+		is, was = c.StableMetadata, c.CanaryMetadata
+	} else if bg := ro.Spec.Strategy.BlueGreen; bg != nil {
+		is, was = bg.ActiveMetadata, bg.PreviewMetadata
+	}
+	if is == nil || was == nil {
+		return nil
+	}
+	for _, pod := range byName(set.Pods, func(p *corev1.Pod) metav1.Object { return p }) {
+		if !active(pod) {
+			continue
+		}
+		for key, want := range is.Labels {
+			if pod.Labels[key] != want {
+				return fmt.Errorf("it is Healthy, and the label %s of pod %s is %q instead of %q", key, pod.Name, pod.Labels[key], want)
+			}
+		}
+		for key := range was.Annotations {
+			if _, stays := is.Annotations[key]; !stays && pod.Annotations[key] != "" {
+				return fmt.Errorf("it is Healthy, and pod %s still has the annotation %s", pod.Name, key)
+			}
+		}
 	}
 	return nil
 }

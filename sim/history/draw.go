@@ -23,6 +23,7 @@ func Draw(seed uint64, withFaults bool) History {
 	for range 4 + rng.IntN(12) {
 		h.Actions = append(h.Actions, drawAction(rng, h.Setup))
 	}
+	drawExtras(rand.New(rand.NewPCG(seed, 0xd1b54a32d192ed03)), &h)
 	if withFaults {
 		var total time.Duration
 		for _, a := range h.Actions {

@@ -69,6 +69,7 @@ type Setup struct {
 	Workload string
 	// Jitter of pod start-up.
 	Jitter float64
+	Extras
 }
 
 // Verb is what somebody does.
@@ -82,7 +83,8 @@ const (
 	Abort       Verb = "abort"
 	Retry       Verb = "retry"
 	Undo        Verb = "undo"
-	Scale       Verb = "scale" // arg: replicas
+	Scale       Verb = "scale"     // arg: replicas
+	Autoscale   Verb = "autoscale" // arg: replicas
 	Pause       Verb = "pause"
 	Resume      Verb = "resume"
 	EditSteps   Verb = "edit steps" // arg: steps, separated by commas
@@ -140,7 +142,7 @@ func (h History) String() string {
 	if s.Workload != "" {
 		fmt.Fprintf(&b, ", workloadRef scaled down %s", s.Workload)
 	}
-	fmt.Fprintf(&b, ", minReadySeconds %d, deadlineAbort %t, jitter %g\n", s.MinReadySeconds, s.DeadlineAbort, s.Jitter)
+	fmt.Fprintf(&b, ", minReadySeconds %d, deadlineAbort %t, jitter %g%s\n", s.MinReadySeconds, s.DeadlineAbort, s.Jitter, s.Extras)
 	for _, f := range h.Faults {
 		fmt.Fprintf(&b, "  fault %s\n", f)
 	}

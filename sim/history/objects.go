@@ -42,6 +42,9 @@ func read(name string) ([]client.Object, error) {
 // only route needs no name.
 const second = "-outside"
 
+// sockets is the end of the name of one with TLS and TCP routes.
+const sockets = "-sockets"
+
 // objects are the Rollout, its Services, what routes its requests, what its
 // analyses measure and, if there is one, its workload.
 func (s Setup) objects() ([]client.Object, error) {
@@ -61,8 +64,14 @@ func (s Setup) objects() ([]client.Object, error) {
 			return nil, err
 		}
 		objects = append(objects, slices.DeleteFunc(routes, func(o client.Object) bool {
-			return !strings.HasPrefix(o.GetName(), string(s.Routing)) || !s.Second && strings.HasSuffix(o.GetName(), second)
+			return !strings.HasPrefix(o.GetName(), string(s.Routing)) ||
+				!s.Second && strings.HasSuffix(o.GetName(), second) || !s.Sockets && strings.HasSuffix(o.GetName(), sockets)
 		})...)
+		if s.Reserved {
+			if err := reserve(objects); err != nil {
+				return nil, err
+			}
+		}
 		objects = append(objects, service("web"))
 	}
 	if s.Strategy == BlueGreen {
@@ -103,6 +112,7 @@ func (s Setup) rollout() *v1alpha1.Rollout {
 			AutoPromotionSeconds: s.AutoPromoteSeconds, PreviewReplicaCount: s.Preview,
 			PrePromotionAnalysis: analysisOf(s.Pre), PostPromotionAnalysis: analysisOf(s.Post),
 		}
+		s.give(ro)
 		return ro
 	}
 	ro.Spec.Strategy.Canary = &v1alpha1.CanaryStrategy{
@@ -113,6 +123,7 @@ func (s Setup) rollout() *v1alpha1.Rollout {
 		ro.Spec.Strategy.Canary.Analysis = &v1alpha1.RolloutAnalysisBackground{RolloutAnalysis: *analysisOf(s.Background), StartingStep: &s.StartingStep}
 	}
 	s.route(ro.Spec.Strategy.Canary)
+	s.give(ro)
 	return ro
 }
 
@@ -123,9 +134,17 @@ func (s Setup) route(c *v1alpha1.CanaryStrategy) {
 	}
 	first := v1alpha1.IstioVirtualService{Name: string(s.Routing), Routes: []string{"primary"}}
 	istio := &v1alpha1.IstioTrafficRouting{VirtualService: &first}
-	if s.Second {
+	if s.Second || s.Sockets {
 		istio.VirtualService = nil
-		istio.VirtualServices = []v1alpha1.IstioVirtualService{first, {Name: string(s.Routing) + second}}
+		istio.VirtualServices = []v1alpha1.IstioVirtualService{first}
+	}
+	if s.Second {
+		istio.VirtualServices = append(istio.VirtualServices, v1alpha1.IstioVirtualService{Name: string(s.Routing) + second})
+	}
+	if s.Sockets {
+		istio.VirtualServices = append(istio.VirtualServices, v1alpha1.IstioVirtualService{
+			Name: string(s.Routing) + sockets, TLSRoutes: []v1alpha1.TLSRoute{{Port: 443}}, TCPRoutes: []v1alpha1.TCPRoute{{Port: 9000}},
+		})
 	}
 	if s.Routing == Subsets {
 		istio.DestinationRule = &v1alpha1.IstioDestinationRule{Name: string(Subsets), StableSubsetName: "stable", CanarySubsetName: "canary"}

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/ops"
@@ -186,10 +188,13 @@ func (p *player) do(a Action) error {
 		return ops.Resume(ctx, c, Key)
 	case Restart:
 		return ops.Restart(ctx, c, Key, p.sim.Now())
-	case Scale:
+	case Scale, Autoscale:
 		n, err := strconv.ParseInt(a.Arg, 10, 32)
 		if err != nil {
 			return fmt.Errorf("scale to %q: %w", a.Arg, err)
+		}
+		if a.Verb == Autoscale {
+			return p.autoscale(ctx, int32(n))
 		}
 		return ops.Scale(ctx, c, Key, int32(n))
 	case EditSteps:
@@ -198,6 +203,20 @@ func (p *player) do(a Action) error {
 		return p.experiment(ctx, a)
 	}
 	return p.disturb(a)
+}
+
+// autoscale wants so many replicas through the scale subresource.
+func (p *player) autoscale(ctx context.Context, replicas int32) error {
+	ro, err := ops.Get(ctx, p.sim.Client(), Key)
+	if err != nil {
+		return err
+	}
+	scale := &autoscalingv1.Scale{}
+	if err := p.sim.Client().SubResource("scale").Get(ctx, ro, scale); err != nil {
+		return err
+	}
+	scale.Spec.Replicas = replicas
+	return p.sim.Client().SubResource("scale").Update(ctx, ro, client.WithSubResourceBody(scale))
 }
 
 // disturb does what the world does.

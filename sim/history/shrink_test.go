@@ -35,8 +35,10 @@ func TestEverythingIsDrawn(t *testing.T) {
 	words := []string{"canary", "bluegreen", "pause:", "maxSurge 0", "preview default", "preview 1", "deadlineAbort true", "scaled down never", "scaled down onsuccess", "scaled down progressively",
 		"routed by hosts", "routed by subsets", "dynamicStableScale true", "load true", "abort delay 20", "background analysis endless", "background analysis rate",
 		"pre-promotion analysis \"quick\"", "post-promotion analysis \"rate\"", "analysis:quick", "analysis:tolerant", "analysis:rate", "experiment:", ":w10",
-		"scale:match", "scale:20%", "scale:2", "header:on", "header:off", "mirror:on", "mirror:off", "pingPong true", "second VirtualService true", "minPodsPerReplicaSet 2", "minPodsPerReplicaSet 3", "metric bad", "metric error", "metric nothing", "metric unclear"}
-	for _, verb := range []Verb{SetImage, Promote, PromoteFull, Abort, Retry, Undo, Scale, Pause, Resume, EditSteps, Restart, KillPod, CrashPod, Misbehave, FailNode, Quota,
+		"scale:match", "scale:20%", "scale:2", "header:on", "header:off", "mirror:on", "mirror:off", "pingPong true", "second VirtualService true", "minPodsPerReplicaSet 2", "minPodsPerReplicaSet 3",
+		"metadata of roles", "antiAffinity preferred", "antiAffinity required", "scaleDownDelaySeconds 0", "scaleDownDelaySeconds 90", "scaleDownDelayRevisionLimit 1", "revisionHistoryLimit 0",
+		"rollbackWindow 2", "mirror route before header route", "TLS and TCP routes", "a subset of its own", ":services", "metric bad", "metric error", "metric nothing", "metric unclear"}
+	for _, verb := range []Verb{SetImage, Promote, PromoteFull, Abort, Retry, Undo, Scale, Autoscale, Pause, Resume, EditSteps, Restart, KillPod, CrashPod, Misbehave, FailNode, Quota,
 		Metric, Experiment, RetryExperiment, TerminateExperiment, TerminateRun} {
 		words = append(words, " "+string(verb))
 	}

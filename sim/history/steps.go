@@ -84,8 +84,9 @@ func analysisOf(template string) *v1alpha1.RolloutAnalysis {
 	return &v1alpha1.RolloutAnalysis{Templates: []v1alpha1.AnalysisTemplateRef{{TemplateName: template}}}
 }
 
-// experimentStep reads the parts of "30s:quick:w10": how long, which template
-// judges, which share of the requests each version gets. Without a duration the
+// experimentStep reads the parts of "30s:quick:w10:services": how long, which
+// template judges, which share of the requests each version gets, and whether each
+// has a Service. Without a duration the
 // analysis must end it.
 func experimentStep(form string) *v1alpha1.RolloutExperimentStep {
 	e := &v1alpha1.RolloutExperimentStep{Templates: []v1alpha1.RolloutExperimentTemplate{
@@ -102,6 +103,10 @@ func experimentStep(form string) *v1alpha1.RolloutExperimentStep {
 			weight := int32(n)
 			for i := range e.Templates {
 				e.Templates[i].Weight = &weight
+			}
+		} else if part == withServices {
+			for i := range e.Templates {
+				e.Templates[i].Service = &v1alpha1.TemplateService{}
 			}
 		} else if part != "" {
 			e.Analyses = append(e.Analyses, v1alpha1.RolloutExperimentStepAnalysisTemplateRef{Name: part, TemplateName: part})

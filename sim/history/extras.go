@@ -1,0 +1,176 @@
+package history
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// Extras are fields of a Rollout that most do without. The zero value is none.
+type Extras struct {
+	// Metadata gives pods labels and annotations that follow their role.
+	Metadata bool
+	// AntiAffinity is "preferred" or "required"; empty for none.
+	AntiAffinity string
+	// Delay is scaleDownDelaySeconds, DelayLimit scaleDownDelayRevisionLimit,
+	// History revisionHistoryLimit; nil for the default.
+	Delay, DelayLimit, History *int32
+	// Window is rollbackWindow.revisions; 0 for none.
+	Window int32
+	// MirrorFirst puts the mirror route before the header route. Sockets splits the
+	// TLS and TCP routes of a further VirtualService, Reserved leaves a tenth of the
+	// requests to a subset of the user's own. All of them are of
+	// routed canaries.
+	MirrorFirst, Sockets, Reserved bool
+}
+
+// drawExtras draws from a stream of its own, so that a seed keeps the rest of its
+// history. Some of the changes of replicas become those of an autoscaler, and some
+// Experiments get Services.
+func drawExtras(rng *rand.Rand, h *History) {
+	s, e := &h.Setup, &h.Setup.Extras
+	one := func(in int) bool { return rng.IntN(in) == 0 }
+	few := func(in int, values ...int32) *int32 {
+		if !one(in) {
+			return nil
+		}
+		return &values[rng.IntN(len(values))]
+	}
+	e.Metadata = one(4)
+	if one(8) {
+		e.AntiAffinity = []string{"preferred", "preferred", "required"}[rng.IntN(3)]
+	}
+	e.Delay, e.DelayLimit, e.History = few(5, 0, 5, 90), few(6, 0, 1), few(6, 0, 1, 2)
+	e.Window = ptr.Deref(few(6, 1, 2), 0)
+	if s.Routing != "" {
+		e.MirrorFirst, e.Sockets = one(3), one(5)
+		e.Reserved = one(4) && s.Routing == Subsets && !s.Second && !e.Sockets
+	}
+	if s.Dynamic {
+		e.Delay = nil // one or the other
+	}
+	if e.DelayLimit != nil {
+		e.History = nil // which must not be smaller
+	}
+	for i := range h.Actions {
+		if h.Actions[i].Verb == Scale && one(2) {
+			h.Actions[i].Verb = Autoscale
+		}
+	}
+	for i, step := range s.Steps {
+		if strings.HasPrefix(step, "experiment:") && one(3) {
+			s.Steps[i] = step + ":" + withServices
+		}
+	}
+}
+
+// withServices is the part of the form of an Experiment that asks for Services.
+const withServices = "services"
+
+// String prints those that are there, each after a comma.
+func (e Extras) String() string {
+	var b strings.Builder
+	for _, f := range []struct {
+		there bool
+		text  string
+	}{
+		{e.Metadata, "metadata of roles"},
+		{e.AntiAffinity != "", "antiAffinity " + e.AntiAffinity},
+		{e.Delay != nil, "scaleDownDelaySeconds " + count(e.Delay)},
+		{e.DelayLimit != nil, "scaleDownDelayRevisionLimit " + count(e.DelayLimit)},
+		{e.History != nil, "revisionHistoryLimit " + count(e.History)},
+		{e.Window > 0, fmt.Sprintf("rollbackWindow %d", e.Window)},
+		{e.MirrorFirst, "mirror route before header route"},
+		{e.Sockets, "TLS and TCP routes"},
+		{e.Reserved, "a subset of its own"},
+	} {
+		if f.there {
+			b.WriteString(", " + f.text)
+		}
+	}
+	return b.String()
+}
+
+// give sets the fields of a Rollout.
+func (e Extras) give(ro *v1alpha1.Rollout) {
+	ro.Spec.RevisionHistoryLimit = e.History
+	if e.Window > 0 {
+		ro.Spec.RollbackWindow = &v1alpha1.RollbackWindowSpec{Revisions: e.Window}
+	}
+	var old, young *v1alpha1.PodTemplateMetadata
+	if e.Metadata {
+		old, young = role("old"), role("new")
+	}
+	if bg := ro.Spec.Strategy.BlueGreen; bg != nil {
+		bg.ActiveMetadata, bg.PreviewMetadata, bg.AntiAffinity = old, young, e.antiAffinity()
+		bg.ScaleDownDelaySeconds, bg.ScaleDownDelayRevisionLimit = e.Delay, e.DelayLimit
+		return
+	}
+	c := ro.Spec.Strategy.Canary
+	c.StableMetadata, c.CanaryMetadata, c.AntiAffinity = old, young, e.antiAffinity()
+	if c.TrafficRouting == nil {
+		return
+	}
+	c.ScaleDownDelaySeconds, c.ScaleDownDelayRevisionLimit = e.Delay, e.DelayLimit
+	if e.MirrorFirst {
+		slices.Reverse(c.TrafficRouting.ManagedRoutes)
+	}
+	if e.Reserved {
+		c.TrafficRouting.Istio.DestinationRule.AdditionalSubsetNames = []string{partners}
+	}
+}
+
+func role(name string) *v1alpha1.PodTemplateMetadata {
+	return &v1alpha1.PodTemplateMetadata{Labels: map[string]string{"role": name}, Annotations: map[string]string{"is-" + name: "true"}}
+}
+
+func (e Extras) antiAffinity() *v1alpha1.AntiAffinity {
+	switch e.AntiAffinity {
+	case "preferred":
+		return &v1alpha1.AntiAffinity{PreferredDuringSchedulingIgnoredDuringExecution: &v1alpha1.PreferredDuringSchedulingIgnoredDuringExecution{Weight: 50}}
+	case "required":
+		return &v1alpha1.AntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &v1alpha1.RequiredDuringSchedulingIgnoredDuringExecution{}}
+	}
+	return nil
+}
+
+// partners is a subset whose share is its user's business.
+const partners = "partners"
+
+// reserve gives a tenth of the requests of the primary route, and a subset, to
+// partners.
+func reserve(objects []client.Object) error {
+	for _, o := range objects {
+		u, ok := o.(*unstructured.Unstructured)
+		if !ok || u.GetName() != string(Subsets) {
+			continue
+		}
+		path, more := []string{"spec", "subsets"}, any(map[string]any{"name": partners, "labels": map[string]any{"app": "web"}})
+		if u.GetKind() == "VirtualService" {
+			path = []string{"spec", "http"}
+		}
+		list, _, err := unstructured.NestedSlice(u.Object, path...)
+		if err != nil {
+			return err
+		}
+		if u.GetKind() == "VirtualService" {
+			primary := list[len(list)-1].(map[string]any)
+			to := primary["route"].([]any)
+			to[0].(map[string]any)["weight"] = int64(90)
+			primary["route"] = append(to, map[string]any{"destination": map[string]any{"host": "web", "subset": partners}, "weight": int64(10)})
+		} else {
+			list = append(list, more)
+		}
+		if err := unstructured.SetNestedSlice(u.Object, list, path...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

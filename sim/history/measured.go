@@ -91,7 +91,7 @@ func (h History) losesNothing() bool {
 			return true
 		case SetImage:
 			runs[a.Arg] = true
-		case Scale:
+		case Scale, Autoscale:
 			return a.Arg == "0"
 		case Misbehave:
 			tag, how, _ := strings.Cut(a.Arg, " ")

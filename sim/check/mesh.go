@@ -224,11 +224,11 @@ func isReady(pod *corev1.Pod) bool {
 	return ok && active(pod)
 }
 
-// shareOf is the greatest share that a revision has in any route but the
-// managed ones: those take only the requests that a step names.
+// shareOf is the greatest share that a revision has in any route that the Rollout
+// steers, but for the managed ones: those take only the requests that a step names.
 func (f *Family) shareOf(s *State, hash string) (most int64) {
 	for _, sp := range f.splits(s) {
-		if f.managed(sp.name) {
+		if f.managed(sp.name) || !f.steers(sp.vs, sp.name) {
 			continue
 		}
 		share := int64(0)

@@ -61,7 +61,7 @@ func programs() []recipe {
 
 // standIns lists images that go by the names which manifests of scenarios name,
 // for clusters that can pull nothing: a mock server that says the version of its
-// tag, and a shell that only waits.
+// tag, a shell that runs scripts, and one that only waits.
 func standIns() []recipe {
 	var recipes []recipe
 	server := func(image string, port int, tags ...string) {
@@ -83,6 +83,9 @@ func standIns() []recipe {
 	server("docker.io/argoproj/rollouts-demo", 8080, "blue", "green", "yellow", "orange", "purple")
 	for version := 1; version <= 8; version++ {
 		server(fmt.Sprintf("docker.io/istio/examples-bookinfo-reviews-v%d", version), 9080, "1.16.2", "1.16.4")
+	}
+	for _, shell := range []string{"docker.io/library/alpine:3.8", "docker.io/library/busybox:1"} {
+		recipes = append(recipes, recipe{name: shell, about: "a shell that runs scripts", folder: "e2e/sh", env: []string{"PATH=/"}})
 	}
 	return append(recipes, recipe{
 		name: "docker.io/nicolaka/netshoot:latest", about: "a shell that only waits", folder: "e2e/sleep",

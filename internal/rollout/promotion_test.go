@@ -57,6 +57,17 @@ func TestStablePodsStayUntilTheShareHasMoved(t *testing.T) {
 	}
 }
 
+// A canary pod that is lost while everything goes to the canary keeps a stable pod.
+func TestStablePodsStayForMissingOnes(t *testing.T) {
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true }, weight(60), pauseFor(nil))
+	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:2 v2:3")
+	*d.o.ReplicaSets[0].Spec.Replicas = 5
+	d.slow("v2", 2)
+	d.settle().want("Paused(CanaryPauseStep) step 1 v1:3 v2:3")
+	d.o.ReplicaSets[1].Status.AvailableReplicas = 3
+	d.settle().want("Paused(CanaryPauseStep) step 1 v1:2 v2:3")
+}
+
 // A first version that never serves: whoever is behind the Service or the subset
 // that was not given to it keeps them, an undone version too.
 func TestTheOnlyPodsThatServeStay(t *testing.T) {

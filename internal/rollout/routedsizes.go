@@ -106,7 +106,12 @@ func (d *decision) stableSize() int32 {
 		return d.n // whatever the weight, what it leads to has not moved
 	}
 	weight := min(d.carriedWeight(), d.weightByPods(d.Routing.Weights.Canary))
-	return replicas.WithMinPods(replicas.Dynamic(d.n, weight, d.Routing.Weights.Stable, d.whole()).Stable, d.n, d.spec.Strategy.Canary.MinPodsPerReplicaSet)
+	size := replicas.WithMinPods(replicas.Dynamic(d.n, weight, d.Routing.Weights.Stable, d.whole()).Stable, d.n, d.spec.Strategy.Canary.MinPodsPerReplicaSet)
+	if _, _, scaled := d.canaryScale(); scaled {
+		return size // the canary has as many pods as a step says, and the stable version what its share needs
+	}
+	// Stable pods do not go while canary pods are missing that had taken their place.
+	return max(size, min(specReplicas(d.stableRS), d.n-available(d.newRS)))
 }
 
 // routedCanary is the number of canary pods that the steps ask for.

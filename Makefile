@@ -53,6 +53,10 @@ e2e: IMAGES = $(if $(filter real none,$(E2E_ISTIO)),,-e2e) # where images can be
 e2e: images ## Play all scenarios on a cluster of kind; docs/e2e.md says what can be chosen
 	$(GO) test -tags e2e -count=1 -timeout 3h ./e2e -args -ginkgo.v $(E2E)
 
+.PHONY: try
+try: ## Start that control plane with nodes, a mesh, Prometheus and the controller, to drive by hand; needs root
+	$(GO) run -trimpath ./e2e/rig/cmd/try
+
 .PHONY: e2e-local
 e2e-local: build ## Play all scenarios on a real control plane on this machine; docs/local-cluster.md says what it needs
 	$(BIN)/aviary conformance --on local

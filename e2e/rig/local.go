@@ -68,6 +68,7 @@ type Local struct {
 	pods    *directory.Directory
 	servers *servers
 	front   *http.Server
+	address string   // of front
 	log     *os.File // of the data plane
 	stop    context.CancelFunc
 	nodes   chan error
@@ -87,15 +88,15 @@ func StartLocal(ctx context.Context, o Options) (*Local, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a port for the data plane: %w", err)
 	}
-	l := &Local{options: o, nodes: make(chan error, 1)}
+	l := &Local{options: o, address: front.Addr().String(), nodes: make(chan error, 1)}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
 	for _, step := range []func() error{
-		func() (err error) { l.Plane, err = l.startPlane(ctx, front.Addr().String()); return err },
+		func() (err error) { l.Plane, err = l.startPlane(ctx); return err },
 		func() error { return l.install(ctx) },
 		func() error { return l.startNodes(running) },
 		func() error { return l.startMesh(running, front) },
-		func() error { return l.startController(ctx, front.Addr().String()) },
+		func() error { return l.startController(ctx) },
 		func() error { return l.connect(running) },
 	} {
 		if err := step(); err != nil {
@@ -115,12 +116,12 @@ func checkout(root string) (string, error) {
 	return programs.Checkout()
 }
 
-func (l *Local) startPlane(ctx context.Context, front string) (*localplane.Plane, error) {
+func (l *Local) startPlane(ctx context.Context) (*localplane.Plane, error) {
 	o := localplane.Options{
 		Dir: l.options.Dir, Istio: !l.options.Bare, Prometheus: !l.options.Bare, Progress: l.options.Progress, CallerHandlesSignals: true,
 	}
 	if !l.options.Bare {
-		o.Scrape = []localplane.Target{{Job: "dataplane", Address: front}}
+		o.Scrape = []localplane.Target{{Job: "dataplane", Address: l.address}}
 	}
 	if l.options.Audit {
 		o.AuditUsers = []string{Account}
@@ -167,6 +168,15 @@ func (l *Local) build(ctx context.Context, packages ...string) (string, error) {
 	}
 	return bin, nil
 }
+
+// Plugin builds kubectl argo rollouts, and returns the folder that it is in.
+func (l *Local) Plugin(ctx context.Context) (folder string, err error) {
+	return l.build(ctx, "./cmd/kubectl-argo-rollouts")
+}
+
+// Front is the address of the data plane: an HTTP proxy for clients of the mesh, and
+// its metrics.
+func (l *Local) Front() string { return l.address }
 
 func (l *Local) startNodes(ctx context.Context) error {
 	o := l.options.Nodes
@@ -226,11 +236,11 @@ func (l *Local) startMesh(ctx context.Context, front net.Listener) error {
 
 // startController starts the process under test. Its requests for measurements
 // go through the proxy, as those to the hosts of a cluster would.
-func (l *Local) startController(ctx context.Context, proxy string) error {
+func (l *Local) startController(ctx context.Context) error {
 	program, args, env := l.options.Controller, []string{"--leader-elect=false", "--metricsPort=0", "--healthzPort=0"}, []string(nil)
 	if !l.options.Bare {
 		args = append(args, "--qps=400", "--burst=800") // dozens of scenarios at a time are more than its users have
-		env = []string{"HTTP_PROXY=http://" + proxy, "NO_PROXY=127.0.0.1,localhost"}
+		env = []string{"HTTP_PROXY=http://" + l.address, "NO_PROXY=127.0.0.1,localhost"}
 		if program == "" {
 			args = append(args, "--status-delay=0") // as in the simulator
 		}

@@ -128,8 +128,7 @@ func (f *Family) leftRoutes(s *State) error {
 			return fmt.Errorf("the update is over, and VirtualService %s still has the managed route %q", sp.vs, sp.name)
 		}
 		for _, d := range sp.destinations {
-			own := d.subset != "" && slices.Contains(f.istio().DestinationRule.AdditionalSubsetNames, d.subset)
-			if hash := f.selector(s, d)[v1alpha1.DefaultRolloutUniqueLabelKey]; d.weight > 0 && hash != status.StableRS && !own {
+			if hash := f.selector(s, d)[v1alpha1.DefaultRolloutUniqueLabelKey]; d.weight > 0 && hash != status.StableRS && !f.ofUser(d) {
 				return fmt.Errorf("the update is over, and VirtualService %s still sends %d %% to %s, which is %q", sp.vs, d.weight, d, hash)
 			}
 		}

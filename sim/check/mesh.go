@@ -103,6 +103,13 @@ func (f *Family) steers(vs, route string) bool {
 	return route == "" || f.managed(route)
 }
 
+// ofUser reports whether a destination is a subset whose share, and whose pods, are
+// a user's business.
+func (f *Family) ofUser(d destination) bool {
+	rule := f.istio().DestinationRule
+	return d.subset != "" && rule != nil && slices.Contains(rule.AdditionalSubsetNames, d.subset)
+}
+
 // virtualServices are those that the Rollout names.
 func (f *Family) virtualServices() []v1alpha1.IstioVirtualService {
 	istio := f.istio()

@@ -25,8 +25,8 @@ import (
 // asks for no stable pods at a weight of 100, and with pingPong, where a Service
 // stands for either revision in turn, pods may go that only a route of the
 // user's own still leads to; so may those of Experiments behind a Service that
-// nobody has narrowed to a revision yet. After an abort the share of the
-// revision that was given up never rises.
+// nobody has narrowed to a revision yet, and those behind a subset that is a user's
+// own. After an abort the share of the revision that was given up never rises.
 type routes struct {
 	written map[types.NamespacedName]bool // VirtualServices, by the controller and not since by a person
 	before  map[types.UID][]reached
@@ -94,7 +94,7 @@ func (c *routes) steered(s *State, f *Family, change Change) error {
 		return c.afterAbort(s, f)
 	}
 	for i, now := range after {
-		if now.weight == 0 || now.ready > 0 {
+		if now.weight == 0 || now.ready > 0 || f.ofUser(now.destination) {
 			continue
 		}
 		was, known := find(before, i, now)

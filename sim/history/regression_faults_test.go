@@ -89,6 +89,13 @@ func staleRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 4, Steps: []string{"scale:0%", "85", "header:on"}, MaxSurge: &three, Routing: Subsets, Dynamic: true, AbortDelay: new(int32), Workload: "never", DeadlineAbort: true},
 			Actions: []Action{{0, Misbehave, "1.0.0 never"}, {0, SetImage, "3.0.0"}, {0, PromoteFull, ""}, {40285 * time.Millisecond, SetImage, "4.0.0"}},
 		}},
+		{"the stable version goes while a canary pod is missing that takes its place", History{
+			Seed: 708845,
+			Setup: Setup{Strategy: Canary, Replicas: 3, Steps: []string{"25", "analysis:tolerant", "95"}, Routing: Hosts, Dynamic: true, Load: true, MinReadySeconds: 5,
+				DeadlineAbort: true, Workload: "onsuccess", Extras: Extras{Sockets: true}},
+			Faults:  []string{"lost-reply:p=0.42,to=5m54s"},
+			Actions: []Action{{0, Pause, ""}, {0, SetImage, "2.0.0"}, {0, Experiment, "12s:tolerant 2.0.0"}, {20 * time.Second, PromoteFull, ""}, {16 * time.Second, KillPod, "5"}},
+		}},
 		{"replicas go down and up again before the first is seen", History{
 			Seed:    213287,
 			Setup:   Setup{Strategy: Canary, Replicas: 5, Steps: []string{"30", "pause", "experiment:15s:tolerant", "pause", "70", "80"}, MinReadySeconds: 5, DeadlineAbort: true, Jitter: 0.5},

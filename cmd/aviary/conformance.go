@@ -198,7 +198,7 @@ func (f *conformanceFlags) kind(ctx context.Context, progress io.Writer) (venue,
 			return nil
 		}
 		err := errors.Join(c.Delete(), os.RemoveAll(c.Kubeconfig))
-		_ = os.Remove(folder) // it stays if it holds what is left of a scenario
+		f.leave(folder)
 		return err
 	}
 	v, err := f.fill(ctx, progress, &c)
@@ -216,6 +216,13 @@ func (f *conformanceFlags) folder() (string, error) {
 		return os.MkdirTemp("", "aviary-conformance-")
 	}
 	return f.dir, os.MkdirAll(f.dir, 0o755)
+}
+
+// leave removes a temporary folder, unless it holds what is left of a scenario.
+func (f *conformanceFlags) leave(folder string) {
+	if f.dir == "" {
+		_ = os.Remove(folder) // which removes none with something in it
+	}
 }
 
 // fill creates a cluster, loads our images, and installs what has to be there.
@@ -243,12 +250,12 @@ func (f *conformanceFlags) found(ctx context.Context, progress io.Writer) (venue
 	}
 	v, err := f.remote(ctx, progress, rig.RemoteOptions{Kubeconfig: f.on, Artifacts: folder})
 	if err != nil {
-		_ = os.Remove(folder) // it stays if it was there before, with something in it
+		f.leave(folder)
 		return venue{}, err
 	}
 	stop := v.stop
 	v.stop = func() error {
-		_ = os.Remove(folder) // it stays if it holds what is left of a scenario
+		f.leave(folder)
 		return stop()
 	}
 	return v, nil

@@ -234,15 +234,23 @@ func (l *Local) startMesh(ctx context.Context, front net.Listener) error {
 	return nil
 }
 
+// manyScenarios are flags for dozens of scenarios at a time, which are more than a
+// controller's users have.
+var manyScenarios = []string{"--qps=400", "--burst=800"}
+
+// asSimulated is a flag of our controller: in the simulator, numbers of pods are told at
+// once.
+const asSimulated = "--status-delay=0"
+
 // startController starts the process under test. Its requests for measurements
 // go through the proxy, as those to the hosts of a cluster would.
 func (l *Local) startController(ctx context.Context) error {
 	program, args, env := l.options.Controller, []string{"--leader-elect=false", "--metricsPort=0", "--healthzPort=0"}, []string(nil)
 	if !l.options.Bare {
-		args = append(args, "--qps=400", "--burst=800") // dozens of scenarios at a time are more than its users have
+		args = append(args, manyScenarios...)
 		env = []string{"HTTP_PROXY=http://" + l.address, "NO_PROXY=127.0.0.1,localhost"}
 		if program == "" {
-			args = append(args, "--status-delay=0") // as in the simulator
+			args = append(args, asSimulated)
 		}
 	}
 	if program == "" {

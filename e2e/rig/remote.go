@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -173,12 +174,29 @@ func (r *Remote) installController(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("render config/cluster: %w", err)
 	}
-	image := cmp.Or(r.options.Controller, ours+":latest")
-	documents = bytes.ReplaceAll(documents, []byte(ours+":latest"), []byte(image))
+	documents, err = r.underTest(documents)
+	if err != nil {
+		return err
+	}
 	if r.options.Controller != "" {
 		documents = append(append(documents, "\n---\n"...), anotherController...)
 	}
 	return localplane.Apply(ctx, r.Config, bytes.NewReader(documents))
+}
+
+// underTest puts the image under test and its flags into the rendered Deployment. The
+// flags are those of the local rig: see [Local.startController].
+func (r *Remote) underTest(documents []byte) ([]byte, error) {
+	flags := manyScenarios
+	if r.options.Controller == "" {
+		flags = append(slices.Clone(flags), asSimulated)
+	}
+	line := "image: " + ours + ":latest\n"
+	if bytes.Count(documents, []byte(line)) != 1 {
+		return nil, fmt.Errorf("config/cluster has not exactly one %q: teach this function what it has", line)
+	}
+	with := fmt.Sprintf("image: %s\n        args: [%s]\n", cmp.Or(r.options.Controller, ours+":latest"), strings.Join(flags, ", "))
+	return bytes.Replace(documents, []byte(line), []byte(with), 1), nil
 }
 
 //go:embed manifests/xds.yaml

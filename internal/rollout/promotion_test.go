@@ -112,6 +112,12 @@ func TestRestartWaitsUntilEvictionsAreNoticed(t *testing.T) {
 	if d.status().RestartedAt != nil || specReplicas(d.o.ReplicaSets[0]) != 5 {
 		t.Errorf("4 of 5 pods are left, and it goes on: restarted at %v, %s", d.status().RestartedAt, d.picture())
 	}
+	seen := d.o.Selector
+	d.o.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "other"}}
+	if plan := Decide(d.o, d.now); plan.Status.RestartedAt == nil {
+		t.Error("pods that are not observed are waited for")
+	}
+	d.o.Selector = seen
 	d.o.ReplicaSets[0].Status.Replicas = 4
 	d.settle()
 	if d.status().RestartedAt == nil || specReplicas(d.o.ReplicaSets[0]) != 4 {

@@ -4,7 +4,10 @@ import (
 	"sort"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/aviary-rollouts/aviary/internal/replicas"
@@ -63,12 +66,19 @@ func (d *decision) evictionUnnoticed() bool {
 		}
 	}
 	for _, rs := range d.all {
-		if rs.Status.Replicas > there[rs.Name] {
+		if rs.Status.Replicas > there[rs.Name] && d.seesPodsOf(rs) {
 			d.waiting("ReplicaSet %s counts %d pods, of which %d are left", rs.Name, rs.Status.Replicas, there[rs.Name])
 			return true
 		}
 	}
 	return false
+}
+
+// seesPodsOf is false for a ReplicaSet from before the selector was another one: its
+// pods are not among those observed.
+func (d *decision) seesPodsOf(rs *appsv1.ReplicaSet) bool {
+	selector, err := metav1.LabelSelectorAsSelector(d.Selector)
+	return err == nil && selector.Matches(labels.Set(rs.Spec.Template.Labels))
 }
 
 // evictionQuotas says, by ReplicaSet and for all together, how many pods may go

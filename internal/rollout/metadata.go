@@ -25,17 +25,19 @@ func (PatchPod) action() {}
 // canary or preview while another ReplicaSet is stable, else that of the stable
 // or active one. Nil where the strategy gives its role none.
 func (d *decision) metadataFor(hash string) *v1alpha1.PodTemplateMetadata {
-	trying := hash == d.hash && d.status.StableRS != "" && d.status.StableRS != hash
+	trying, trusted := d.roles()
+	if hash == d.hash && d.status.StableRS != "" && d.status.StableRS != hash {
+		return trying
+	}
+	return trusted
+}
+
+// roles are the metadata of the canary or preview and of the stable or active pods.
+func (d *decision) roles() (trying, trusted *v1alpha1.PodTemplateMetadata) {
 	if bg := d.spec.Strategy.BlueGreen; bg != nil {
-		if trying {
-			return bg.PreviewMetadata
-		}
-		return bg.ActiveMetadata
+		return bg.PreviewMetadata, bg.ActiveMetadata
 	}
-	if trying {
-		return d.spec.Strategy.Canary.CanaryMetadata
-	}
-	return d.spec.Strategy.Canary.StableMetadata
+	return d.spec.Strategy.Canary.CanaryMetadata, d.spec.Strategy.Canary.StableMetadata
 }
 
 // dress gives the new and the stable ReplicaSet, and their running pods, the
@@ -54,12 +56,32 @@ func (d *decision) dress() {
 		if rs == d.stableRS && podtemplate.KeptApart(rs.Spec.Template.Spec.Affinity) {
 			d.update(rs).DropAntiAffinity = true // it was against a version that is stable no more
 		}
+		worn = d.leftOn(rs, worn)
 		for _, p := range d.Pods {
 			if p.DeletionTimestamp == nil && ownerName(p) == rs.Name {
 				d.dressPod(p, worn, *want)
 			}
 		}
 	}
+}
+
+// leftOn is what pods of a ReplicaSet may wear and may have to take off: what the
+// ReplicaSet wears, and what belongs to either role, for it may have changed its role
+// when a pod did not. What is in its template is no longer, or never was, a role's.
+func (d *decision) leftOn(rs *appsv1.ReplicaSet, worn v1alpha1.PodTemplateMetadata) v1alpha1.PodTemplateMetadata {
+	left := v1alpha1.PodTemplateMetadata{Labels: map[string]string{}, Annotations: map[string]string{}}
+	trying, trusted := d.roles()
+	for _, role := range []*v1alpha1.PodTemplateMetadata{trying, trusted} {
+		if role != nil {
+			maps.Copy(left.Labels, role.Labels)
+			maps.Copy(left.Annotations, role.Annotations)
+		}
+	}
+	maps.DeleteFunc(left.Labels, func(key, value string) bool { return rs.Spec.Template.Labels[key] == value })
+	maps.DeleteFunc(left.Annotations, func(key, value string) bool { return rs.Spec.Template.Annotations[key] == value })
+	maps.Copy(left.Labels, worn.Labels)
+	maps.Copy(left.Annotations, worn.Annotations)
+	return left
 }
 
 func (d *decision) dressReplicaSet(rs *appsv1.ReplicaSet, worn, want v1alpha1.PodTemplateMetadata) {

@@ -235,8 +235,11 @@ func (d *decision) stableSubsetHash() string {
 // to it.
 func (d *decision) mayMoveSubsets() bool {
 	target := d.canaryTarget()
-	if d.stableRS == nil || target == nil {
+	switch {
+	case d.stableRS == nil || target == nil:
 		return false
+	case d.n == 0:
+		return true // nobody is meant to serve
 	}
 	if d.Routing.StableHash != d.status.StableRS && !saturated(d.stableRS, d.n) && d.Routing.StableHash != "" {
 		return false

@@ -126,9 +126,9 @@ func (c *routing) answers(s *State, f *Family, d v1alpha1.WeightDestination) err
 		c.answered[key] = s.Now
 		return nil
 	}
-	last, ever := c.answered[key]
+	last := c.answered[key]
 	asked := set.Wanted() > 0 || observedGeneration(f.Rollout) < f.Rollout.Generation
-	taken := f.Disrupted(s.Now, s.Lag) || ever && asked && !f.disruptedAt.Before(last)
+	taken := f.Disrupted(s.Now, s.Lag) || asked && !f.disruptedAt.IsZero() && !f.disruptedAt.Before(last)
 	share := int64(d.Weight)
 	if f.istio() != nil {
 		share = f.shareOfService(s, d.ServiceName)

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,7 +11,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/ops"
+	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/mesh"
 )
 
@@ -44,10 +47,19 @@ func (p *player) connect(load bool) error {
 	if err := p.sim.Sleep(firstReady); err != nil {
 		return err
 	}
+	if err := p.sim.RunUntil(p.serves, settleTime); err != nil && !errors.Is(err, sim.ErrNotReached) {
+		return err
+	}
 	_, err := p.sim.Mesh().Start(mesh.Source{
 		Request: mesh.Request{Client: types.NamespacedName{Namespace: Key.Namespace, Name: "shell"}, URL: "web:80/"}, Rate: 10,
 	})
 	return err
+}
+
+// serves is true once all pods of the Rollout are available: faults may hold them up.
+func (p *player) serves() bool {
+	ro, err := ops.Get(context.Background(), p.sim.Client(), Key)
+	return err == nil && ro.Status.AvailableReplicas > 0 && ro.Status.Phase == v1alpha1.RolloutPhaseHealthy
 }
 
 // experiment does what users do with Experiments and AnalysisRuns.

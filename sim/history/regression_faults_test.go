@@ -96,6 +96,23 @@ func staleRegressions() []regression {
 			Faults:  []string{"lost-reply:p=0.42,to=5m54s"},
 			Actions: []Action{{0, Pause, ""}, {0, SetImage, "2.0.0"}, {0, Experiment, "12s:tolerant 2.0.0"}, {20 * time.Second, PromoteFull, ""}, {16 * time.Second, KillPod, "5"}},
 		}},
+		{"a pod keeps the annotation of a canary because it was refused when its ReplicaSet changed its role", History{
+			Seed: 913242,
+			Setup: Setup{Strategy: Canary, Replicas: 5, Steps: []string{"25", "pause:23s", "header:off", "pause:59s"}, Routing: Hosts, Dynamic: true, Load: true,
+				Extras: Extras{Metadata: true, MirrorFirst: true, Sockets: true}},
+			Faults: []string{"stale:revisions=1,age=2.073s,to=11m50s", "conflict:p=0.34,to=11m50s"},
+			Actions: []Action{
+				{0, Autoscale, "6"}, {0, SetImage, "4.0.0"}, {38 * time.Second, EditSteps, "10,0,85,mirror:on,85,header:on"}, {52855 * time.Millisecond, FailNode, "node-2"},
+			},
+		}},
+		{"a promotion without replicas never gets its subset", History{
+			Seed:   916909,
+			Setup:  Setup{Strategy: Canary, Replicas: 6, Steps: []string{"scale:match", "65"}, MaxUnavailable: &zero, Routing: Subsets, MinReadySeconds: 5, Jitter: 0.5, Extras: Extras{Reserved: true}},
+			Faults: []string{"conflict:p=0.38,to=10m37s", "conflict:p=0.49,to=10m37s"},
+			Actions: []Action{
+				{283008 * time.Millisecond, SetImage, "2.0.0"}, {147685 * time.Millisecond, Autoscale, "0"}, {0, FailNode, "node-1"}, {133 * time.Second, Restart, ""}, {0, Promote, ""},
+			},
+		}},
 		{"replicas go down and up again before the first is seen", History{
 			Seed:    213287,
 			Setup:   Setup{Strategy: Canary, Replicas: 5, Steps: []string{"30", "pause", "experiment:15s:tolerant", "pause", "70", "80"}, MinReadySeconds: 5, DeadlineAbort: true, Jitter: 0.5},

@@ -41,7 +41,9 @@ func (d *decision) setDeadline(rs *appsv1.ReplicaSet, delay time.Duration) time.
 
 // dropDeadline forgets the deadline of a ReplicaSet.
 func (d *decision) dropDeadline(rs *appsv1.ReplicaSet) {
-	delete(d.update(rs).Annotations, v1alpha1.ScaleDownDeadlineAnnotation)
+	if u := d.updates[rs.Name]; u != nil {
+		delete(u.Annotations, v1alpha1.ScaleDownDeadlineAnnotation)
+	}
 	d.unannotate(rs, v1alpha1.ScaleDownDeadlineAnnotation)
 }
 

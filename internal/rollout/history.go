@@ -7,6 +7,9 @@ const defaultRevisionHistoryLimit int32 = 10
 // deleteHistory deletes the oldest ReplicaSets without pods, beyond the
 // revisionHistoryLimit.
 func (d *decision) deleteHistory() {
+	if d.status.StableRS != d.was.StableRS {
+		return // the record still names one of them as the stable one
+	}
 	if d.held() || d.newRS == nil {
 		return
 	}

@@ -37,6 +37,24 @@ func TestPromotionIsRecordedFirst(t *testing.T) {
 	}
 }
 
+// A stable version without pods is deleted only when it is on record that another one
+// is stable.
+func TestHistoryWaitsForTheRecord(t *testing.T) {
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true })
+	d.o.Rollout.Spec.RevisionHistoryLimit = ptr.To[int32](0)
+	d.image("v2")
+	for range 100 {
+		was, plan := d.status().StableRS, Decide(d.o, d.now)
+		for _, a := range plan.Actions {
+			if del, ok := a.(DeleteReplicaSet); ok && hashOf(del.ReplicaSet) == was {
+				t.Fatalf("%s is deleted, and recorded as the stable one", del.ReplicaSet.Name)
+			}
+		}
+		d.carryOut(plan)
+	}
+	d.want("Healthy v2:5")
+}
+
 // The stable version makes way for a share that goes to the new one, not for a share
 // of a Service or subset that leads elsewhere.
 func TestStablePodsStayUntilTheShareHasMoved(t *testing.T) {

@@ -69,6 +69,9 @@ func healthy(f *Family, now time.Time) error {
 	if err := dressed(f.Rollout, set); err != nil {
 		return err
 	}
+	if err := f.history(); err != nil {
+		return err
+	}
 	if f.Rollout.Spec.WorkloadRef != nil {
 		return nil // the template is elsewhere
 	}
@@ -118,6 +121,18 @@ func dressed(ro *v1alpha1.Rollout, set *Set) error {
 				return fmt.Errorf("it is Healthy, and pod %s still has the annotation %s", pod.Name, key)
 			}
 		}
+	}
+	return nil
+}
+
+// history counts the ReplicaSets of older revisions, all of which are empty by now.
+func (f *Family) history() error {
+	limit := 10
+	if n := f.Rollout.Spec.RevisionHistoryLimit; n != nil {
+		limit = int(*n)
+	}
+	if old := len(f.Sets) - 1; old > limit {
+		return fmt.Errorf("it is Healthy with %d old ReplicaSets, and %d are to be kept", old, limit)
 	}
 	return nil
 }

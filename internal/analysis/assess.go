@@ -67,7 +67,7 @@ func (a *Analysis) Fail(reason string, now time.Time) Plan {
 // begin starts the run unless it has started.
 func (p *Plan) begin(now time.Time) {
 	if p.Status.StartedAt == nil {
-		t := Stamp(now)
+		t := Second(now)
 		p.Status.StartedAt = &t
 	}
 	p.Status.Phase = v1alpha1.AnalysisPhaseRunning

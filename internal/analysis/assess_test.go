@@ -519,15 +519,3 @@ func TestTimeToLive(t *testing.T) {
 		t.Errorf("the end does not ask to be woken for the deletion: %+v", p)
 	}
 }
-
-// TestStamps: the API keeps whole seconds, and an interval is never shorter for it.
-func TestStamps(t *testing.T) {
-	run := runOf(prom("a", func(m *v1alpha1.Metric) { m.Interval, m.Count = "30s", num(2) }))
-	p := Read(run).Assess([]Outcome{{Metric: "a", Measurement: measurementOf('S')}}, noon.Add(400*time.Millisecond))
-	if got := p.Status.MetricResults[0].Measurements[0].FinishedAt.Time; !got.Equal(noon.Add(time.Second)) {
-		t.Errorf("finished at %s", got)
-	}
-	if !p.Wake.Equal(noon.Add(31 * time.Second)) {
-		t.Errorf("wakes at %s", p.Wake)
-	}
-}

@@ -168,6 +168,11 @@ func start(status *v1alpha1.AnalysisRunStatus, now time.Time) time.Time {
 	return now
 }
 
+// Second is the second that a time is in, the resolution of the API. Measurements have
+// it: rounded up, an interval of 10 s would take 11 each time, since a measurement is
+// never done at the very beginning of a second.
+func Second(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }
+
 // Stamp is a time with the resolution of the API, one second, rounded up: what
 // lasts 30 s from then on lasts at least 30 s.
 func Stamp(t time.Time) metav1.Time {

@@ -40,7 +40,7 @@ func (p *Plan) record(m *metric, o Outcome, now time.Time) {
 // stamped completes the times of a measurement.
 func stamped(m v1alpha1.Measurement, now time.Time) v1alpha1.Measurement {
 	m = *m.DeepCopy()
-	t := Stamp(now)
+	t := Second(now)
 	m.Phase = cmp.Or(m.Phase, v1alpha1.AnalysisPhaseRunning)
 	if m.StartedAt == nil {
 		m.StartedAt = &t
@@ -52,7 +52,7 @@ func stamped(m v1alpha1.Measurement, now time.Time) v1alpha1.Measurement {
 			m.FinishedAt = &t
 		}
 	case m.ResumeAt != nil && !m.ResumeAt.After(now):
-		later := metav1.NewTime(t.Add(resumeAgain))
+		later := metav1.NewTime(Stamp(now).Add(resumeAgain))
 		m.ResumeAt = &later
 	}
 	return m

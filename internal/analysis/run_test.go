@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -368,5 +369,27 @@ func BenchmarkLook(b *testing.B) {
 			b.Fatal("nothing is due")
 		}
 		a.Assess([]Outcome{{Metric: "m", Measurement: measurementOf('S')}}, noon)
+	}
+}
+
+// Measurements keep their pace although none is done at the beginning of a second.
+func TestPace(t *testing.T) {
+	m := prom("rate", nil)
+	m.Count = num(3)
+	m.Interval = "10s"
+	run := runOf(m)
+	var at []time.Duration
+	for now := noon.Add(300 * time.Millisecond); !run.Status.Phase.Completed(); {
+		a := Read(run)
+		var outcomes []Outcome
+		for range a.Due(now) {
+			at = append(at, now.Sub(noon))
+			outcomes = append(outcomes, Outcome{Metric: "rate", Measurement: measurementOf('S')})
+		}
+		p := a.Assess(outcomes, now.Add(200*time.Millisecond)) // what asking took
+		run.Status, now = p.Status, p.Wake.Add(100*time.Millisecond)
+	}
+	if want := []time.Duration{300 * time.Millisecond, 10100 * time.Millisecond, 20100 * time.Millisecond}; !slices.Equal(at, want) {
+		t.Errorf("measured at %v, want %v", at, want)
 	}
 }

@@ -81,7 +81,7 @@ func (r *Registry) carryOut(ctx context.Context, provider Provider, q Query, tas
 	if task.Kind == analysis.Measure {
 		m, err := provider.Measure(ctx, q, now)
 		if m.StartedAt == nil {
-			started := analysis.Stamp(now)
+			started := analysis.Second(now)
 			m.StartedAt = &started
 		}
 		return m, err

@@ -52,7 +52,8 @@ func (m *mount) add(controllers []control.Controller) {
 	for _, c := range controllers {
 		r := &runner{Controller: c, mount: m, kernel: m.sim.kernel, kind: m.kindOf(c.For),
 			queued: map[types.NamespacedName]bool{}, failures: map[types.NamespacedName]int{}, timers: map[types.NamespacedName]func(){},
-			waits: map[types.NamespacedName]Wait{}, over: map[types.NamespacedName]Wait{}}
+			waits: map[types.NamespacedName]Wait{}, over: map[types.NamespacedName]Wait{}, left: m.sim.left[c.Name]}
+		delete(m.sim.left, c.Name)
 		m.runners = append(m.runners, r)
 		m.subscribe(c.For, r.ownEvent)
 		for _, w := range c.Watches {
@@ -88,9 +89,12 @@ func (m *mount) stop() {
 		cancel()
 	}
 	for _, r := range m.runners {
-		for _, cancel := range r.timers {
+		left := map[types.NamespacedName]Wait{}
+		for key, cancel := range r.timers {
 			cancel()
+			left[key] = r.waits[key]
 		}
+		m.sim.left[r.Name] = left
 	}
 }
 
@@ -127,6 +131,7 @@ type runner struct {
 	timers   map[types.NamespacedName]func()
 	waits    map[types.NamespacedName]Wait // what the timers are for
 	over     map[types.NamespacedName]Wait // those that have ended and were not looked at yet
+	left     map[types.NamespacedName]Wait // those of the process before this one
 }
 
 func (r *runner) ownEvent(e store.Event) {
@@ -179,6 +184,7 @@ func (r *runner) run(key types.NamespacedName) {
 		return
 	}
 	r.kernel.Count(r.Name, key.String())
+	r.takeOver(key)
 	before := r.mount.sim.store.Revision()
 	wake, err := r.reconcile(key)
 	r.waited(key, before)

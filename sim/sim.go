@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/config/crd"
@@ -86,8 +87,9 @@ type Sim struct {
 	metrics  *prom.Server
 	network  Network
 
-	waits   []Wait      // those that led to something
-	queries []time.Time // when Prometheus was asked
+	waits   []Wait                                   // those that led to something
+	left    map[string]map[types.NamespacedName]Wait // what controllers waited for when they died, by their name
+	queries []time.Time                              // when Prometheus was asked
 
 	around *mount // the controllers of the world
 	under  *mount // the controllers under test; nil while they are down
@@ -115,7 +117,7 @@ func New(o Options) (*Sim, error) {
 	if o.Store.Describe == nil {
 		o.Store.Describe = Describe
 	}
-	s := &Sim{opts: o, kernel: kernel.New(o.Seed, o.Start)}
+	s := &Sim{opts: o, kernel: kernel.New(o.Seed, o.Start), left: map[string]map[types.NamespacedName]Wait{}}
 	s.kernel.SetLimits(o.Limits)
 	s.kernel.Trace().SetEnabled(!o.NoTrace)
 	s.store = store.New(s.kernel, o.Scheme, o.Store)

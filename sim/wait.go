@@ -18,6 +18,19 @@ func (s *Sim) Waits() []Wait { return s.waits }
 // before.
 func (s *Sim) Queries() []time.Time { return s.queries }
 
+// takeOver learns at the first look at an object what the process before this one had
+// waited for, if that has ended in the meantime.
+func (r *runner) takeOver(key types.NamespacedName) {
+	wait, ok := r.left[key]
+	if !ok {
+		return
+	}
+	delete(r.left, key)
+	if !r.kernel.Now().Before(wait.To) {
+		r.over[key] = wait
+	}
+}
+
 // waited notes a wait that has ended, if the reconcile after it wrote: the
 // revision of the store before it is no longer that of now.
 func (r *runner) waited(key types.NamespacedName, before int64) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -85,19 +86,17 @@ func noSuchKind(kind schema.GroupKind) error {
 // once, with the nearest time at which it is due, and what is taken out takes
 // all earlier answers with it: only the last one counts.
 //
-// A conflict is no failure: somebody else has written what we were about to
-// write, most often the ReplicaSet controller its status. It is not told as an
-// error; the object is looked at again once the cache should have the change,
-// and less and less often if it stays so.
+// What passes is no failure. It is not told as an error; the object is looked at again
+// once the cache should have the change, and less and less often if it stays so.
 func (r *runner) reconciler(c control.Controller) reconcile.Reconciler {
 	conflicts := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
 	return reconcile.Func(func(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 		start := r.clock.Now()
 		wake, err := c.Reconcile(ctx, req.NamespacedName)
 		end := r.clock.Now()
-		if apierrors.IsConflict(err) {
+		if passes(err) {
 			r.meters.Reconciled(ctx, c.Name, req.NamespacedName, end.Sub(start), nil)
-			r.options.Log.V(1).Info("Somebody else has written first", "controller", c.Name, "object", req, "err", err)
+			r.options.Log.V(1).Info("Nothing could be written for now", "controller", c.Name, "object", req, "err", err)
 			return reconcile.Result{RequeueAfter: conflicts.When(req)}, nil
 		}
 		conflicts.Forget(req)
@@ -107,4 +106,11 @@ func (r *runner) reconciler(c control.Controller) reconcile.Reconciler {
 		}
 		return reconcile.Result{RequeueAfter: max(wake.Sub(end), soonest)}, nil
 	})
+}
+
+// passes is true for errors that are nobody's fault and end by themselves: somebody else
+// has written what we were about to write, most often the ReplicaSet controller its
+// status; or the namespace is about to go, and the object with it.
+func passes(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }

@@ -18,7 +18,9 @@ import (
 // share one, each has its own namespaces: what a scenario calls NAME is
 // NAME-TAG in the cluster. The names are changed on the way to the API server
 // and back, so that neither manifests nor outputs know of it. So are the names of
-// hosts that a scenario answers for itself.
+// hosts that a scenario answers for itself. Queries for the requests of the mesh, which
+// most often name no namespace, are told on the same way to look at those of the
+// scenario only.
 
 // namespaces translates the names of namespaces for one scenario.
 type namespaces struct {
@@ -168,7 +170,19 @@ func (n *namespaces) outward(body []byte) []byte {
 	for _, host := range n.hosts {
 		body = host.ReplaceAll(body, []byte("${1}-"+n.tag+"${2}"))
 	}
-	return body
+	return meshSeries.ReplaceAll(body, []byte("${0}"+ownSeries("-"+n.tag)))
+}
+
+// meshSeries finds the selectors of the mesh's series in PromQL.
+var meshSeries = regexp.MustCompile(`\bistio_[a-z_]+\s*\{`)
+
+// ownSeries is the matcher in PromQL of what came to a Service in a namespace with this
+// suffix. Its quotes are those that JSON leaves alone.
+func ownSeries(suffix string) string { return "destination_service_namespace=~'.*" + suffix + "'," }
+
+// withoutOwn drops from a text what was added to it for the cluster.
+func withoutOwn(text, suffix string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, ownSeries(suffix), ""), suffix, "")
 }
 
 // serve makes a host the scenario's own from now on, in URLs and where it is the
@@ -187,14 +201,14 @@ func (n *namespaces) serve(host string) string {
 
 // inward translates an answer line by line, so that a watch flows.
 func (n *namespaces) inward(body io.ReadCloser) io.ReadCloser {
-	return &translated{source: body, lines: bufio.NewReaderSize(body, 64<<10), suffix: []byte("-" + n.tag)}
+	return &translated{source: body, lines: bufio.NewReaderSize(body, 64<<10), suffix: "-" + n.tag}
 }
 
-// translated drops the tag from every name in a stream.
+// translated drops the tag from every name in a stream, and the matchers that are ours.
 type translated struct {
 	source io.Closer
 	lines  *bufio.Reader
-	suffix []byte
+	suffix string
 	rest   []byte
 	err    error
 }
@@ -206,7 +220,7 @@ func (t *translated) Read(p []byte) (int, error) {
 		}
 		var line []byte
 		line, t.err = t.lines.ReadBytes('\n')
-		t.rest = bytes.ReplaceAll(line, t.suffix, nil)
+		t.rest = []byte(withoutOwn(string(line), t.suffix))
 	}
 	n := copy(p, t.rest)
 	t.rest = t.rest[n:]

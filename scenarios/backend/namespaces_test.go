@@ -35,6 +35,7 @@ func TestNamespacesAreTranslated(t *testing.T) {
 		`{"apiVersion":"networking.istio.io/v1"}`:                                  `{"apiVersion":"networking.istio.io/v1"}`,
 		`{"query":"sum(x{destination_service_namespace=\"istio\"})"}`:              `{"query":"sum(x{destination_service_namespace=\"istio-zq7x\"})"}`,
 		`{"query":"x{service=~\"a.istio.svc.cluster.local\",reporter=\"istio\"}"}`: `{"query":"x{service=~\"a.istio-zq7x.svc.cluster.local\",reporter=\"istio\"}"}`,
+		`{"query":"rate(istio_requests_total{reporter=\"source\"}[1m])"}`:          `{"query":"rate(istio_requests_total{destination_service_namespace=~'.*-zq7x',reporter=\"source\"}[1m])"}`,
 		`{"address":"http://prometheus.istio-system:9090"}`:                        `{"address":"http://prometheus.istio-system:9090"}`,
 		`{"name":"istio"}`:                                                         `{"name":"istio"}`,
 	} {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -58,7 +57,7 @@ func (r *record) add(c change) {
 func withoutSuffix(value any, suffix string) any {
 	switch v := value.(type) {
 	case string:
-		return strings.ReplaceAll(v, suffix, "")
+		return withoutOwn(v, suffix)
 	case map[string]any:
 		for key, inner := range v {
 			v[key] = withoutSuffix(inner, suffix)

@@ -439,7 +439,9 @@ func TestSettledCountsOldRevisions(t *testing.T) {
 		ro := b.rollout(func(ro *v1alpha1.Rollout) { ro.Spec.RevisionHistoryLimit = &limit })
 		b.set(ro, "a", 5, 5)
 		b.set(ro, "b", 0, 0)
-		b.status(func(s *v1alpha1.RolloutStatus) { s.Phase, s.StableRS, s.CurrentPodHash = v1alpha1.RolloutPhaseHealthy, "a", "a" })
+		b.status(func(s *v1alpha1.RolloutStatus) {
+			s.Phase, s.StableRS, s.CurrentPodHash = v1alpha1.RolloutPhaseHealthy, "a", "a"
+		})
 		b.settled()
 		if err := check.Settled(b.monitor.State()); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%v\nwant: %s", err, want)

@@ -101,6 +101,9 @@ func (c *routes) steered(s *State, f *Family, change Change) error {
 		if !known || was.weight > 0 && (was.ready == 0 || s.Lag > 0 && s.Now.Sub(was.since) <= s.Lag) || nobody(before) {
 			continue // it was no better before, as far as anybody can know
 		}
+		if s.experimentFailing(f, now.destination) {
+			continue
+		}
 		gone := emptied(change) && !s.ofAnotherExperiment(change, f, now.destination) && (now.hash != "" || change.Family == f) && (f.steers(now.vs, now.route) || f.keepsStable())
 		if now.weight > was.weight || now.hash != was.hash || gone {
 			return fmt.Errorf("VirtualService %s route %q: %d %% of the requests go to %s and no ready pod (before: %d %%, %d ready pods): %s",
@@ -116,6 +119,23 @@ func (c *routes) steered(s *State, f *Family, change Change) error {
 func (s *State) ofAnotherExperiment(change Change, f *Family, d destination) bool {
 	owner, svc := metav1.GetControllerOfNoCopy(change.Object), s.Service(f.Rollout.Namespace, d.host)
 	return owner != nil && owner.Kind == v1alpha1.KindExperiment && svc != nil && metav1.GetControllerOfNoCopy(svc) != nil && metav1.GetControllerOfNoCopy(svc).UID != owner.UID
+}
+
+// experimentFailing reports whether a pod behind the Service of an Experiment failed
+// so recently that its Rollout cannot know: it is told by the status of the
+// Experiment, and so is behind twice, and by the retries between. Without a lag
+// nothing is forgiven.
+func (s *State) experimentFailing(f *Family, d destination) bool {
+	svc := s.Service(f.Rollout.Namespace, d.host)
+	if svc == nil {
+		return false
+	}
+	if owner := metav1.GetControllerOfNoCopy(svc); owner == nil || owner.Kind != v1alpha1.KindExperiment {
+		return false
+	}
+	return slices.ContainsFunc(s.selected(svc.Namespace, f.selector(s, d)), func(set *Set) bool {
+		return !set.failedAt.IsZero() && s.Now.Sub(set.failedAt) <= 3*s.Lag && s.Lag > 0
+	})
 }
 
 // keepsStable reports whether the pods behind the stable Service stay whatever the

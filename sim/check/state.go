@@ -70,6 +70,8 @@ type Set struct {
 	ReplicaSet *appsv1.ReplicaSet
 	// Pods are those that it owns, terminating ones included.
 	Pods map[types.UID]*corev1.Pod
+
+	failedAt time.Time // when a pod last failed that had been ready
 }
 
 // Families lists the Rollouts, sorted by namespace and name.
@@ -320,8 +322,11 @@ func (s *State) takePod(pod *corev1.Pod, c Change) *Family {
 		return nil
 	}
 	f := s.familyOf(set.ReplicaSet)
-	if f != nil && becameUnready(c) {
-		f.disruptedAt = s.Now
+	if becameUnready(c) {
+		set.failedAt = s.Now
+		if f != nil {
+			f.disruptedAt = s.Now
+		}
 	}
 	return f
 }

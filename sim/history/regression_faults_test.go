@@ -113,6 +113,12 @@ func staleRegressions() []regression {
 				{283008 * time.Millisecond, SetImage, "2.0.0"}, {147685 * time.Millisecond, Autoscale, "0"}, {0, FailNode, "node-1"}, {133 * time.Second, Restart, ""}, {0, Promote, ""},
 			},
 		}},
+		{"an Experiment gets its share when it cannot be known that its pod failed", History{
+			Seed:    940719,
+			Setup:   Setup{Strategy: Canary, Replicas: 2, Steps: []string{"mirror:off", "experiment:16s:w5", "scale:1", "header:off"}, Routing: Hosts, Dynamic: true, Second: true, DeadlineAbort: true},
+			Faults:  []string{"stale:age=2.63s,to=5m50s", "conflict:p=0.41,to=5m50s"},
+			Actions: []Action{{67 * time.Second, SetImage, "2.0.0"}, {16 * time.Second, Misbehave, "1.0.0 crash"}, {267 * time.Second, Undo, ""}},
+		}},
 		{"replicas go down and up again before the first is seen", History{
 			Seed:    213287,
 			Setup:   Setup{Strategy: Canary, Replicas: 5, Steps: []string{"30", "pause", "experiment:15s:tolerant", "pause", "70", "80"}, MinReadySeconds: 5, DeadlineAbort: true, Jitter: 0.5},

@@ -1,12 +1,16 @@
 package rig
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -69,6 +73,9 @@ func (t *traffic) send(ctx context.Context, source string, r mesh.Request) (mesh
 		return mesh.Response{}, err
 	}
 	answer, err := t.mesh.Transport(source).RoundTrip(request)
+	if err != nil && t.unheard(ctx, r.Client.Namespace, request.URL) {
+		return mesh.Response{}, fmt.Errorf("%w: %w", mesh.ErrNoPort, err)
+	}
 	if err != nil {
 		return mesh.Response{}, t.failed(err)
 	}
@@ -88,6 +95,26 @@ func (t *traffic) send(ctx context.Context, source string, r mesh.Request) (mesh
 		response.Pod, response.Image = pod.Name, pod.Spec.Containers[0].Image
 	}
 	return response, nil
+}
+
+// unheard is true for a port that a Service does not have: who asks there is told so at
+// once, and no request is lost.
+func (t *traffic) unheard(ctx context.Context, namespace string, url *url.URL) bool {
+	key := serviceOf(url.Hostname(), namespace)
+	svc := &corev1.Service{}
+	if err := t.scene.Client().Get(ctx, key, svc); err != nil {
+		return false // no Service, or nobody can tell
+	}
+	port := cmp.Or(url.Port(), "80")
+	return !slices.ContainsFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return strconv.Itoa(int(p.Port)) == port })
+}
+
+// serviceOf reads the name of a Service, as a client in a namespace may write it: web,
+// web.shop, web.shop.svc, web.shop.svc.cluster.local.
+func serviceOf(host, namespace string) types.NamespacedName {
+	host = strings.TrimSuffix(strings.TrimSuffix(host, ".cluster.local"), ".svc")
+	name, of, _ := strings.Cut(host, ".")
+	return types.NamespacedName{Namespace: cmp.Or(of, namespace), Name: name}
 }
 
 // failed turns an error of the mesh into one that a client of the simulator

@@ -110,7 +110,7 @@ func (c *counter) report() mesh.Report {
 	defer c.mu.Unlock()
 	r := mesh.Report{Total: c.total, Versions: slices.Clone(c.versions), Destinations: slices.Clone(c.destinations)}
 	slices.SortFunc(r.Versions, func(a, b mesh.VersionCount) int {
-		return cmp.Or(strings.Compare(a.Image, b.Image), strings.Compare(a.Workload, b.Workload), strings.Compare(a.Hash, b.Hash))
+		return cmp.Or(strings.Compare(a.Workload, b.Workload), strings.Compare(a.Image, b.Image), strings.Compare(a.Hash, b.Hash))
 	})
 	slices.SortFunc(r.Destinations, func(a, b mesh.DestinationCount) int {
 		return cmp.Or(strings.Compare(a.Host, b.Host), strings.Compare(a.Subset, b.Subset))

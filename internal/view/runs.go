@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -47,7 +48,10 @@ type Job struct {
 func (o Objects) experiment(e *v1alpha1.Experiment, now time.Time) Experiment {
 	v := Experiment{Name: e.Name, Status: runStatus(string(e.Status.Phase)), Age: age(e, now)}
 	owner := ownerOf(v1alpha1.KindExperiment, e)
-	for _, rs := range owned(owner, o.ReplicaSets) {
+	sets := owned(owner, o.ReplicaSets)
+	// They are made together, and may yet be of two seconds.
+	slices.SortStableFunc(sets, func(a, b *appsv1.ReplicaSet) int { return cmp.Compare(a.Name, b.Name) })
+	for _, rs := range sets {
 		v.ReplicaSets = append(v.ReplicaSets, o.replicaSet(rs, nil, now))
 	}
 	for _, run := range owned(owner, o.AnalysisRuns) {

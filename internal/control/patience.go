@@ -16,25 +16,13 @@ import (
 // While an update moves on, what happens next is written soon and takes the
 // numbers with it: an update of 5 pods in 2 steps needs 7 writes in place of 12.
 //
-// It grows with the time that a write takes, which is mostly that in the queue of the
-// client's limits: where many Rollouts are updated at once, what makes them move on goes
-// first, and numbers of pods wait.
-//
 // What waits is remembered here only. A controller that dies forgets since when,
 // and waits anew.
 type patience struct {
 	limit time.Duration
 	mu    sync.Mutex
 	since map[types.NamespacedName]time.Time
-	took  time.Duration // the last write
 }
-
-const (
-	// queueWeight is how many times the duration of a write is added to the patience.
-	queueWeight = 4
-	// longestQueue bounds that duration: a write that hung says nothing about the next.
-	longestQueue = 10 * time.Second
-)
 
 func newPatience(limit time.Duration) *patience {
 	return &patience{limit: limit, since: map[types.NamespacedName]time.Time{}}
@@ -56,19 +44,12 @@ func (p *patience) holds(key types.NamespacedName, was v1alpha1.RolloutStatus, p
 	if !waiting {
 		since, p.since[key] = now, now
 	}
-	until = since.Add(p.limit + queueWeight*p.took)
+	until = since.Add(p.limit)
 	if !now.Before(until) {
 		delete(p.since, key)
 		return time.Time{}, false
 	}
 	return until, true
-}
-
-// wrote learns how long a write of a status has taken.
-func (p *patience) wrote(took time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.took = min(took, longestQueue)
 }
 
 // forget drops what was noted for key.

@@ -89,7 +89,6 @@ func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedNa
 		if err := executor.Report(ctx, ro, plan.Status); err != nil {
 			return plan, err
 		}
-		r.patience.wrote(r.Clock.Now().Sub(now))
 		r.tellEnded(observed.Status, plan.Status)
 	}
 	if settled {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/experiment"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
 )
@@ -41,7 +42,7 @@ func (e Executor) Experiment(ctx context.Context, observed *v1alpha1.Experiment,
 			return fmt.Errorf("experiment %s: %w", key, err)
 		}
 	}
-	if sameStatus(observed.Status, plan.Status) {
+	if analysis.SameStatus(observed.Status, plan.Status) {
 		return nil
 	}
 	patch, err := experimentStatusPatch(observed, plan.Status)

@@ -3,12 +3,11 @@ package experiment
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 )
 
 // Reasons of the conditions that only Experiments have.
@@ -74,7 +73,7 @@ func (d *decision) setReplicaFailure() {
 
 // setCondition writes a condition unless it is already so.
 func (d *decision) setCondition(t v1alpha1.ExperimentConditionType, value bool, reason, message string) {
-	now := metav1.NewTime(d.now.Truncate(time.Second))
+	now := analysis.Second(d.now)
 	next := v1alpha1.ExperimentCondition{Type: t, Status: corev1.ConditionFalse, Reason: reason, Message: message, LastUpdateTime: now, LastTransitionTime: now}
 	if value {
 		next.Status = corev1.ConditionTrue

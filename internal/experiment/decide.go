@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 )
 
 // Decide is the whole policy of an Experiment. It reads no clock and no cluster.
@@ -116,15 +117,8 @@ func (d *decision) wakeAt(t time.Time) {
 	}
 }
 
-// stamp is now with the resolution of the API, one second, rounded up: what
-// lasts 30 s from then on lasts at least 30 s.
-func (d *decision) stamp() metav1.Time {
-	t := d.now.Truncate(time.Second)
-	if t.Before(d.now) {
-		t = t.Add(time.Second)
-	}
-	return metav1.NewTime(t)
-}
+// stamp is now as [analysis.Stamp] rounds it.
+func (d *decision) stamp() metav1.Time { return analysis.Stamp(d.now) }
 
 // owner is the reference that makes an object the Experiment's.
 func (d *decision) owner() []metav1.OwnerReference {

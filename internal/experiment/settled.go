@@ -3,7 +3,7 @@ package experiment
 import (
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 )
 
 // Settled reports whether a plan that asks for nothing but a status leaves nothing to
@@ -22,5 +22,5 @@ func Settled(o Observed, plan Plan, now time.Time) (wake time.Time, settled bool
 			return time.Time{}, false
 		}
 	}
-	return next.Wake, len(next.Actions) == 0 && equality.Semantic.DeepEqual(next.Status, plan.Status)
+	return next.Wake, len(next.Actions) == 0 && analysis.SameStatus(next.Status, plan.Status)
 }

@@ -1,12 +1,10 @@
 package rollout
 
 import (
-	"reflect"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
-
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 )
 
 // aheadAtMost bounds how many decisions are taken together. Two or three are the
@@ -43,10 +41,10 @@ func DecideAhead(o Observed, now time.Time) (plan Plan, settled bool) {
 	return plan, false
 }
 
-// SameStatus compares as the API does. A plan that changes nothing has a copy of
-// the status, which is found equal ten times faster by memory than by meaning.
+// SameStatus is [analysis.SameStatus] for those of Rollouts, which most often differ at
+// a glance.
 func SameStatus(a, b v1alpha1.RolloutStatus) bool {
-	return !differAtAGlance(a, b) && (reflect.DeepEqual(a, b) || equality.Semantic.DeepEqual(a, b))
+	return !differAtAGlance(a, b) && analysis.SameStatus(a, b)
 }
 
 // differAtAGlance is true for statuses that differ in what differs most often,

@@ -2,12 +2,12 @@ package rollout
 
 import (
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 )
 
 // count fills the counters of the status from the ReplicaSets.
@@ -119,7 +119,7 @@ func (d *decision) setCondition(t v1alpha1.RolloutConditionType, status corev1.C
 
 // touchCondition writes a condition and its update time even if nothing changed.
 func (d *decision) touchCondition(t v1alpha1.RolloutConditionType, status corev1.ConditionStatus, reason, message string) {
-	now := metav1.NewTime(d.now.Truncate(time.Second))
+	now := analysis.Second(d.now)
 	next := v1alpha1.RolloutCondition{Type: t, Status: status, Reason: reason, Message: message, LastUpdateTime: now, LastTransitionTime: now}
 	if c := d.condition(t); c != nil {
 		if c.Status == status {

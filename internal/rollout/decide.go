@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 )
 
 // invalidRetry is how often an invalid Rollout is looked at again, so that a
@@ -140,15 +141,8 @@ func (d *decision) wakeAt(t time.Time) {
 
 func (d *decision) wakeAfter(delay time.Duration) { d.wakeAt(d.now.Add(delay)) }
 
-// stamp is now with the resolution of the API, one second, rounded up: what
-// lasts 30 s from then on lasts at least 30 s.
-func (d *decision) stamp() metav1.Time {
-	t := d.now.Truncate(time.Second)
-	if t.Before(d.now) {
-		t = t.Add(time.Second)
-	}
-	return metav1.NewTime(t)
-}
+// stamp is now as [analysis.Stamp] rounds it.
+func (d *decision) stamp() metav1.Time { return analysis.Stamp(d.now) }
 
 // update returns the pending change of a ReplicaSet, to be amended.
 func (d *decision) update(rs *appsv1.ReplicaSet) *UpdateReplicaSet {

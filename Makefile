@@ -58,8 +58,9 @@ try: ## Start that control plane with nodes, a mesh, Prometheus and the controll
 	$(GO) run -trimpath ./e2e/rig/cmd/try
 
 .PHONY: e2e-local
-e2e-local: build ## Play all scenarios on a real control plane on this machine; docs/local-cluster.md says what it needs
-	$(BIN)/aviary conformance --on local
+e2e-local: LONGEST = 4m
+e2e-local: build ## Play scenarios on a real control plane on this machine, those of at most LONGEST (0: all); docs/local-cluster.md says what it needs
+	$(BIN)/aviary conformance --on local --longest $(LONGEST)
 
 .PHONY: test-local
 test-local: ## Test on real programs what can go wrong there: controllers killed, leaders lost, API servers in trouble

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"html/template"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aviary-rollouts/aviary/sim/rehearse"
@@ -14,7 +15,7 @@ const pageStyle = `
 body{margin:0 auto;padding:16px;max-width:1192px;background:var(--bg);color:var(--fg);font:15px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 h1{font-size:22px;margin:8px 0}h2{font-size:17px;margin:28px 0 8px}
 .verdict{display:inline-block;padding:1px 10px;border-radius:12px;border:1px solid;font-weight:600}
-.promoted{color:var(--good)}.aborted,.unfinished{color:var(--bad)}.waiting{color:var(--unsure)}
+.promoted{color:var(--good)}.aborted,.unfinished,.unnoticed{color:var(--bad)}.waiting{color:var(--unsure)}
 p.what{margin:2px 0;color:var(--soft);overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;margin:14px 0;padding:12px 14px;background:var(--box);border-radius:8px}
 dt{color:var(--soft)}dd{margin:0}
@@ -27,6 +28,9 @@ th,td{padding:4px 12px 4px 0;vertical-align:top;border-bottom:1px solid var(--gr
 td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}td.w{min-width:260px;overflow-wrap:anywhere}
 .flag{white-space:nowrap}
 td small{display:block;color:var(--soft);font-size:13px}
+ul.warnings li::marker{content:"!\2002";color:var(--unsure);font-weight:700}
+@media (max-width:700px){.timeline tr:first-child{display:none}.timeline tr{display:flex;flex-wrap:wrap;gap:0 14px;padding:6px 0;border-bottom:1px solid var(--grid)}
+.timeline td{border:0;padding:0}.timeline td.n::before{content:attr(title) " ";color:var(--soft);font-size:12px}.timeline td.w{flex-basis:100%;min-width:0}}
 .good{color:var(--good)}.bad{color:var(--bad)}.error{color:var(--error)}.unsure{color:var(--unsure)}
 `
 
@@ -38,6 +42,24 @@ type page struct {
 	Lines, Titles []string
 	Rows          []rehearse.TableRow
 	Measured      []measured
+	Verdict       *pill
+}
+
+// pill is the outcome in a word or two.
+type pill struct{ Class, Word string }
+
+// pillOf is nil if there was no update. A promotion is good news only of a version
+// that is.
+func pillOf(r *rehearse.Report) *pill {
+	verdict := r.Outcome.Verdict
+	unnoticed := slices.ContainsFunc(r.Warnings, func(f rehearse.Finding) bool { return f.Code == "unnoticed" })
+	switch {
+	case verdict == "":
+		return nil
+	case verdict == rehearse.Promoted && unnoticed:
+		return &pill{"unnoticed", "promoted, though it fails requests"}
+	}
+	return &pill{verdict, verdict}
 }
 
 // measured is a row of the table of measurements.
@@ -57,14 +79,14 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"fl
 </head>
 <body>
 <h1>{{.Title}}</h1>
-{{with .Outcome.Verdict}}<p class="verdict {{.}}">{{.}}</p>
+{{with .Verdict}}<p class="verdict {{.Class}}">{{.Word}}</p>
 {{end}}{{range .Lines}}<p class="what">{{flags .}}</p>
 {{end}}{{with .Summary}}<dl>
 {{range .}}<dt>{{.Name}}</dt><dd>{{.Text}}</dd>
 {{end}}</dl>
 {{end}}{{if .Updated}}<p>{{.Outcome.Text}}</p>
 {{end}}{{with .Warnings}}<h2>Warnings</h2>
-<ul>
+<ul class="warnings">
 {{range .}}<li>{{flags .Text}}.</li>
 {{end}}</ul>
 {{end}}{{.Charts}}{{with .Notes}}<h2>Notes</h2>
@@ -78,9 +100,9 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"fl
 {{end}}</table></div>
 {{end}}{{with .Rows}}<h2>Timeline</h2>
 <p class="what">Pods of a revision are ready/all, those that are ending left out.</p>
-<div class="scroll"><table>
+<div class="scroll"><table class="timeline">
 <tr>{{range $.Titles}}<th class="n">{{.}}</th>{{end}}<th>WHAT HAPPENED</th></tr>
-{{range .}}<tr>{{range .Cells}}<td class="n">{{.}}</td>{{end}}<td class="w">{{.Status}}{{range .Lines}}<small>{{.}}</small>{{end}}</td></tr>
+{{range .}}<tr>{{range $i, $cell := .Cells}}<td class="n" title="{{index $.Titles $i}}">{{$cell}}</td>{{end}}<td class="w">{{.Status}}{{range .Lines}}<small>{{.}}</small>{{end}}</td></tr>
 {{end}}</table></div>
 {{end}}</body>
 </html>
@@ -99,7 +121,7 @@ func HTML(r *rehearse.Report) []byte {
 	titles, rows := r.Table()
 	p := page{
 		Report: r, Style: template.CSS(style + pageStyle), Charts: charts(r),
-		Lines: r.Header()[1:], Titles: titles, Rows: rows,
+		Lines: r.Header()[1:], Titles: titles, Rows: rows, Verdict: pillOf(r),
 	}
 	for _, m := range r.Measurements {
 		p.Measured = append(p.Measured, measured{m, verdictOf(m.Phase).class})

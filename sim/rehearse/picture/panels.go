@@ -40,7 +40,11 @@ func (c *chart) weights() {
 	if t != nil {
 		legend = append(legend, key{"l got", "share of requests"})
 	}
-	c.title("Weight of the new version", legend)
+	name := "Weight of the new version"
+	if !canary {
+		name = "Requests to the new version"
+	}
+	c.title(name, legend)
 	a := percentages(c.y, c.y+paneHeight)
 	c.pane(&a)
 	if canary {
@@ -179,8 +183,8 @@ func (c *chart) podColour(revision int64) string {
 	return c.colour(revision, "")
 }
 
-// revisions lists those of the timeline, the oldest first and experiments last,
-// and the most pods at one time.
+// revisions lists those of the timeline that have pods, the oldest first and
+// experiments last, and the most pods at one time.
 func (c *chart) revisions() (list []int64, highest float64) {
 	seen, trials := map[int64]bool{}, false
 	for _, row := range c.report.Timeline {
@@ -188,7 +192,7 @@ func (c *chart) revisions() (list []int64, highest float64) {
 		trials = trials || row.Experiment > 0
 		for _, p := range row.Revisions {
 			sum += float64(p.Total)
-			if !seen[p.Revision] {
+			if !seen[p.Revision] && p.Total > 0 {
 				seen[p.Revision] = true
 				list = append(list, p.Revision)
 			}

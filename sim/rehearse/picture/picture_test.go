@@ -244,3 +244,37 @@ func TestFlagsStayWhole(t *testing.T) {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
+
+// TestVerdict: a promotion is good news only of a version that answers well.
+func TestVerdict(t *testing.T) {
+	unnoticed := []rehearse.Finding{{Code: "window"}, {Code: "unnoticed"}}
+	tests := []struct {
+		verdict  string
+		warnings []rehearse.Finding
+		want     *pill
+	}{
+		{"", nil, nil},
+		{rehearse.Promoted, nil, &pill{"promoted", "promoted"}},
+		{rehearse.Promoted, unnoticed[:1], &pill{"promoted", "promoted"}},
+		{rehearse.Promoted, unnoticed, &pill{"unnoticed", "promoted, though it fails requests"}},
+		{rehearse.Waiting, unnoticed, &pill{"waiting", "waiting"}},
+		{rehearse.Aborted, nil, &pill{"aborted", "aborted"}},
+	}
+	for _, test := range tests {
+		got := pillOf(&rehearse.Report{Outcome: rehearse.Outcome{Verdict: test.verdict}, Warnings: test.warnings})
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%q with %v (-want +got):\n%s", test.verdict, test.warnings, diff)
+		}
+	}
+}
+
+// TestPodsThatNeverWere: an update that ends in its first experiment has no pods of
+// its own, and none in the legend.
+func TestPodsThatNeverWere(t *testing.T) {
+	row := rehearse.Row{State: rehearse.State{Experiment: 2, Revisions: []rehearse.Pods{{Revision: 1, Total: 5}, {Revision: 2}}}}
+	c := &chart{report: &rehearse.Report{Timeline: []rehearse.Row{row}}}
+	list, highest := c.revisions()
+	if want := []int64{1, experiments}; !slices.Equal(list, want) || highest != 7 {
+		t.Errorf("revisions %v and at most %g pods, want %v and 7", list, highest, want)
+	}
+}

@@ -44,14 +44,19 @@ func newRecorder(config *rest.Config, h *http.Client, scheme *runtime.Scheme, me
 	if err != nil {
 		return nil, fmt.Errorf("set up the writing of Events: %w", err)
 	}
-	b := record.NewBroadcaster(record.WithCorrelatorOptions(record.CorrelatorOptions{
-		BurstSize: eventBurst, QPS: eventRate,
-		MaxEvents: 1, KeyFunc: sameEvent, MessageFunc: func(e *corev1.Event) string { return e.Message },
-	}))
+	b := newBroadcaster()
 	return &recorder{
 		EventRecorder: b.NewRecorder(scheme, corev1.EventSource{Component: Component}),
 		broadcaster:   b, events: core.Events(""), meters: meters, log: log,
 	}, nil
+}
+
+// newBroadcaster counts events that are the same.
+func newBroadcaster() record.EventBroadcaster {
+	return record.NewBroadcaster(record.WithCorrelatorOptions(record.CorrelatorOptions{
+		BurstSize: eventBurst, QPS: eventRate,
+		MaxEvents: 1, KeyFunc: sameEvent, MessageFunc: func(e *corev1.Event) string { return e.Message },
+	}))
 }
 
 // sameEvent tells which events are one object with a count: those with the same
@@ -74,7 +79,7 @@ func (r *recorder) Event(obj runtime.Object, eventType, reason, message string) 
 
 // Start writes Events until ctx ends.
 func (r *recorder) Start(ctx context.Context) error {
-	sink := newRepeats(&typedcorev1.EventSinkImpl{Interface: r.events}, r.log)
+	sink := newRepeats(newNamed(&typedcorev1.EventSinkImpl{Interface: r.events}), r.log)
 	w := r.broadcaster.StartRecordingToSink(sink)
 	for clock.Wait(ctx, repeatEvery) == nil {
 		sink.flush()

@@ -3,6 +3,8 @@ package backend
 import (
 	"context"
 	"time"
+
+	"github.com/aviary-rollouts/aviary/internal/clock"
 )
 
 // Settle waits until nothing has been written for a moment: a person would not
@@ -32,6 +34,9 @@ const (
 	brief = 4 * time.Second
 	// delivery is how long watches may take to tell of a write.
 	delivery = 2 * time.Second
+	// hasty is the patience of a scenario that has failed: what comes after the first
+	// thing that is not as expected often follows from it, and never comes.
+	hasty = 5 * time.Second
 	// lookAgain is how often it is looked while nothing is written: answers can
 	// depend on the time, and on what is not recorded.
 	lookAgain = time.Second
@@ -50,14 +55,7 @@ func (b *Live) stay() time.Duration {
 // command that did something, of the last change before this point of the
 // scenario, or of what was read before.
 func (b *Live) floor() time.Time {
-	return later(b.matched, later(b.did, b.due.Add(-b.next.Since)))
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
+	return clock.Later(b.matched, clock.Later(b.did, b.due.Add(-b.next.Since)))
 }
 
 // Await reads in the record, from what the last command met onwards, until the
@@ -79,7 +77,7 @@ func (b *Live) Await(ctx context.Context, read func(ctx context.Context) bool) e
 		if now = b.cluster.Clock.Now(); !ok {
 			since = time.Time{}
 		} else if since.IsZero() {
-			since = later(b.view.from, b.floor())
+			since = clock.Later(b.view.from, b.floor())
 		}
 		if ok && b.view.until(now).Sub(since) >= b.stay() {
 			b.settled, b.matched = true, since
@@ -90,6 +88,7 @@ func (b *Live) Await(ctx context.Context, read func(ctx context.Context) bool) e
 			continue
 		}
 		if now.After(end) {
+			b.failed = true
 			return nil // the last answer is compared, and shows what is wrong
 		}
 		if err := waitFor(ctx, news, lookAgain); err != nil {

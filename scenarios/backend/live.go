@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,6 +97,7 @@ type Live struct {
 	next    Pace
 	due     time.Time // when, by the scenario's own clock, it is now
 	settled bool      // what was read since time passed has been quiet
+	failed  bool      // something was not as expected in time
 	// did is when the last command began that did something, before is the same of
 	// the one before it. What is read is later than that.
 	did, before time.Time
@@ -233,11 +235,13 @@ func (b *Live) Close() error {
 	return errors.Join(errs...)
 }
 
+// patience is how late may be what the scenario waits for.
 func (b *Live) patience() time.Duration {
-	if b.cluster.Patience > 0 {
-		return b.cluster.Patience
+	patience := cmp.Or(b.cluster.Patience, 30*time.Second)
+	if b.failed {
+		return min(patience, hasty)
 	}
-	return 30 * time.Second
+	return patience
 }
 
 var errTimeUp = errors.New("it did not happen in time")

@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/internal/clock"
 )
 
 // Scenarios say sleep 30s and mean: until the pods are there. Real kubelets on a
@@ -34,7 +36,7 @@ func ReadinessOf(pods []corev1.Pod) (count int, last time.Time) {
 		for _, c := range pods[i].Status.Conditions {
 			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
 				count++
-				last = later(last, c.LastTransitionTime.Time)
+				last = clock.Later(last, c.LastTransitionTime.Time)
 			}
 		}
 	}
@@ -74,7 +76,7 @@ func (b *Live) ready(ctx context.Context) (count int, last time.Time, err error)
 			return 0, time.Time{}, err
 		}
 		n, at := ReadinessOf(list.Items)
-		count, last = count+n, later(last, at)
+		count, last = count+n, clock.Later(last, at)
 	}
 	return count, last, nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
 	"github.com/aviary-rollouts/aviary/scenarios/transcript"
 	"github.com/aviary-rollouts/aviary/sim"
@@ -74,7 +75,7 @@ func remembered(result *transcript.Result, queries []time.Time) []sim.Wait {
 	}
 	var spans []sim.Wait
 	for _, at := range queries {
-		if from := later(at.Add(-memory), result.Steps[first].Began); from.Before(at) {
+		if from := clock.Later(at.Add(-memory), result.Steps[first].Began); from.Before(at) {
 			spans = append(spans, sim.Wait{From: from, To: at})
 		}
 	}
@@ -88,17 +89,17 @@ func needed(from, to time.Time, events []time.Time, waits []sim.Wait) time.Durat
 	if n := len(events); n > 0 {
 		last = events[n-1]
 	}
-	spans := []sim.Wait{{From: from, To: earlier(last.Add(settling), to)}}
+	spans := []sim.Wait{{From: from, To: clock.Earlier(last.Add(settling), to)}}
 	for _, w := range waits {
 		if w.To.After(from) && w.From.Before(to) {
-			spans = append(spans, sim.Wait{From: later(w.From, from), To: earlier(w.To, to)})
+			spans = append(spans, sim.Wait{From: clock.Later(w.From, from), To: clock.Earlier(w.To, to)})
 		}
 	}
 	slices.SortFunc(spans, func(a, b sim.Wait) int { return a.From.Compare(b.From) })
 	var sum time.Duration
 	covered := from
 	for _, s := range spans {
-		if start := later(s.From, covered); s.To.After(start) {
+		if start := clock.Later(s.From, covered); s.To.After(start) {
 			sum += s.To.Sub(start)
 			covered = s.To
 		}
@@ -133,18 +134,4 @@ func after(events []time.Time, t time.Time) int {
 		return -1
 	})
 	return i
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

@@ -3,6 +3,8 @@ package world
 import (
 	"cmp"
 	"time"
+
+	"github.com/aviary-rollouts/aviary/internal/clock"
 )
 
 // phase is where a container is in its life.
@@ -185,14 +187,7 @@ func (c *container) readyAt(bound time.Time, b ImageBehaviour, t Timing) (at tim
 	if c.restarts > 0 || c.pulls > 0 {
 		at = c.since.Add(max(0, t.Ready-t.Start))
 	}
-	return latest(at, c.since.Add(c.probeDelay)), true
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
+	return clock.Later(at, c.since.Add(c.probeDelay)), true
 }
 
 // earliest ignores zero times.

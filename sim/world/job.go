@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/control"
 )
 
@@ -119,7 +120,7 @@ func (j *jobs) count(ctx context.Context, job *batchv1.Job) (*jobPods, error) {
 func finishedAt(pod *corev1.Pod) (at time.Time) {
 	for _, c := range pod.Status.ContainerStatuses {
 		if t := c.State.Terminated; t != nil {
-			at = latest(at, t.FinishedAt.Time)
+			at = clock.Later(at, t.FinishedAt.Time)
 		}
 	}
 	return at

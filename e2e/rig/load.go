@@ -58,10 +58,7 @@ func (t *traffic) Start(ctx context.Context, s mesh.Source) (backend.Load, error
 		l.work.Go(func() { l.steadily(running, s.Rate, send) })
 		return l, nil
 	}
-	var every time.Duration
-	if s.WorkerRate > 0 {
-		every = time.Duration(float64(time.Second) / s.WorkerRate)
-	}
+	every := breath(s)
 	for range s.Workers {
 		l.work.Go(func() {
 			for running.Err() == nil && send() {
@@ -70,6 +67,20 @@ func (t *traffic) Start(ctx context.Context, s mesh.Source) (backend.Load, error
 		})
 	}
 	return l, nil
+}
+
+// breath is how long a worker waits after an answer. Without a rate it would send as
+// fast as it can: for a number of requests it does, for a duration, which may be an
+// hour, it sends one a second, or else nothing would be left of the machine for the
+// other scenarios.
+func breath(s mesh.Source) time.Duration {
+	switch {
+	case s.WorkerRate > 0:
+		return time.Duration(float64(time.Second) / s.WorkerRate)
+	case s.Duration > 0:
+		return time.Second
+	}
+	return 0
 }
 
 // steadily sends at a rate, whatever the answers take.

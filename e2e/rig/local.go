@@ -200,6 +200,12 @@ func (l *Local) startNodes(ctx context.Context) error {
 	return nil
 }
 
+// prometheusHosts are what manifests of the scenarios call Prometheus.
+var prometheusHosts = []string{
+	"prometheus.istio-system.svc.cluster.local:9090", "prometheus.istio-system.svc:9090", "prometheus.istio-system:9090",
+	"kube-prometheus-stack-prometheus.monitoring:9090",
+}
+
 // startMesh starts the data plane and the proxy that stands before it.
 func (l *Local) startMesh(ctx context.Context, front net.Listener) error {
 	if l.options.Bare {
@@ -217,7 +223,7 @@ func (l *Local) startMesh(ctx context.Context, front net.Listener) error {
 	}
 	prometheus := l.Plane.Prometheus()[len("http://"):]
 	hosts := map[string]string{}
-	for _, host := range []string{"prometheus.istio-system.svc.cluster.local:9090", "prometheus.istio-system:9090", "prometheus.istio-system.svc:9090"} {
+	for _, host := range prometheusHosts {
 		hosts[host] = prometheus
 	}
 	if l.log, err = os.Create(filepath.Join(l.Plane.Dir(), "logs", "dataplane.log")); err != nil {

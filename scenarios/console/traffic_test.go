@@ -75,6 +75,36 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
+// Where the controller dies at random, some requests go by what it has left half done.
+func TestAlikeInBetween(t *testing.T) {
+	output := func(canary, web, lost string) []string {
+		lines := []string{"IMAGE   WORKLOAD  POD TEMPLATE  REQUESTS  SHARE  FAILED", "web:v3  web       6c95c9b5db    2820      100.0%  0", "", "DESTINATION  REQUESTS  SHARE  FAILED"}
+		for _, row := range []string{canary, web} {
+			if row != "" {
+				lines = append(lines, row)
+			}
+		}
+		return append(lines, "", "lost requests: "+lost)
+	}
+	want := output("", "web  2820  100.0%  0", "0")
+	for _, c := range []struct {
+		what string
+		got  []string
+		want bool
+	}{
+		{"the same", want, true},
+		{"a few by the Service of the canary", output("web-canary  8  0.3%  0", "web  2812  99.7%  0", "0"), true},
+		{"many of them", output("web-canary  282  10.0%  0", "web  2538  90.0%  0", "0"), false},
+		{"nothing by a Service", output("", "", "0"), false},
+		{"one that failed", output("web-canary  8  0.3%  1", "web  2812  99.7%  0", "0"), false},
+		{"one that was lost", output("web-canary  8  0.3%  0", "web  2812  99.7%  0", "1"), false},
+	} {
+		if got := alikeInBetween(want, c.got); got != c.want {
+			t.Errorf("%s: alike %t, want %t", c.what, got, c.want)
+		}
+	}
+}
+
 func TestAlikeTraffic(t *testing.T) {
 	const want = "mock-go-server:2.0.0  mock-server  7c6fcfb847    200       20.0%  0"
 	for got, alike := range map[string]bool{

@@ -30,7 +30,7 @@ func trafficWords() []Command {
 		{Name: "@serve", Syntax: "HOST [path=PATH] [status=CODE] [values=SERIES] [step=DURATION] body=TEXT [and ...] | HOST off", Kind: Harness, needs: servers, run: serve,
 			Help: "Answers the controller's requests to a host, for metrics that do not come from Prometheus: `*` stands for any text in HOST, `{value}` in the body " +
 				"for a number of SERIES, which is written as in promtool's tests (`9950x10 8000x5`), one a minute or a step. The last answer that fits a request counts."},
-		{Name: "@traffic", Kind: Harness, alike: alikeTraffic, needs: traffic, run: showTraffic,
+		{Name: "@traffic", Kind: Harness, alike: alikeTraffic, unsteady: alikeInBetween, needs: traffic, run: showTraffic,
 			Help: "Prints the requests since the last @traffic: by pod template, by destination, and how many were lost. A request is lost if no application got it."},
 	}
 }
@@ -330,17 +330,54 @@ func printTraffic(out io.Writer, title string, rows []trafficRow) error {
 // what happened while a weight moved. Failures may be as far off; what was lost
 // may not.
 func alikeTraffic(want, got string) bool {
-	w, g := strings.Fields(want), strings.Fields(got)
-	if len(w) != len(g) || len(w) < 4 || !strings.HasSuffix(w[len(w)-2], "%") || !strings.HasSuffix(g[len(g)-2], "%") {
-		return strings.Join(w, " ") == strings.Join(g, " ")
+	wantedName, wanted, isRow := readTrafficRow(want)
+	seenName, seen, seenRow := readTrafficRow(got)
+	return wantedName == seenName && isRow == seenRow && (!isRow || wanted.near(seen))
+}
+
+// alikeInBetween compares outputs of @traffic where the controller dies at random
+// between its writes. While it is away requests go as the last of them says, and that
+// is right: what gets none otherwise may get two points of them, and what gets all may
+// lack as many. What was lost may not differ.
+func alikeInBetween(want, got []string) bool {
+	wanted, others := readTrafficRows(want)
+	seen, seenOthers := readTrafficRows(got)
+	for name := range wanted {
+		if _, ok := seen[name]; !ok {
+			seen[name] = trafficNumbers{}
+		}
 	}
-	cells := len(w) - 3
-	if !slices.Equal(w[:cells], g[:cells]) {
-		return false
+	for name, n := range seen {
+		if !wanted[name].nearInBetween(n) {
+			return false
+		}
 	}
-	wanted, err1 := readTrafficNumbers(w[cells:])
-	seen, err2 := readTrafficNumbers(g[cells:])
-	return err1 == nil && err2 == nil && wanted.near(seen)
+	return slices.Equal(others, seenOthers)
+}
+
+// readTrafficRows reads an output of @traffic: its rows by name, and the other lines.
+func readTrafficRows(lines []string) (rows map[string]trafficNumbers, others []string) {
+	rows = map[string]trafficNumbers{}
+	for _, line := range lines {
+		if name, n, ok := readTrafficRow(line); ok {
+			rows[name] = n
+		} else {
+			others = append(others, name)
+		}
+	}
+	return rows, others
+}
+
+// readTrafficRow reads a line of @traffic. Other lines have a name only, which is all
+// of them.
+func readTrafficRow(line string) (name string, n trafficNumbers, ok bool) {
+	words := strings.Fields(line)
+	cells := len(words) - 3
+	if cells < 1 || !strings.HasSuffix(words[cells+1], "%") {
+		return strings.Join(words, " "), n, false
+	}
+	n, err := readTrafficNumbers(words[cells:])
+	return strings.Join(words[:cells], " "), n, err == nil
 }
 
 // trafficNumbers are those of a line of @traffic.
@@ -391,11 +428,21 @@ func (n trafficNumbers) near(seen trafficNumbers) bool {
 	return within(n.share, seen.share, all) && within(n.failed/n.requests, seen.failed/seen.requests, seen.requests)
 }
 
+// nearInBetween reports the same where a weight may have been any other for a while.
+func (n trafficNumbers) nearInBetween(seen trafficNumbers) bool {
+	all := max(1, seen.requests) / max(seen.share, 1e-9)
+	return byChance(n.share, seen.share, all) &&
+		within(n.failed/max(1, n.requests), seen.failed/max(1, seen.requests), max(1, seen.requests))
+}
+
 // within reports whether a share of n requests may come out where p is meant.
 // None and all leave nothing to chance.
 func within(p, share, n float64) bool {
 	if p == 0 || p == 1 {
 		return share == p
 	}
-	return math.Abs(share-p) <= 5*math.Sqrt(p*(1-p)/n)+0.02
+	return byChance(p, share, n)
 }
+
+// byChance allows five standard deviations, and two points for a weight that moves.
+func byChance(p, share, n float64) bool { return math.Abs(share-p) <= 5*math.Sqrt(p*(1-p)/n)+0.02 }

@@ -49,7 +49,7 @@ var _ = ginkgo.Describe("mesh", ginkgo.Ordered, ginkgo.Label("mesh"), func() {
 	var s *scene
 	ginkgo.BeforeAll(func(ctx ginkgo.SpecContext) {
 		if !cluster.Sends() {
-			ginkgo.Skip("no requests can be sent with E2E_ISTIO=" + ask.mesh + ": set it to xds")
+			ginkgo.Skip("no requests can be sent with E2E_ISTIO=" + ask.mesh + ": set it to xds or real")
 		}
 		s = newScene()
 		ginkgo.DeferCleanup(s.live.Close)

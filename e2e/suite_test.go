@@ -118,7 +118,7 @@ func install(ctx context.Context, c *envconf.Config) (context.Context, error) {
 	var err error
 	cluster, err = rig.StartRemote(ctx, rig.RemoteOptions{
 		Name: "kind", Kubeconfig: c.KubeconfigFile(), Mesh: ask.mesh, Istio: ask.istio, Controller: ask.controller,
-		Loaded: ask.kubeconfig == "" && ask.mesh != rig.MeshReal, Progress: os.Stderr,
+		Loaded: ask.kubeconfig == "", Progress: os.Stderr,
 	})
 	return ctx, err
 }

@@ -19,16 +19,29 @@ import (
 // knock is how long a node may take to answer at its port.
 const knock = 2 * time.Second
 
-// openEntrance finds the way to the data plane that bears load: the port of the
-// Service dataplane-entrance at a node. The nodes of kind are containers, whose
+// entrance is a Service at whose port of a node requests enter a mesh, and the pods
+// behind it.
+type entrance struct {
+	namespace, service string
+	selector           string // of the pods
+	port               int    // of the pods
+}
+
+// The entrances to the meshes.
+var (
+	planeEntrance = entrance{namespace: "istio-system", service: "dataplane-entrance", selector: "app=dataplane", port: 15001}
+	doorEntrance  = entrance{namespace: "aviary-door", service: "entrance", selector: "app=door", port: 15099}
+)
+
+// open finds the way into a mesh that bears load: the port of the Service at a node. The nodes of kind are containers, whose
 // addresses this machine reaches where the container engine runs on it. It returns
 // HOST:PORT; an error says that no node answers.
 //
 // A forwarded port is no substitute: each of its connections is a pair of streams
 // through the API server, the kubelet and its container runtime, and under load the
 // streams are not made in time.
-func openEntrance(ctx context.Context, client kubernetes.Interface) (string, error) {
-	service, err := client.CoreV1().Services("istio-system").Get(ctx, "dataplane-entrance", metav1.GetOptions{})
+func (e entrance) open(ctx context.Context, client kubernetes.Interface) (string, error) {
+	service, err := client.CoreV1().Services(e.namespace).Get(ctx, e.service, metav1.GetOptions{})
 	if err != nil {
 		return "", err
 	}

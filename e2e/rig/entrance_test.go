@@ -19,7 +19,7 @@ func node(name string, addresses ...corev1.NodeAddress) corev1.Node {
 	return corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{Addresses: addresses}}
 }
 
-func entrance(port int32) *corev1.Service {
+func entranceAt(port int32) *corev1.Service {
 	return &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "istio-system", Name: "dataplane-entrance"},
 		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{{Port: 15001, NodePort: port}}},
@@ -31,7 +31,7 @@ func TestDoors(t *testing.T) {
 		node("a", corev1.NodeAddress{Type: corev1.NodeHostName, Address: "a"}, corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "172.18.0.2"}),
 		node("b", corev1.NodeAddress{Type: corev1.NodeExternalIP, Address: "fc00::3"}),
 	}
-	got := doors(nodes, entrance(30501).Spec.Ports)
+	got := doors(nodes, entranceAt(30501).Spec.Ports)
 	if want := []string{"172.18.0.2:30501", "[fc00::3]:30501"}; !slices.Equal(got, want) {
 		t.Errorf("doors = %v, want %v", got, want)
 	}
@@ -51,9 +51,9 @@ func TestOpenEntrance(t *testing.T) {
 	}
 	deaf := node("deaf", corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "127.255.255.254"})
 	hears := node("hears", corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "127.0.0.1"})
-	host, err := openEntrance(context.Background(), fake.NewClientset(&deaf, &hears, entrance(int32(port))))
+	host, err := planeEntrance.open(context.Background(), fake.NewClientset(&deaf, &hears, entranceAt(int32(port))))
 	if err != nil || host != server.Listener.Addr().String() {
-		t.Errorf("openEntrance = %q, %v, want %s", host, err, server.Listener.Addr())
+		t.Errorf("open = %q, %v, want %s", host, err, server.Listener.Addr())
 	}
 }
 
@@ -64,8 +64,8 @@ func TestOpenEntranceNamesNodesThatDoNotAnswer(t *testing.T) {
 	_, text, _ := net.SplitHostPort(host)
 	port, _ := strconv.Atoi(text) // the server has listened at it
 	gone := node("gone", corev1.NodeAddress{Type: corev1.NodeInternalIP, Address: "127.0.0.1"})
-	_, err := openEntrance(context.Background(), fake.NewClientset(&gone, entrance(int32(port))))
+	_, err := planeEntrance.open(context.Background(), fake.NewClientset(&gone, entranceAt(int32(port))))
 	if err == nil || !strings.Contains(err.Error(), host) {
-		t.Errorf("openEntrance at a closed port: %v, want an error that names %s", err, host)
+		t.Errorf("open at a closed port: %v, want an error that names %s", err, host)
 	}
 }

@@ -15,21 +15,22 @@ import (
 	"github.com/aviary-rollouts/aviary/e2e/dataplane"
 )
 
-// forwarded is a data plane that runs in the cluster. Requests get there as to an
-// HTTP proxy: at a port of a node, or through a tunnel.
+// forwarded is a way into the mesh that ends in the cluster: at our data plane, or at a
+// pod with a sidecar (package door). Requests get there as to an HTTP proxy: at a port
+// of a node, or through a tunnel.
 type forwarded struct{ transport http.RoundTripper }
 
 var _ Mesh = (*forwarded)(nil)
 
-// forwardMesh connects to the Deployment dataplane, and says how.
-func forwardMesh(ctx context.Context, config *rest.Config, client kubernetes.Interface, progress io.Writer) (*forwarded, error) {
-	host, err := openEntrance(ctx, client)
+// forwardMesh connects to an entrance, and says how.
+func forwardMesh(ctx context.Context, config *rest.Config, client kubernetes.Interface, e entrance, progress io.Writer) (*forwarded, error) {
+	host, err := e.open(ctx, client)
 	if err == nil {
 		fmt.Fprintf(progress, "requests enter the mesh at %s\n", host)
 		return &forwarded{transport: throughProxy(func() string { return host })}, nil
 	}
 	fmt.Fprintf(progress, "requests enter the mesh by a forwarded port, which does not bear much load, for no node lets them in: %v\n", err)
-	t := &tunnel{config: config, client: client, namespace: "istio-system", selector: "app=dataplane", port: 15001}
+	t := &tunnel{config: config, client: client, namespace: e.namespace, selector: e.selector, port: e.port}
 	if err := openTunnel(ctx, t); err != nil {
 		return nil, err
 	}

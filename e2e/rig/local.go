@@ -332,7 +332,7 @@ func (l *Local) tools(b *backend.Live) (backend.Tools, func()) {
 		rules: &answers{scene: b, mesh: l.Mesh, clock: clock.Real{}},
 	}
 	tools := backend.Tools{
-		Traffic: t, Quotas: quotas{b}, Quiet: quiet{b}, Servers: ownServers{l.servers, b}, Controller: l.Controller,
+		Traffic: t, Outside: true, Quotas: quotas{b}, Quiet: quiet{b}, Servers: ownServers{l.servers, b}, Controller: l.Controller,
 		Machines: machines{nodes: l.Nodes, scene: b},
 	}
 	return tools, t.close

@@ -36,8 +36,9 @@ const (
 	// MeshXDS is istiod of our own build, and package dataplane in place of Envoy:
 	// all of it works where no image can be pulled.
 	MeshXDS = "xds"
-	// MeshReal is Istio with Envoy, as istioctl renders it. Scenarios that send
-	// requests are skipped, for there is no way yet into a pod with a sidecar.
+	// MeshReal is Istio with Envoy, as istioctl renders it. Requests are sent by a
+	// pod with a sidecar, package door; those from outside, through a gateway, are
+	// not, and scenarios with such are skipped.
 	MeshReal = "real"
 	// MeshNone is no mesh: scenarios that send requests are skipped.
 	MeshNone = "none"
@@ -123,7 +124,7 @@ func StartRemote(ctx context.Context, o RemoteOptions) (*Remote, error) {
 		{"install what the nodes have for images", func() error { return r.installPullPolicy(ctx) }},
 		{"install the controller", func() error { return r.installController(ctx) }},
 		{"install the mesh " + o.Mesh, func() error { return r.installMesh(ctx) }},
-		{"wait until all are ready", func() error { return r.awaitDeployments(ctx) }},
+		{"wait until all are ready", func() error { return r.awaitDeployments(ctx, installed...) }},
 		{"connect", func() error { return r.connect(running) }},
 	} {
 		fmt.Fprintf(o.Progress, "%s: %s\n", o.Name, step.name)
@@ -202,6 +203,9 @@ func (r *Remote) underTest(documents []byte) ([]byte, error) {
 //go:embed manifests/xds.yaml
 var xdsMesh []byte
 
+//go:embed manifests/door.yaml
+var doorInRealMesh []byte
+
 //go:embed manifests/prometheus.yaml
 var prometheus []byte
 
@@ -214,6 +218,12 @@ func (r *Remote) installMesh(ctx context.Context) error {
 	case MeshReal:
 		metrics = bytes.ReplaceAll(prometheus, []byte("localhost/aviary/prometheus:e2e"), []byte(prometheusImage))
 		if err := r.installIstio(ctx); err != nil {
+			return err
+		}
+		if err := r.awaitDeployments(ctx, "istio-system"); err != nil { // the door wants a sidecar
+			return err
+		}
+		if err := localplane.Apply(ctx, r.Config, bytes.NewReader(doorInRealMesh)); err != nil {
 			return err
 		}
 	case MeshXDS:
@@ -255,14 +265,15 @@ func istioDefinitions(ctx context.Context, progress io.Writer) ([]byte, error) {
 	return os.ReadFile(filepath.Join(folder, "crds.yaml"))
 }
 
-// installed lists the namespaces whose Deployments have to be ready.
-var installed = []string{"argo-rollouts", "istio-system"}
+// installed lists the namespaces whose Deployments have to be ready; that of the door
+// is empty where there is none.
+var installed = []string{"argo-rollouts", "istio-system", doorEntrance.namespace}
 
-// awaitDeployments waits until every Deployment is available.
-func (r *Remote) awaitDeployments(ctx context.Context) error {
+// awaitDeployments waits until every Deployment of some namespaces is available.
+func (r *Remote) awaitDeployments(ctx context.Context, namespaces ...string) error {
 	end := clock.Real{}.Now().Add(5 * time.Minute)
 	for {
-		waiting, err := r.notReady(ctx)
+		waiting, err := r.notReady(ctx, namespaces)
 		if err == nil && len(waiting) == 0 {
 			return nil
 		}
@@ -275,9 +286,9 @@ func (r *Remote) awaitDeployments(ctx context.Context) error {
 	}
 }
 
-func (r *Remote) notReady(ctx context.Context) ([]string, error) {
+func (r *Remote) notReady(ctx context.Context, namespaces []string) ([]string, error) {
 	var waiting []string
-	for _, namespace := range installed {
+	for _, namespace := range namespaces {
 		list, err := r.client.AppsV1().Deployments(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return nil, err
@@ -315,8 +326,8 @@ func (r *Remote) connect(ctx context.Context) error {
 	if err := r.pods.Start(ctx); err != nil {
 		return err
 	}
-	if r.options.Mesh == MeshXDS {
-		if r.mesh, err = forwardMesh(ctx, r.Config, r.client, r.options.Progress); err != nil {
+	if way, ok := r.entrance(); ok {
+		if r.mesh, err = forwardMesh(ctx, r.Config, r.client, way, r.options.Progress); err != nil {
 			return err
 		}
 	}
@@ -336,18 +347,28 @@ func (r *Remote) connect(ctx context.Context) error {
 	return r.cluster.Record(ctx)
 }
 
+// entrance is the way into the mesh, if there is one.
+func (r *Remote) entrance() (way entrance, ok bool) {
+	switch r.options.Mesh {
+	case MeshXDS:
+		return planeEntrance, true
+	case MeshReal:
+		return doorEntrance, true
+	}
+	return entrance{}, false
+}
+
 // Open returns a fresh view of the cluster for one scenario.
 func (r *Remote) Open() (backend.Backend, error) { return r.cluster.Open() }
 
 // OpenLive is Open for those who look behind the scenario's names.
 func (r *Remote) OpenLive() (*backend.Live, error) { return r.cluster.Open() }
 
-// Sends says whether requests can be sent: there is a mesh, and this package has a
-// way into it. Into a pod beside Envoy it has none yet.
+// Sends says whether requests can be sent: there is a mesh.
 func (r *Remote) Sends() bool { return r.mesh != nil }
 
 // Transport sends requests as from a source: NAMESPACE/POD by the cluster's names,
-// or gateway/NAME.
+// or, with MeshXDS, gateway/NAME.
 func (r *Remote) Transport(source string) http.RoundTripper { return r.mesh.Transport(source) }
 
 // tools are those of one scenario. Nodes are real, and the controller belongs to
@@ -361,7 +382,7 @@ func (r *Remote) tools(b *backend.Live) (backend.Tools, func()) {
 		mesh: r.mesh, pods: r.pods.PodAt, scene: b, gates: &gateways{scene: b}, count: &counter{scene: b},
 		rules: &answers{scene: b, mesh: r.mesh, clock: clock.Real{}},
 	}
-	tools.Traffic = t
+	tools.Traffic, tools.Outside = t, r.options.Mesh == MeshXDS
 	return tools, t.close
 }
 

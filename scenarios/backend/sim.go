@@ -56,7 +56,7 @@ func (b *Sim) Sleep(_ context.Context, d time.Duration) error { return b.sim.Sle
 // Tools are all there: a simulation can be told anything.
 func (b *Sim) Tools() Tools {
 	t := simTools{b.sim}
-	return Tools{Traffic: t, Machines: t, Quotas: t, Servers: t, Controller: t, Faults: b.sim.Faults(), Quiet: t, Trace: b}
+	return Tools{Traffic: t, Outside: true, Machines: t, Quotas: t, Servers: t, Controller: t, Faults: b.sim.Faults(), Quiet: t, Trace: b}
 }
 
 // Close does nothing: a simulation is memory.

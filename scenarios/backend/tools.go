@@ -16,6 +16,7 @@ import (
 // there, and says why.
 type Tools struct {
 	Traffic    Traffic
+	Outside    bool // Traffic has a way in from outside the cluster, through a gateway
 	Machines   Machines
 	Quotas     Quotas
 	Servers    Servers

@@ -47,6 +47,7 @@ type tool struct {
 
 var (
 	traffic    = &tool{"a mesh that takes requests", func(t backend.Tools) bool { return t.Traffic != nil }}
+	outside    = &tool{"a gateway that takes requests", func(t backend.Tools) bool { return t.Traffic != nil && t.Outside }}
 	machines   = &tool{"nodes and containers that can be made to fail", func(t backend.Tools) bool { return t.Machines != nil }}
 	quotas     = &tool{"quotas", func(t backend.Tools) bool { return t.Quotas != nil }}
 	servers    = &tool{"servers of its own for measurements", func(t backend.Tools) bool { return t.Servers != nil }}

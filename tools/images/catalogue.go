@@ -39,6 +39,10 @@ func catalogue(tag string) []recipe {
 			name: "ghcr.io/aviary-rollouts/dataplane:" + tag, about: "a proxy that obeys istiod, for clusters without Envoy",
 			folder: "e2e/dataplane/cmd/dataplane", ports: []string{"15001/tcp"},
 		},
+		{
+			name: "ghcr.io/aviary-rollouts/door:" + tag, about: "sends the requests of scenarios from a pod with a sidecar",
+			folder: "e2e/door/cmd/door", ports: []string{"15099/tcp"},
+		},
 	}
 	for _, version := range []string{"1.0.0", "2.0.0", "3.0.0"} {
 		recipes = append(recipes, recipe{

@@ -3,7 +3,8 @@
 //
 //	go run -C tools ./images ..                    # into ../bin/images
 //	go run -C tools ./images -platform linux/arm64 ..
-//	go run -C tools ./images -e2e ..              # and what make e2e needs where nothing can be pulled
+//	go run -C tools ./images -stand-ins ..        # and what goes by the names of images that scenarios roll out
+//	go run -C tools ./images -e2e ..              # and all that make e2e needs where nothing can be pulled
 //
 // It writes each image twice: NAME.oci.tar is an OCI archive (for skopeo, podman,
 // ctr images import), NAME.docker.tar what docker load and kind load
@@ -33,11 +34,12 @@ func main() {
 	flag.StringVar(&o.out, "out", "", "the folder for the archives; empty: bin/images in ROOT")
 	flag.StringVar(&o.tag, "tag", "latest", "the tag of all images but the mock servers; config/ names latest")
 	flag.StringVar(&o.only, "only", "", "build only images whose name contains this")
-	flag.BoolVar(&o.e2e, "e2e", false, "also build istiod and Prometheus from their Go modules, and stand-ins for the images that scenarios name")
+	flag.BoolVar(&o.standIns, "stand-ins", false, "also build stand-ins for the images that scenarios name")
+	flag.BoolVar(&o.e2e, "e2e", false, "also build these, and istiod and Prometheus from their Go modules")
 	docker := flag.Bool("docker", true, "give the images to the Docker engine, if one answers")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: images [-platform OS/ARCH] [-out DIR] [-tag TAG] [-only TEXT] [-docker=false] [-e2e] ROOT")
+		fmt.Fprintln(os.Stderr, "usage: images [-platform OS/ARCH] [-out DIR] [-tag TAG] [-only TEXT] [-docker=false] [-stand-ins] [-e2e] ROOT")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -57,7 +59,7 @@ func main() {
 type options struct {
 	root, out, tag, only string
 	platform             v1.Platform
-	e2e                  bool
+	standIns, e2e        bool
 	log                  io.Writer
 }
 
@@ -71,6 +73,8 @@ func run(ctx context.Context, o options, docker bool) error {
 	found, recipes := 0, catalogue(o.tag)
 	if o.e2e {
 		recipes = append(recipes, programs()...)
+	}
+	if o.e2e || o.standIns {
 		if err := pack(ctx, o, filepath.Join(o.out, "stand-ins.docker.tar"), standIns()); err != nil {
 			return fmt.Errorf("stand-ins: %w", err)
 		}

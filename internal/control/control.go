@@ -82,6 +82,9 @@ type Deps struct {
 	// differs from the one in the cluster in numbers of pods only; zero means
 	// not at all.
 	Patience time.Duration
+	// WriteRate is how many writes of one kind the client sends in a second; zero
+	// means any number. When as many are sent, numbers of pods wait for longer.
+	WriteRate float32
 }
 
 // Recurring reports whether events about an object of this kind are told many

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
@@ -16,17 +17,34 @@ import (
 // While an update moves on, what happens next is written soon and takes the
 // numbers with it: an update of 5 pods in 2 steps needs 7 writes in place of 12.
 //
+// Where many Rollouts are updated at once, the client sends as many writes a second
+// as it may, and what updates them waits for its turn behind what only tells how far
+// they are. Then numbers wait for longer.
+//
 // What waits is remembered here only. A controller that dies forgets since when,
 // and waits anew.
 type patience struct {
 	limit time.Duration
+	spare *rate.Limiter // for statuses that can wait
 	mu    sync.Mutex
 	since map[types.NamespacedName]time.Time
 }
 
-func newPatience(limit time.Duration) *patience {
-	return &patience{limit: limit, since: map[types.NamespacedName]time.Time{}}
+// longestHold is how many times the limit numbers wait while the client is busy.
+const longestHold = 4
+
+// newPatience returns one that lets numbers wait until limit. perSecond is how many
+// statuses the client may write in a second; 0 means any number.
+func newPatience(limit time.Duration, perSecond float32) *patience {
+	spare := rate.Limit(perSecond) / 2
+	if perSecond <= 0 {
+		spare = rate.Inf
+	}
+	return &patience{limit: limit, spare: rate.NewLimiter(spare, max(1, int(perSecond/2))), since: map[types.NamespacedName]time.Time{}}
 }
+
+// wrote notes that a status is written.
+func (p *patience) wrote(now time.Time) { p.spare.AllowN(now, 1) }
 
 // holds says whether the next status of a Rollout can stay unwritten for now, and
 // until when.
@@ -45,11 +63,14 @@ func (p *patience) holds(key types.NamespacedName, was v1alpha1.RolloutStatus, p
 		since, p.since[key] = now, now
 	}
 	until = since.Add(p.limit)
-	if !now.Before(until) {
-		delete(p.since, key)
-		return time.Time{}, false
+	if now.Before(until) {
+		return until, true
 	}
-	return until, true
+	if p.spare.TokensAt(now) < 1 && now.Before(since.Add(longestHold*p.limit)) {
+		return now.Add(p.limit / 2), true
+	}
+	delete(p.since, key)
+	return time.Time{}, false
 }
 
 // forget drops what was noted for key.

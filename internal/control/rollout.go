@@ -86,6 +86,7 @@ func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedNa
 		}
 	}
 	if !rollout.SameStatus(observed.Status, plan.Status) {
+		r.patience.wrote(now)
 		if err := executor.Report(ctx, ro, plan.Status); err != nil {
 			return plan, err
 		}
@@ -261,9 +262,9 @@ func left(rs *appsv1.ReplicaSet, pods labels.Selector) bool {
 	return pods != nil && !pods.Empty() && pods.Matches(labels.Set(rs.Labels)) && pods.Matches(labels.Set(rs.Spec.Template.Labels))
 }
 
-// readPods reads the pods of those ReplicaSets.
+// readPods reads the pods of those ReplicaSets, if they are looked at.
 func (r *rolloutReconciler) readPods(ctx context.Context, o *rollout.Observed, selector labels.Selector) error {
-	if selector == nil || len(o.ReplicaSets) == 0 {
+	if selector == nil || len(o.ReplicaSets) == 0 || !rollout.NeedsPods(*o) {
 		return nil
 	}
 	list := &corev1.PodList{}

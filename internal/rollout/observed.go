@@ -27,8 +27,7 @@ type Observed struct {
 	ReplicaSets []*appsv1.ReplicaSet
 	// Orphans are ReplicaSets of a Rollout like this one that nobody owns.
 	Orphans []*appsv1.ReplicaSet
-	// Pods are the pods of ReplicaSets. Only restarts and the question
-	// whether pods cannot be scheduled look at them.
+	// Pods are the pods of ReplicaSets. They may be left out unless NeedsPods.
 	Pods []*corev1.Pod
 	// Routing is what the router says is true now; nil without trafficRouting.
 	Routing *traffic.Observed

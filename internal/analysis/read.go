@@ -25,7 +25,13 @@ const (
 
 // Analysis is an AnalysisRun made ready for questions: see [Read].
 type Analysis struct {
-	run     *v1alpha1.AnalysisRun
+	run *v1alpha1.AnalysisRun
+	Reading
+}
+
+// Reading is what follows from the spec of a run alone. It is not modified once made,
+// so that one serves for as long as the spec is the same: see [ReadSpec].
+type Reading struct {
 	metrics []metric
 	// problem is why the run cannot be carried out; empty if it can.
 	problem string
@@ -51,27 +57,34 @@ type metric struct {
 // not change as long as the Analysis is in use. A run that cannot be carried out
 // is no error here: [Analysis.Assess] ends it.
 func Read(run *v1alpha1.AnalysisRun) *Analysis {
-	a := &Analysis{run: run}
 	if run.Status.Phase.Completed() {
-		return a
+		return &Analysis{run: run}
 	}
-	specs, err := putArgs(run.Spec.Metrics, run.Spec.Args)
+	return ReadSpec(&run.Spec).Of(run)
+}
+
+// Of makes a run ready for questions whose spec is the one that was read.
+func (r Reading) Of(run *v1alpha1.AnalysisRun) *Analysis { return &Analysis{run: run, Reading: r} }
+
+// ReadSpec does the part of [Read] that needs the spec only.
+func ReadSpec(spec *v1alpha1.AnalysisRunSpec) (r Reading) {
+	specs, err := putArgs(spec.Metrics, spec.Args)
 	if err != nil {
-		a.problem = "Unable to resolve metric arguments: " + err.Error()
-		return a
+		r.problem = "Unable to resolve metric arguments: " + err.Error()
+		return r
 	}
-	if err := a.read(specs); err != nil {
-		a.problem = "Analysis spec invalid: " + err.Error()
+	if err := r.read(spec, specs); err != nil {
+		r.problem = "Analysis spec invalid: " + err.Error()
 	}
-	return a
+	return r
 }
 
 // Problem is why the run cannot be carried out, in the words of its message when
 // it ends in Error for that; empty if it can.
-func (a *Analysis) Problem() string { return a.problem }
+func (r Reading) Problem() string { return r.problem }
 
-func (a *Analysis) read(specs []v1alpha1.Metric) (err error) {
-	if a.metrics, err = readMetrics(specs); err != nil {
+func (r *Reading) read(spec *v1alpha1.AnalysisRunSpec, specs []v1alpha1.Metric) (err error) {
+	if r.metrics, err = readMetrics(specs); err != nil {
 		return err
 	}
 	for i, m := range specs {
@@ -79,7 +92,7 @@ func (a *Analysis) read(specs []v1alpha1.Metric) (err error) {
 			return fmt.Errorf("metrics[%d]: %w", i, err)
 		}
 	}
-	return a.readRules()
+	return r.readRules(spec)
 }
 
 // needsNoSecret refuses a metric whose times or limits come from a Secret:
@@ -102,15 +115,15 @@ func needsNoSecret(m v1alpha1.Metric) error {
 // readRules applies dryRun and measurementRetention to the metrics that they
 // match. As in the original, an expression matches a part of a name: "rate"
 // also matches error-rate. The last retention rule that matches a metric wins.
-func (a *Analysis) readRules() error {
-	for i, rule := range a.run.Spec.DryRun {
-		err := a.each(rule.MetricName, func(m *metric) { m.dryRun = true })
+func (r *Reading) readRules(spec *v1alpha1.AnalysisRunSpec) error {
+	for i, rule := range spec.DryRun {
+		err := r.each(rule.MetricName, func(m *metric) { m.dryRun = true })
 		if err != nil {
 			return fmt.Errorf("dryRun[%d]: %w", i, err)
 		}
 	}
-	for i, rule := range a.run.Spec.MeasurementRetention {
-		err := a.each(rule.MetricName, func(m *metric) {
+	for i, rule := range spec.MeasurementRetention {
+		err := r.each(rule.MetricName, func(m *metric) {
 			if m.keep = int(rule.Limit); m.keep <= 0 {
 				m.keep = defaultRetention
 			}
@@ -123,16 +136,16 @@ func (a *Analysis) readRules() error {
 }
 
 // each calls apply with the metrics that a rule matches.
-func (a *Analysis) each(rule string, apply func(*metric)) error {
+func (r *Reading) each(rule string, apply func(*metric)) error {
 	expression, err := regexp.Compile(rule)
 	if err != nil {
 		return err
 	}
 	matched := false
-	for i := range a.metrics {
-		if expression.MatchString(a.metrics[i].spec.Name) {
+	for i := range r.metrics {
+		if expression.MatchString(r.metrics[i].spec.Name) {
 			matched = true
-			apply(&a.metrics[i])
+			apply(&r.metrics[i])
 		}
 	}
 	if !matched {

@@ -18,7 +18,6 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/apply"
 	"github.com/aviary-rollouts/aviary/internal/experiment"
 	"github.com/aviary-rollouts/aviary/internal/library"
-	"github.com/aviary-rollouts/aviary/internal/validate"
 )
 
 // experimentReconciler observes one Experiment, asks experiment.Decide, and
@@ -27,6 +26,7 @@ type experimentReconciler struct {
 	Deps
 	fresh  *freshness
 	echoes *echoes
+	specs  *experimentSpecs
 }
 
 // Reconcile brings one Experiment a safe step forward.
@@ -79,11 +79,13 @@ func (r *experimentReconciler) observe(ctx context.Context, key types.Namespaced
 		if apierrors.IsNotFound(err) {
 			r.fresh.forget(key)
 			r.echoes.forget(key)
+			r.specs.forget(key)
 			return nil, true, nil
 		}
 		return nil, false, fmt.Errorf("experiment %s: reading it: %w", key, err)
 	}
-	o = &experiment.Observed{Experiment: e}
+	facts := r.specs.of(key, e)
+	o = &experiment.Observed{Experiment: e, Invalid: facts.invalid, Hashes: facts.hashes}
 	read := []client.Object{e}
 	for _, step := range []func() error{
 		func() error { return r.readReplicaSets(ctx, o, &read) },
@@ -94,9 +96,6 @@ func (r *experimentReconciler) observe(ctx context.Context, key types.Namespaced
 		if err := step(); err != nil {
 			return nil, false, fmt.Errorf("experiment %s: %w", key, err)
 		}
-	}
-	if problems := validate.Experiment(e); len(problems) > 0 {
-		o.Invalid = problems[0].Error()
 	}
 	return o, r.fresh.sees(key, read, now), nil
 }

@@ -86,7 +86,7 @@ func newLab(t *testing.T, objects ...client.Object) *lab {
 		},
 	}).Build()
 	d := Deps{Client: c, Clock: clock.Func(func() time.Time { return l.now }), Events: l}
-	l.experimentReconciler = &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes()}
+	l.experimentReconciler = &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newExperimentSpecs()}
 	return l
 }
 

@@ -20,7 +20,7 @@ import (
 func Controllers(d Deps) []Controller {
 	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newSpecs(), patience: newPatience(d.Patience, d.WriteRate)}
 	runs := newAnalysisRunReconciler(d)
-	experiments := &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes()}
+	experiments := &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newExperimentSpecs()}
 	return []Controller{{
 		Name:      "rollout",
 		For:       &v1alpha1.Rollout{},

@@ -13,6 +13,9 @@ type Observed struct {
 	Experiment *v1alpha1.Experiment
 	// Invalid is the first validation error of the spec; empty if there is none.
 	Invalid string
+	// Hashes are those of the templates by their names, where nothing collides. They
+	// follow from the spec; what is missing is computed.
+	Hashes map[string]string
 	// ReplicaSets, Services and Runs are those of the namespace: what the
 	// Experiment does not control tells which names are taken.
 	ReplicaSets []*appsv1.ReplicaSet

@@ -24,16 +24,16 @@ func (d *decision) findReplicaSet(v *version, taken map[string]bool) {
 		}
 		names[rs.Name] = true
 	}
-	v.current = v.rs != nil && v.matches()
+	v.current = v.rs != nil && d.matches(v)
 	if v.current || (v.rs != nil && d.over()) {
 		v.name, v.status.PodTemplateHash = v.rs.Name, hashOf(v.rs)
 		taken[v.status.PodTemplateHash] = true
 		return
 	}
-	hash := podhash.Of(v.spec.Template, v.status.CollisionCount)
+	hash := d.hashNow(v)
 	for taken[hash] {
 		v.status.CollisionCount = ptr.To(ptr.Deref(v.status.CollisionCount, 0) + 1)
-		hash = podhash.Of(v.spec.Template, v.status.CollisionCount)
+		hash = d.hashNow(v)
 	}
 	taken[hash] = true
 	v.status.PodTemplateHash = hash
@@ -68,9 +68,17 @@ func freeName(base, separator string, taken map[string]bool) string {
 }
 
 // matches is true when the ReplicaSet makes the pods that the spec asks for.
-func (v *version) matches() bool {
-	return hashOf(v.rs) == podhash.Of(v.spec.Template, v.status.CollisionCount) ||
+func (d *decision) matches(v *version) bool {
+	return hashOf(v.rs) == d.hashNow(v) ||
 		podtemplate.Equal(v.rs.Spec.Template, v.spec.Template)
+}
+
+// hashNow is the hash of the pods that the spec asks for, after the collisions so far.
+func (d *decision) hashNow(v *version) string {
+	if known := d.Hashes[v.spec.Name]; known != "" && v.status.CollisionCount == nil {
+		return known
+	}
+	return podhash.Of(v.spec.Template, v.status.CollisionCount)
 }
 
 func hashOf(rs *appsv1.ReplicaSet) string { return rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] }

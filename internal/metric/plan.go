@@ -21,7 +21,7 @@ type Hooks struct {
 // without a value ends the run. The error is one that a repetition may mend; what
 // was measured until then is lost.
 func (r *Registry) Plan(ctx context.Context, run *v1alpha1.AnalysisRun, hooks Hooks) (analysis.Plan, error) {
-	a := analysis.Read(run)
+	a := r.readings.of(run)
 	var outcomes []analysis.Outcome
 	for _, task := range a.Due(r.clock.Now()) {
 		if hooks.Before != nil {

@@ -25,6 +25,7 @@ type Registry struct {
 	secrets   client.Reader
 	clock     clock.Clock
 	judges    judges
+	readings  readings
 }
 
 // NewRegistry makes a registry of providers by the field of MetricProvider that

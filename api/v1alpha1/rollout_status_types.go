@@ -350,7 +350,8 @@ const (
 	CompletionStatusSuperseded CompletionStatus = "Superseded"
 	// CompletionStatusRolledBack: the stable revision was wanted again.
 	CompletionStatusRolledBack CompletionStatus = "RolledBack"
-	// CompletionStatusFastRolledBack: a recent revision was wanted again.
+	// CompletionStatusFastRolledBack: a revision whose pods were still there was
+	// wanted again, and steps, pauses and analyses were skipped.
 	CompletionStatusFastRolledBack CompletionStatus = "FastRolledBack"
 )
 
@@ -369,7 +370,8 @@ type RolloutDuration struct {
 	// FinishedAt is when the update ended.
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
-	// CompletionStatus is how it ended; empty while it runs.
+	// CompletionStatus is how it ended; empty while it runs, but for
+	// FastRolledBack, which is known from the beginning.
 	// +optional
 	CompletionStatus CompletionStatus `json:"completionStatus,omitempty"`
 }

@@ -32,7 +32,8 @@ type slot struct {
 
 // analyse starts the AnalysisRuns that the update needs now, ends those that it
 // needs no more, and follows their verdicts: a bad one gives the update up, an
-// inconclusive one pauses it.
+// inconclusive one pauses it. While a person holds the update none is started, but
+// those that measure go on: one that were ended would count as a good one afterwards.
 func (d *decision) analyse() {
 	d.forgetPassedStep()
 	d.resumeInconclusive()
@@ -49,7 +50,7 @@ func (d *decision) analyse() {
 
 // slots lists the AnalysisRuns of the strategy, wanted now or not.
 func (d *decision) slots() []slot {
-	live := d.newRS != nil && d.status.StableRS != "" && !d.fullyPromoted() && !d.status.Abort && !d.status.PromoteFull && !d.held()
+	live := d.newRS != nil && d.status.StableRS != "" && !d.fullyPromoted() && !d.status.Abort && !d.status.PromoteFull
 	if bg := d.spec.Strategy.BlueGreen; bg != nil {
 		s := &d.status.BlueGreen
 		switched := s.ActiveSelector == d.hash
@@ -77,7 +78,7 @@ func (d *decision) slots() []slot {
 func (d *decision) follow(s slot) {
 	wanted := s.spec != nil && s.wanted
 	if *s.status == nil {
-		if wanted {
+		if wanted && !d.held() {
 			d.nameRun(s)
 		}
 		return

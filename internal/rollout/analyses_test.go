@@ -102,6 +102,43 @@ func TestBackgroundAnalysis(t *testing.T) {
 	})
 }
 
+// A person who holds an update does not end what measures it: a run that is ended is
+// successful, and would let a version pass that nobody has judged.
+func TestHeldAnalyses(t *testing.T) {
+	hold := func(d *desk, on bool) *desk { d.o.Rollout.Spec.Paused = on; return d.settle() }
+	background := canaryOf(weight(20), pauseFor(nil))
+	background.Canary.Analysis = &v1alpha1.RolloutAnalysisBackground{RolloutAnalysis: successRate}
+	for _, test := range []struct {
+		name     string
+		strategy v1alpha1.RolloutStrategy
+		run      string
+		passed   string // when the run ends well and the person lets go
+	}{
+		{"a step", canaryOf(weight(20), analysisStep(), pauseFor(nil)), "2-1", "Paused(CanaryPauseStep) step 2 v1:4 v2:1"},
+		{"in the background", background, "2", "Paused(CanaryPauseStep) step 1 v1:4 v2:1"},
+		{"before the switch", blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) { bg.PrePromotionAnalysis = &successRate }), "2-pre", "Healthy v1:5 v2:5"},
+	} {
+		start := func() *desk { return newDesk(t, 5, test.strategy).templates().settle().image("v2").settle() }
+		d := hold(start(), true).pass(time.Minute)
+		if len(d.o.Runs) != 1 || d.o.Runs[0].Spec.Terminate {
+			t.Fatalf("%s: %d runs, or one that was told to end while the update is held", test.name, len(d.o.Runs))
+		}
+		hold(d.verdict(test.run, v1alpha1.AnalysisPhaseSuccessful, ""), false).want(test.passed)
+		d = hold(start(), true).verdict(test.run, v1alpha1.AnalysisPhaseFailed, "bad")
+		if !d.status().Abort {
+			t.Errorf("%s: it failed while the update was held, and nobody gave up: %s", test.name, d.picture())
+		}
+		d = hold(hold(start(), true).image("v1").settle(), false) // back to what was there
+		if run := d.o.Runs[0]; !run.Spec.Terminate {
+			t.Errorf("%s: it goes on although nothing waits for it", test.name)
+		}
+		d = newDesk(t, 5, test.strategy).templates().settle()
+		if hold(d, true).image("v2").settle(); len(d.o.Runs) != 0 {
+			t.Errorf("%s: a run is started while the update is held", test.name)
+		}
+	}
+}
+
 func TestBlueGreenAnalyses(t *testing.T) {
 	start := func() *desk {
 		return newDesk(t, 3, blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) {

@@ -17,11 +17,11 @@ func (d *decision) blueGreen() {
 	if !d.restart() {
 		d.resize(d.blueGreenSizes())
 	}
-	if d.held() || d.newRS == nil {
+	if d.newRS == nil {
 		return
 	}
 	d.analyse()
-	if d.previewPaused() {
+	if d.held() || d.previewPaused() {
 		return
 	}
 	d.selectActive()

@@ -1,11 +1,70 @@
 package rollout
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
+
+// Going back to pods that are still there is told from other ends; going back the
+// long way, or giving it up, is not taken for it.
+func TestEndedByAFastRollback(t *testing.T) {
+	pause := canaryOf(weight(20), pauseFor(nil))
+	blueGreen := blueGreenOf(func(*v1alpha1.BlueGreenStrategy) {})
+	window := func(d *desk) *desk {
+		d.o.Rollout.Spec.RollbackWindow = &v1alpha1.RollbackWindowSpec{Revisions: 3}
+		return d
+	}
+	for name, c := range map[string]struct {
+		strategy v1alpha1.RolloutStrategy
+		change   func(d *desk) *desk // from v2, which has just replaced v1
+		want     v1alpha1.CompletionStatus
+	}{
+		"blue/green, within the delay":         {blueGreen, func(d *desk) *desk { return d.image("v1").settle() }, v1alpha1.CompletionStatusFastRolledBack},
+		"blue/green, after the delay":          {blueGreen, func(d *desk) *desk { return d.pass(time.Minute).settle().image("v1").settle() }, v1alpha1.CompletionStatusPromoted},
+		"blue/green, on to another":            {blueGreen, func(d *desk) *desk { return d.image("v3").settle() }, v1alpha1.CompletionStatusPromoted},
+		"canary, within the window, no pods":   {pause, func(d *desk) *desk { return window(d).image("v1").settle().promote().settle() }, v1alpha1.CompletionStatusPromoted},
+		"canary, within the window, some pods": {pause, func(d *desk) *desk { d.keep("v1", 2); return window(d).image("v1").settle() }, v1alpha1.CompletionStatusFastRolledBack},
+		"canary, pods without a window":        {pause, func(d *desk) *desk { d.keep("v1", 2); return d.image("v1").settle().promote().settle() }, v1alpha1.CompletionStatusPromoted},
+		"canary, within the window, then v3": {pause, func(d *desk) *desk {
+			d.keep("v1", 2)
+			d.carryOut(Decide(window(d).image("v1").o, d.now))
+			return d.image("v3").settle().promote().settle()
+		}, v1alpha1.CompletionStatusPromoted},
+		"canary, within the window, given up": {pause, func(d *desk) *desk {
+			d.keep("v1", 2)
+			d.carryOut(Decide(window(d).image("v1").o, d.now))
+			d.status().Abort = true
+			return d.settle()
+		}, v1alpha1.CompletionStatusAborted},
+		"canary, within the window, then steps": {pause, func(d *desk) *desk {
+			d.keep("v1", 2)
+			d.carryOut(Decide(window(d).image("v1").o, d.now))
+			d.o.Rollout.Spec.Strategy = canaryOf(weight(40), pauseFor(nil))
+			return d.settle().promote().settle()
+		}, v1alpha1.CompletionStatusPromoted},
+	} {
+		d := newDesk(t, 5, c.strategy).settle().pass(time.Second).image("v2").settle()
+		if d.status().Phase == v1alpha1.RolloutPhasePaused {
+			d.promote().settle()
+		}
+		d = c.change(d.pass(time.Second))
+		if r := d.status().Duration; r.FinishedAt == nil || r.CompletionStatus != c.want {
+			t.Errorf("%s: %+v, want %s; %s", name, r, c.want, d.picture())
+		}
+	}
+}
+
+// keep gives a version pods that nobody has taken away yet.
+func (d *desk) keep(tag string, pods int32) {
+	for _, rs := range d.o.ReplicaSets {
+		if strings.HasSuffix(rs.Spec.Template.Spec.Containers[0].Image, tag) {
+			rs.Spec.Replicas, rs.Status.Replicas, rs.Status.AvailableReplicas = &pods, pods, pods
+		}
+	}
+}
 
 // How updates end, each seen from the status before its last decision and the one after.
 func TestEnded(t *testing.T) {

@@ -47,8 +47,11 @@ func (d *decision) followFullPromotion() {
 // promote makes the new ReplicaSet the stable one.
 func (d *decision) promote(why string) {
 	status := v1alpha1.CompletionStatusPromoted
-	if d.status.PromoteFull {
+	switch {
+	case d.status.PromoteFull:
 		status = v1alpha1.CompletionStatusFastPromoted
+	case d.status.Duration != nil && d.status.Duration.FinishedAt == nil && d.status.Duration.CompletionStatus == v1alpha1.CompletionStatusFastRolledBack:
+		status = v1alpha1.CompletionStatusFastRolledBack
 	}
 	d.status.StableRS = d.hash
 	d.status.PromoteFull = false

@@ -51,8 +51,23 @@ func (d *decision) startUpdate() {
 	case templateChanged && d.inRollbackWindow():
 		d.skipToEnd("Rollback to active ReplicaSets within RollbackWindow")
 	}
+	d.noteFastRollback(templateChanged)
 	if templateChanged && !d.spec.Paused && d.was.StableRS != "" && d.status.StableRS != d.hash {
 		d.event("RolloutNotCompleted", "Rollout not completed, started update to revision %d (%s)", d.revision(), d.hash)
+	}
+}
+
+// noteFastRollback writes down that an update goes back to pods which are still there,
+// and so skips what it would otherwise have to pass: when it ends, nothing shows that
+// any more. An update that begins again with its first step is none.
+func (d *decision) noteFastRollback(began bool) {
+	r := d.status.Duration
+	switch {
+	case r.FinishedAt != nil:
+	case !began:
+		r.CompletionStatus = ""
+	case d.fastRollback() || d.spec.Strategy.Canary != nil && d.inRollbackWindow():
+		r.CompletionStatus = v1alpha1.CompletionStatusFastRolledBack
 	}
 }
 

@@ -78,7 +78,8 @@ func (m *mount) subscribe(kind client.Object, fn func(store.Event)) {
 			fn(e)
 		}
 	}
-	cancel := m.sim.store.Subscribe(m.kindOf(kind), func(e store.Event) { m.feed.deliver(e, receive) })
+	gvk := m.kindOf(kind)
+	cancel := m.sim.store.Subscribe(gvk, func(e store.Event) { m.feed.deliver(gvk, e, receive) })
 	m.cancels = append(m.cancels, cancel)
 }
 

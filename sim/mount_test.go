@@ -276,6 +276,41 @@ func TestStaleView(t *testing.T) {
 	}
 }
 
+// TestKindsAreStaleByThemselves: a controller is told of a Secret before it is told of
+// the ConfigMap that was written first, and reads what each informer has.
+func TestKindsAreStaleByThemselves(t *testing.T) {
+	var seen []string
+	p := &probe{}
+	p.do = func(p *probe, key types.NamespacedName) (time.Time, error) {
+		cm, secret := &corev1.ConfigMap{}, &corev1.Secret{}
+		if err := p.deps.Client.Get(context.Background(), key, cm); err != nil {
+			return time.Time{}, client.IgnoreNotFound(err)
+		}
+		if err := p.deps.Client.Get(context.Background(), key, secret); client.IgnoreNotFound(err) != nil {
+			return time.Time{}, err
+		}
+		seen = append(seen, p.deps.Clock.Now().Format("05 ")+cm.Data["value"]+","+string(secret.Data["value"]))
+		return time.Time{}, nil
+	}
+	lag, err := fault.Parse("stale:age=3s,Secret=1s,from=10s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, sim.Options{Controllers: p.controllers, Faults: []fault.Fault{lag}})
+	create(t, s, configMap("a"))
+	sleep(t, s, 15*time.Second)
+	touch(t, s, "a", "new")
+	create(t, s, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a"}, Data: map[string][]byte{"value": []byte("secret")}})
+	sleep(t, s, time.Second)
+	if err := s.Resync(); err != nil { // looking before the news is there shows the old state
+		t.Fatal(err)
+	}
+	sleep(t, s, time.Minute)
+	if got, want := strings.Join(seen, "; "), "00 ,; 16 ,secret; 16 ,secret; 18 new,secret"; got != want {
+		t.Errorf("seen:\n  %s\nwant:\n  %s", got, want)
+	}
+}
+
 // TestStaleByRevisions lags by writes, and catches up by time when nobody writes.
 func TestStaleByRevisions(t *testing.T) {
 	p := &probe{}

@@ -262,6 +262,7 @@ func (s *Sim) Crash() {
 	if s.under == nil {
 		return
 	}
+	s.monitor.Trouble()
 	s.kernel.Trace().Add("crash")
 	s.under.stop()
 	s.under = nil
@@ -271,6 +272,7 @@ func (s *Sim) Crash() {
 // every object. It does nothing if they are running.
 func (s *Sim) Restart() {
 	if s.under == nil {
+		s.monitor.Trouble()
 		s.kernel.Trace().Add("restart")
 		s.start()
 	}
@@ -280,7 +282,7 @@ func (s *Sim) Restart() {
 func (s *Sim) start() {
 	m := newMount(s, nil, s.view)
 	s.view.catchUp()
-	c := s.store.Client(ControllerName, store.ReadsFrom(s.view.revision), store.SharesAnswers(), store.Hooks{
+	c := s.store.Client(ControllerName, store.ReadsKindsFrom(s.view.revision), store.SharesAnswers(), store.Hooks{
 		Before: func(op store.Op) error { return s.meet(m, op, s.injector.Before) },
 		After:  func(op store.Op) error { return s.meet(m, op, s.injector.After) },
 	})
@@ -301,6 +303,7 @@ func (s *Sim) meet(m *mount, op store.Op, ask func(store.Op) error) error {
 	if err == nil {
 		return nil
 	}
+	s.monitor.Trouble()
 	var crash *fault.Crash
 	if !errors.As(err, &crash) {
 		return err

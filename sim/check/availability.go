@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 // undos. For blue/green the pods behind the active Service count, for a canary
 // whose requests a router splits those of the stable revision, with
 // dynamicStableScale those of every other one too for as long as it has a share of
-// the requests.
+// the requests. With a replicaProgressThreshold a routed canary may be promoted with
+// fewer: then so many are promised.
 //
 // The promise ends when somebody else takes a pod away, and when spec.replicas
 // or a limit is raised, and with dynamicStableScale where a step sets the number
@@ -63,7 +65,7 @@ func (c *availability) Instant(s *State) error {
 
 func (c *availability) rollout(s *State, f *Family) error {
 	uid := f.Rollout.UID
-	n, u := f.Replicas(), limits(f.Rollout).Unavailable
+	n, u := f.Replicas(), f.Replicas()-mustServe(f.Rollout)
 	least, lowest := f.least(s)
 	available := serving(s, f)
 	p, promised := c.promised[uid]
@@ -94,7 +96,7 @@ func (c *availability) rollout(s *State, f *Family) error {
 func (f *Family) least(s *State) (n, lowest int32) {
 	for i, ro := range f.InForce(s.Now, s.Lag) {
 		replicas := wanted(ro.Spec.Replicas)
-		must := replicas - limits(ro).Unavailable
+		must := mustServe(ro)
 		if i == 0 || replicas < n {
 			n = replicas
 		}
@@ -103,6 +105,20 @@ func (f *Family) least(s *State) (n, lowest int32) {
 		}
 	}
 	return n, lowest
+}
+
+// mustServe is how many pods a spec promises.
+func mustServe(ro *v1alpha1.Rollout) int32 {
+	n := wanted(ro.Spec.Replicas)
+	must := n - limits(ro).Unavailable
+	c := ro.Spec.Strategy.Canary
+	if c == nil || c.TrafficRouting == nil || c.ReplicaProgressThreshold == nil {
+		return must
+	}
+	if t := c.ReplicaProgressThreshold; t.Type == v1alpha1.ProgressTypePods {
+		return min(must, t.Value)
+	}
+	return min(must, int32(math.Ceil(float64(n)*float64(c.ReplicaProgressThreshold.Value)/100)))
 }
 
 // scaledBySteps is true where stable pods make way for a canary whose number of

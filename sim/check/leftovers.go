@@ -115,11 +115,11 @@ func currentRun(ro *v1alpha1.Rollout, name string) bool {
 
 // leftRoutes looks for routes, shares and subsets of an update that is over: it is
 // promoted, or given up and the stable revision can carry everything. Where a
-// person holds a Rollout nothing is taken away.
+// person holds a Rollout, or wrote what is refused, nothing is taken away.
 func (f *Family) leftRoutes(s *State) error {
 	status := &f.Rollout.Status
 	stable := f.ByHash(status.StableRS)
-	over := status.Abort || status.CurrentPodHash == status.StableRS
+	over := (status.Abort || status.CurrentPodHash == status.StableRS) && !strings.HasPrefix(status.Message, "InvalidSpec:")
 	if f.istio() == nil || !over || f.Rollout.Spec.Paused || stable == nil || stable.Available(s.Now) < f.Replicas() || f.Replicas() == 0 {
 		return nil
 	}

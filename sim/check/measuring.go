@@ -2,8 +2,10 @@ package check
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -11,15 +13,21 @@ import (
 
 // measuring: an AnalysisRun that has ended, or that was asked to end, measures no
 // more, and its verdict stays what it is. A Rollout whose update is over, promoted
-// or given up, starts no AnalysisRun and no Experiment.
+// or given up, starts no AnalysisRun and no Experiment; those that it started measure
+// no more, and at no later instant is there one that was not asked to end. The same is
+// true of an Experiment and its AnalysisRuns.
+//
+// What a person has just started again counts as new, and nothing is done for a Rollout
+// whose spec makes no sense.
 type measuring struct {
 	told map[types.UID]time.Time // when a run was asked to end
-	over map[types.UID]time.Time // since when the update of a Rollout is over
+	over map[types.UID]time.Time // since when the update of a Rollout, or an Experiment, is over
+	asks map[types.UID]time.Time // when a person last asked a run or an Experiment for something
 }
 
 // NewMeasuring returns the check of AnalysisRuns.
 func NewMeasuring() Check {
-	return &measuring{told: map[types.UID]time.Time{}, over: map[types.UID]time.Time{}}
+	return &measuring{told: map[types.UID]time.Time{}, over: map[types.UID]time.Time{}, asks: map[types.UID]time.Time{}}
 }
 
 func (c *measuring) Name() string { return "measuring" }
@@ -27,8 +35,15 @@ func (c *measuring) Name() string { return "measuring" }
 func (c *measuring) Event(s *State, change Change) error {
 	switch obj := change.Object.(type) {
 	case *v1alpha1.Rollout:
-		c.ends(s, obj)
+		c.ends(s, obj.UID, obj.Status.AbortedAt != nil || obj.Status.CurrentPodHash == obj.Status.StableRS)
+	case *v1alpha1.Experiment:
+		c.ends(s, obj.UID, obj.Status.Phase.Completed())
+	}
+	switch change.Object.(type) {
 	case *v1alpha1.AnalysisRun, *v1alpha1.Experiment:
+		if change.ByUser {
+			c.asks[change.Object.GetUID()] = s.Now
+		}
 		if err := c.begins(s, change); err != nil {
 			return err
 		}
@@ -55,18 +70,50 @@ func (c *measuring) Event(s *State, change Change) error {
 		return fmt.Errorf("analysisrun %s: it was told to end at %s and measured again: %d measurements became %d",
 			name, told.Format(time.TimeOnly), measurements(before), measurements(run))
 	}
+	if since, owner := c.ended(s, run); more && owner != "" {
+		return fmt.Errorf("analysisrun %s: %s has been over since %s and it measured again: %d measurements became %d",
+			name, owner, since.Format(time.TimeOnly), measurements(before), measurements(run))
+	}
 	return nil
 }
 
-// ends notes when the update of a Rollout is over, as far as its controller has
-// seen its spec.
-func (c *measuring) ends(s *State, ro *v1alpha1.Rollout) {
-	over := ro.Status.AbortedAt != nil || ro.Status.CurrentPodHash == ro.Status.StableRS
-	if _, known := c.over[ro.UID]; over && !known {
-		c.over[ro.UID] = s.Now
+const (
+	// retry is when at the latest a controller has tried again what failed.
+	retry = time.Minute
+	// unsure is how long a controller may wait for a write that may have been made.
+	unsure = 5 * time.Second
+)
+
+// ended says which owner is over, and since when, if that is so long ago that its
+// controller must have acted on it. One whose view lags may see a run too late, meet
+// a conflict, and see again.
+func (c *measuring) ended(s *State, of metav1.Object) (since time.Time, owner string) {
+	ref := metav1.GetControllerOfNoCopy(of)
+	if ref == nil {
+		return time.Time{}, ""
+	}
+	since, over := c.over[ref.UID]
+	if f := s.rollouts[ref.UID]; f != nil && strings.HasPrefix(f.Rollout.Status.Message, "InvalidSpec:") {
+		return time.Time{}, "" // nothing is done for a spec that makes no sense
+	}
+	if asked := c.asks[of.GetUID()]; asked.After(since) {
+		since = asked
+	}
+	excused := s.Troubled.Add(unsure).After(since) && s.Now.Sub(s.Troubled) <= retry
+	if !over || s.Now.Sub(since) <= 3*s.Lag || excused {
+		return time.Time{}, ""
+	}
+	return since, ref.Kind + " " + ref.Name
+}
+
+// ends notes since when the update of a Rollout is over, as far as its controller has
+// seen its spec, or an Experiment.
+func (c *measuring) ends(s *State, uid types.UID, over bool) {
+	if _, known := c.over[uid]; over && !known {
+		c.over[uid] = s.Now
 	}
 	if !over {
-		delete(c.over, ro.UID)
+		delete(c.over, uid)
 	}
 }
 
@@ -82,7 +129,32 @@ func (c *measuring) begins(s *State, change Change) error {
 	return nil
 }
 
-func (c *measuring) Instant(*State) error { return nil }
+func (c *measuring) Instant(s *State) error {
+	for _, run := range byName(s.runs, func(r *v1alpha1.AnalysisRun) metav1.Object { return r }) {
+		if !run.Status.Phase.Completed() && !run.Spec.Terminate {
+			if err := c.untold(s, "analysisrun", run); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range byName(s.experiments, func(e *v1alpha1.Experiment) metav1.Object { return e }) {
+		if !e.Status.Phase.Completed() && !e.Spec.Terminate {
+			if err := c.untold(s, "experiment", e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// untold is an error if the owner of something that goes on is over.
+func (c *measuring) untold(s *State, kind string, of metav1.Object) error {
+	since, owner := c.ended(s, of)
+	if owner == "" || of.GetDeletionTimestamp() != nil {
+		return nil
+	}
+	return fmt.Errorf("%s %s/%s: %s has been over since %s and it was not told to end", kind, of.GetNamespace(), of.GetName(), owner, since.Format(time.TimeOnly))
+}
 
 // measurements counts all that a run has made, those included that it keeps no
 // longer.

@@ -93,6 +93,10 @@ func (m *Monitor) State() *State { return &m.state }
 // UserWrote tells the monitor that a person made the write of this revision.
 func (m *Monitor) UserWrote(r store.Revision) { m.userWrites[r] = true }
 
+// Trouble tells the monitor that something keeps the controllers at this time from
+// what they want to do.
+func (m *Monitor) Trouble() { m.state.Troubled = m.kernel.Now() }
+
 func (m *Monitor) receive(e store.Event) {
 	m.state.Now, m.state.Lag = m.kernel.Now(), m.lag()
 	c := Change{Object: e.Object, Old: e.Old, Deleted: e.Type == watch.Deleted, ByUser: m.userWrites[e.Revision]}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/sim/check"
+	"github.com/aviary-rollouts/aviary/sim/kernel"
 )
 
 // run creates an AnalysisRun of an owner; nil for none.
@@ -130,6 +131,99 @@ func TestNothingBeginsBehindTheEnd(t *testing.T) {
 				b.broken(test.because)
 			}
 		})
+	}
+}
+
+// A run that began in time measures no more once the update is over, or its
+// Experiment, and nobody forgets to tell it.
+func TestNothingGoesOnBehindTheEnd(t *testing.T) {
+	abort := func(b *bench) {
+		b.status(func(s *v1alpha1.RolloutStatus) { now := metav1.Now(); s.Abort, s.AbortedAt = true, &now })
+	}
+	promote := func(b *bench) { b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS = "new" }) }
+	tell := func(b *bench, name string) {
+		run := &v1alpha1.AnalysisRun{}
+		b.get(run, name)
+		run.Spec.Terminate = true
+		b.do(b.client.Update(b.t.Context(), run))
+	}
+	tests := []struct {
+		name    string
+		change  func(b *bench, e *v1alpha1.Experiment)
+		because string // empty: allowed
+	}{
+		{"it measures in the middle", func(b *bench, _ *v1alpha1.Experiment) { b.measured(2, v1alpha1.AnalysisPhaseRunning) }, ""},
+		{"all are told at the same time", func(b *bench, e *v1alpha1.Experiment) { abort(b); b.ended(e); tell(b, "r"); tell(b, "mine") }, ""},
+		{"nobody tells a run of the abort", func(b *bench, e *v1alpha1.Experiment) { abort(b); b.ended(e); tell(b, "mine") },
+			"measuring: analysisrun default/r: Rollout web has been over since 00:00:01 and it was not told to end"},
+		{"nobody tells a run of the promotion", func(b *bench, e *v1alpha1.Experiment) { promote(b); b.ended(e); tell(b, "mine") },
+			"measuring: analysisrun default/r: Rollout web has been over since 00:00:01 and it was not told to end"},
+		{"nobody tells an Experiment of the abort", func(b *bench, _ *v1alpha1.Experiment) { abort(b); tell(b, "r"); tell(b, "mine") },
+			"measuring: experiment default/e: Rollout web has been over since 00:00:01 and it was not told to end"},
+		{"nobody tells a run of the end of its Experiment", func(b *bench, e *v1alpha1.Experiment) { b.ended(e) },
+			"measuring: analysisrun default/mine: Experiment e has been over since 00:00:01 and it was not told to end"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBench(t, check.NewMeasuring())
+			ro := b.rollout()
+			b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS, s.CurrentPodHash = "old", "new" })
+			e := b.experiment("e", ro)
+			b.run("r", ro)
+			b.run("mine", e)
+			b.measured(1, v1alpha1.AnalysisPhaseRunning)
+			b.sleep(time.Second)
+			b.get(e, "e")
+			test.change(b, e)
+			b.settled() // the instant itself may be the last one
+			b.kernel.After(time.Second, kernel.ClassWorld, "later", func() {})
+			err := b.kernel.RunUntil(b.kernel.Now().Add(time.Second))
+			if test.because == "" && err != nil || test.because != "" && (err == nil || !strings.Contains(err.Error(), test.because)) {
+				t.Errorf("%v\nwant: %s", err, test.because)
+			}
+		})
+	}
+}
+
+// A controller whose write failed has a minute to try again, and no more.
+func TestTroubleIsAnExcuseForAMinute(t *testing.T) {
+	b := newBench(t, check.NewMeasuring())
+	ro := b.rollout()
+	b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS, s.CurrentPodHash = "old", "new" })
+	b.run("r", ro)
+	b.measured(1, v1alpha1.AnalysisPhaseRunning)
+	b.settled()
+	b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS = "new" })
+	b.monitor.Trouble()
+	for _, after := range []time.Duration{time.Second, time.Minute, time.Minute + time.Second} {
+		b.kernel.After(after, kernel.ClassWorld, "later", func() {})
+	}
+	b.sleep(time.Minute)
+	err := b.kernel.RunUntil(b.kernel.Now().Add(time.Second))
+	if want := "and it was not told to end"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v\nwant: %s", err, want)
+	}
+}
+
+// A measurement behind the end is one too many, even of a run that is told at the
+// very instant at which it makes it.
+func TestNothingIsMeasuredBehindTheEnd(t *testing.T) {
+	b := newBench(t, check.NewMeasuring())
+	ro := b.rollout()
+	b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS, s.CurrentPodHash = "old", "new" })
+	b.run("r", ro)
+	b.measured(1, v1alpha1.AnalysisPhaseRunning)
+	b.settled()
+	b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS = "new" })
+	b.settled()
+	b.kernel.After(time.Second, kernel.ClassWorld, "later", func() {
+		b.changeRun(func(run *v1alpha1.AnalysisRun) {
+			run.Spec.Terminate, run.Status.MetricResults[0].Successful = true, 2
+		})
+	})
+	err := b.kernel.RunUntil(b.kernel.Now().Add(time.Second))
+	if want := "measuring: analysisrun default/r: Rollout web has been over since 00:00:00 and it measured again: 1 measurements became 2"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v\nwant: %s", err, want)
 	}
 }
 

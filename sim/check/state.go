@@ -23,6 +23,9 @@ type State struct {
 	Now time.Time
 	// Lag is how far the controllers' view may be behind.
 	Lag time.Duration
+	// Troubled is when the controllers last failed to do what they wanted, or were
+	// down; zero if never.
+	Troubled time.Time
 
 	rollouts map[types.UID]*Family
 	order    []*Family // sorted by namespace and name
@@ -186,9 +189,11 @@ func basicCanary(ro *v1alpha1.Rollout) bool {
 	return ro.Spec.Strategy.Canary != nil && ro.Spec.Strategy.Canary.TrafficRouting == nil
 }
 
-// wholeOf is the weight that means all requests of a routed canary.
+// wholeOf is the weight that means all requests of a routed canary. Istio knows 100
+// alone: a Rollout that asks for another number is refused, and nothing moves.
 func wholeOf(ro *v1alpha1.Rollout) int32 {
-	if m := ro.Spec.Strategy.Canary.TrafficRouting.MaxTrafficWeight; m != nil {
+	router := ro.Spec.Strategy.Canary.TrafficRouting
+	if m := router.MaxTrafficWeight; m != nil && router.Istio == nil {
 		return *m
 	}
 	return 100

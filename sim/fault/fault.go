@@ -46,8 +46,9 @@ type Lag struct {
 // Lagging is a fault that makes reads and events late.
 type Lagging interface {
 	Fault
-	// Lag returns how far behind the view is now.
-	Lag() Lag
+	// Lag returns how far behind the view of a kind is now; of all kinds the most
+	// if the kind is empty.
+	Lag(kind string) Lag
 }
 
 // window is the time in which a fault is there, from the start of the run.

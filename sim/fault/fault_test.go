@@ -27,6 +27,7 @@ func TestParse(t *testing.T) {
 		"conflict:p=0.5, to=90s":               "conflict:p=0.5,to=1m30s",
 		"stale:revisions=20,age=2s":            "stale:revisions=20,age=2s",
 		"stale":                                "stale:age=2s",
+		"stale:Pod=0s,age=2s,Job=300ms,to=1m":  "stale:age=2s,Job=300ms,Pod=0s,to=1m0s",
 		"lost-reply:p=1,from=1s,to=2s":         "lost-reply:p=1,from=1s,to=2s",
 		"refuse:code=500,p=0.25,from=1m,to=2m": "refuse:code=500,p=0.25,from=1m0s,to=2m0s",
 	} {
@@ -56,6 +57,8 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		"conflict:p=2":         `fault "conflict:p=2": p=2: write a probability from 0 to 1`,
 		"conflict:q=1,p=1":     `fault "conflict:q=1,p=1": unknown key "q"`,
 		"refuse:code=404":      `fault "refuse:code=404": code=404: write 429 or 500`,
+		"stale:Pod=soon":       `fault "stale:Pod=soon": Pod=soon: write a duration such as 5s`,
+		"stale:pod=1s":         `fault "stale:pod=1s": unknown key "pod"`,
 		"stale:age=0s":         `fault "stale:age=0s": age=0s: write the longest time that the cache may lag`,
 		"lost-reply:from=-1s":  `fault "lost-reply:from=-1s": from=-1s: write a duration such as 5s`,
 		"lost-reply:p=NaN":     `fault "lost-reply:p=NaN": p=NaN: write a probability from 0 to 1`,
@@ -76,9 +79,11 @@ func TestDrawnFaultsCanBeParsed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := fault.Parse(f.String())
-			if err != nil || again.String() != f.String() {
-				t.Errorf("%s is read as %v (%v)", f, again, err)
+			for _, f := range []fault.Fault{f, fault.Uneven(f, rng)} {
+				again, err := fault.Parse(f.String())
+				if err != nil || again.String() != f.String() {
+					t.Errorf("%s is read as %v (%v)", f, again, err)
+				}
 			}
 		}
 	}
@@ -223,16 +228,32 @@ func TestProbabilitiesAreThoseAskedFor(t *testing.T) {
 
 func TestLagIsTheLargest(t *testing.T) {
 	b := newBench(t, "stale:age=1s", "stale:revisions=5,age=4s,to=10s", "conflict:p=0")
-	if got := b.injector.Lag(); got != (fault.Lag{Revisions: 5, Age: 4 * time.Second}) {
+	if got := b.injector.Lag(""); got != (fault.Lag{Revisions: 5, Age: 4 * time.Second}) {
 		t.Errorf("%+v", got)
 	}
 	b.at(10 * time.Second)
-	if got := b.injector.Lag(); got != (fault.Lag{Age: time.Second}) {
+	if got := b.injector.Lag(""); got != (fault.Lag{Age: time.Second}) {
 		t.Errorf("%+v", got)
 	}
 	b.injector.Off()
-	if got := b.injector.Lag(); got != (fault.Lag{}) {
+	if got := b.injector.Lag(""); got != (fault.Lag{}) {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestKindsLagByThemselves(t *testing.T) {
+	b := newBench(t, "stale:revisions=5,age=2s,Pod=0s,Job=3s", "stale:age=1s,Rollout=0s,to=10s")
+	for kind, want := range map[string]fault.Lag{
+		"ReplicaSet": {Revisions: 5, Age: 2 * time.Second}, "Job": {Revisions: 5, Age: 3 * time.Second},
+		"Pod": {Age: time.Second}, "Rollout": {Revisions: 5, Age: 2 * time.Second}, "": {Revisions: 5, Age: 3 * time.Second},
+	} {
+		if got := b.injector.Lag(kind); got != want {
+			t.Errorf("%q: %+v, want %+v", kind, got, want)
+		}
+	}
+	b.at(10 * time.Second)
+	if got := b.injector.Lag("Pod"); got != (fault.Lag{}) {
+		t.Errorf("a kind that knows the present lags by %+v", got)
 	}
 }
 

@@ -54,14 +54,15 @@ func (i *Injector) ask(op store.Op, question func(Fault, store.Op) error) error 
 	return nil
 }
 
-// Lag returns the largest lag of all faults; the zero Lag without any.
-func (i *Injector) Lag() (most Lag) {
+// Lag returns the largest lag of all faults for a kind, or for any kind if it is
+// empty; the zero Lag without any.
+func (i *Injector) Lag(kind string) (most Lag) {
 	if i.off {
 		return Lag{}
 	}
 	for _, f := range i.faults {
 		if l, ok := f.(Lagging); ok {
-			if lag := l.Lag(); lag.Age > most.Age {
+			if lag := l.Lag(kind); lag.Age > most.Age {
 				most = lag
 			}
 		}

@@ -29,11 +29,15 @@ func Draw(seed uint64, withFaults bool) History {
 		for _, a := range h.Actions {
 			total += a.After
 		}
+		uneven := rand.New(rand.NewPCG(seed, 0x8cb92ba72f3d8dd7)) // of its own, so that a seed keeps the rest
 		for range 1 + rng.IntN(2) {
 			names := fault.Families()
 			f, err := fault.Draw(names[rng.IntN(len(names))], rng, total.Round(time.Second))
 			if err != nil {
 				panic(err) // the name is from the list
+			}
+			if uneven.IntN(3) > 0 {
+				f = fault.Uneven(f, uneven)
 			}
 			h.Faults = append(h.Faults, f.String())
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -29,6 +30,8 @@ type Extras struct {
 	// requests to a subset of the user's own. All of them are of
 	// routed canaries.
 	MirrorFirst, Sockets, Reserved bool
+	// Threshold is replicaProgressThreshold, as "50%" or "2"; empty for none.
+	Threshold string
 }
 
 // drawExtras draws from a stream of its own, so that a seed keeps the rest of its
@@ -69,6 +72,24 @@ func drawExtras(rng *rand.Rand, h *History) {
 			s.Steps[i] = step + ":" + withServices
 		}
 	}
+	if s.Strategy == Canary && one(4) {
+		e.Threshold = []string{"0%", "1%", "50%", "90%", "0", "1", "3"}[rng.IntN(7)]
+	}
+	if s.Routing != "" && one(6) {
+		mistake(rng, h)
+	}
+}
+
+// mistake lets somebody write a maxTrafficWeight, with which a Rollout that is
+// routed by Istio is invalid, in the middle of whatever goes on, and mostly take it
+// back later.
+func mistake(rng *rand.Rand, h *History) {
+	from := rng.IntN(len(h.Actions) + 1)
+	h.Actions = slices.Insert(h.Actions, from, Action{After: drawSleep(rng), Verb: EditWhole, Arg: []string{"10", "1000"}[rng.IntN(2)]})
+	if rng.IntN(4) > 0 {
+		back := from + 1 + rng.IntN(len(h.Actions)-from)
+		h.Actions = slices.Insert(h.Actions, back, Action{After: drawSleep(rng), Verb: EditWhole})
+	}
 }
 
 // withServices is the part of the form of an Experiment that asks for Services.
@@ -90,6 +111,7 @@ func (e Extras) String() string {
 		{e.MirrorFirst, "mirror route before header route"},
 		{e.Sockets, "TLS and TCP routes"},
 		{e.Reserved, "a subset of its own"},
+		{e.Threshold != "", "replicaProgressThreshold " + e.Threshold},
 	} {
 		if f.there {
 			b.WriteString(", " + f.text)
@@ -115,6 +137,7 @@ func (e Extras) give(ro *v1alpha1.Rollout) {
 	}
 	c := ro.Spec.Strategy.Canary
 	c.StableMetadata, c.CanaryMetadata, c.AntiAffinity = old, young, e.antiAffinity()
+	c.ReplicaProgressThreshold = threshold(e.Threshold)
 	if c.TrafficRouting == nil {
 		return
 	}
@@ -125,6 +148,19 @@ func (e Extras) give(ro *v1alpha1.Rollout) {
 	if e.Reserved {
 		c.TrafficRouting.Istio.DestinationRule.AdditionalSubsetNames = []string{partners}
 	}
+}
+
+// threshold reads "50%" and "2"; nil for nothing.
+func threshold(text string) *v1alpha1.ReplicaProgressThreshold {
+	number, percent := strings.CutSuffix(text, "%")
+	n, err := strconv.ParseInt(number, 10, 32)
+	switch {
+	case err != nil:
+		return nil
+	case percent:
+		return &v1alpha1.ReplicaProgressThreshold{Type: v1alpha1.ProgressTypePercentage, Value: int32(n)}
+	}
+	return &v1alpha1.ReplicaProgressThreshold{Type: v1alpha1.ProgressTypePods, Value: int32(n)}
 }
 
 func role(name string) *v1alpha1.PodTemplateMetadata {

@@ -88,6 +88,7 @@ const (
 	Pause       Verb = "pause"
 	Resume      Verb = "resume"
 	EditSteps   Verb = "edit steps" // arg: steps, separated by commas
+	EditWhole   Verb = "edit whole" // arg: maxTrafficWeight, which Istio does not know; empty for none
 	Restart     Verb = "restart"
 
 	Experiment          Verb = "experiment"           // arg: form of a step and image: "30s:quick 2.0.0"

@@ -33,7 +33,18 @@ type regression struct {
 }
 
 func regressions() []regression {
-	return slices.Concat(podRegressions(), routedRegressions(), dynamicRegressions(), promotionRegressions(), staleRegressions())
+	return slices.Concat(heldRegressions(), podRegressions(), routedRegressions(), dynamicRegressions(), promotionRegressions(), staleRegressions())
+}
+
+// heldRegressions are those of Rollouts that a person has paused.
+func heldRegressions() []regression {
+	return []regression{
+		{"an analysis goes on measuring when a paused update is taken back", History{
+			Seed:    4385,
+			Setup:   Setup{Strategy: BlueGreen, Replicas: 6, AutoPromote: true, Pre: "quick"},
+			Actions: []Action{{time.Minute, SetImage, "2.0.0"}, {10 * time.Second, Pause, ""}, {0, Undo, ""}},
+		}},
+	}
 }
 
 // routedRegressions are those of canaries whose requests a router splits.

@@ -9,6 +9,7 @@ import (
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -199,6 +200,8 @@ func (p *player) do(a Action) error {
 		return ops.Scale(ctx, c, Key, int32(n))
 	case EditSteps:
 		return p.editSteps(ctx, a.Arg)
+	case EditWhole:
+		return p.editWhole(ctx, a.Arg)
 	case Experiment, RetryExperiment, TerminateExperiment, TerminateRun:
 		return p.experiment(ctx, a)
 	}
@@ -271,5 +274,23 @@ func (p *player) editSteps(ctx context.Context, text string) error {
 		words = strings.Split(text, ",")
 	}
 	ro.Spec.Strategy.Canary.Steps = steps(words)
+	return p.sim.Client().Update(ctx, ro)
+}
+
+// editWhole sets or removes maxTrafficWeight.
+func (p *player) editWhole(ctx context.Context, text string) error {
+	ro, err := ops.Get(ctx, p.sim.Client(), Key)
+	if err != nil || ro.Spec.Strategy.Canary == nil || ro.Spec.Strategy.Canary.TrafficRouting == nil {
+		return err
+	}
+	whole := &ro.Spec.Strategy.Canary.TrafficRouting.MaxTrafficWeight
+	*whole = nil
+	if text != "" {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil {
+			return fmt.Errorf("maxTrafficWeight %q: %w", text, err)
+		}
+		*whole = ptr.To(int32(n))
+	}
 	return p.sim.Client().Update(ctx, ro)
 }

@@ -40,7 +40,10 @@ func serverErrorWhen(doing string, err error) error {
 // invalid lists what is wrong with an object, one cause on the same line,
 // several below each other.
 func invalid(d *metav1.StatusDetails) string {
-	text := fmt.Sprintf("The %s %q is invalid: ", d.Kind, d.Name)
+	text := "The request is invalid: " // of a patch that leaves no object
+	if d.Kind != "" || d.Name != "" {
+		text = fmt.Sprintf("The %s %q is invalid: ", d.Kind, d.Name)
+	}
 	if len(d.Causes) == 1 {
 		return text + cause(d.Causes[0])
 	}

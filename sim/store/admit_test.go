@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"strings"
 	"testing"
 
@@ -127,9 +128,16 @@ func TestAdmitUpdates(t *testing.T) {
 	f.must(f.Create(ctx, w))
 	patch := func(text string) error { return f.Patch(ctx, w, client.RawPatch(merge, []byte(text))) }
 	wantError(t, patch(`{"spec":{"fixed":"b"}}`), `Widget.example.com "w" is invalid: spec.fixed: Invalid value: "b": fixed is fixed`)
-	wantError(t, patch(`{"spec":{"foo":1}}`), `Widget in version "v1" cannot be handled as a Widget: strict decoding error: unknown field "spec.foo"`)
-	wantError(t, patch(`{"metadata":{"foo":1}}`), `Widget in version "v1" cannot be handled as a Widget: strict decoding error: unknown field "metadata.foo"`)
-	wantError(t, patch(`{"metadata":{"labels":{"a":5}}}`), `Widget in version "v1" cannot be handled as a Widget: json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string`)
+	for text, why := range map[string]string{
+		`{"spec":{"foo":1}}`:              `strict decoding error: unknown field "spec.foo"`,
+		`{"metadata":{"foo":1}}`:          `strict decoding error: unknown field "metadata.foo"`,
+		`{"metadata":{"labels":{"a":5}}}`: `json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string`,
+	} {
+		err := patch(text)
+		if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), `patch: Invalid value: "{`) || !strings.HasSuffix(err.Error(), "}\": "+why) {
+			t.Errorf("patch %s: %v, want Invalid, the whole object, and %s", text, err, why)
+		}
+	}
 	f.must(f.Patch(ctx, w, client.RawPatch(merge, []byte(`{"spec":{"foo":1,"size":2}}`)), client.FieldValidation(metav1.FieldValidationIgnore)))
 	if got := string(mustJSON(w.Object["spec"])); got != `{"fixed":"a","limit":10,"mode":"slow","size":2}` {
 		t.Errorf("patched %s", got)

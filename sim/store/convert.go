@@ -164,10 +164,18 @@ func explain(t *table, content map[string]any, err error) error {
 	return err
 }
 
-// badObject is the answer of an API server to a body that it cannot decode.
+// undecodable is the answer of an API server to a body that it cannot decode.
+type undecodable struct {
+	*apierrors.StatusError
+	why error
+}
+
+// Unwrap returns the answer.
+func (e undecodable) Unwrap() error { return e.StatusError }
+
 func badObject(t *table, err error) error {
-	return apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v",
-		t.gvk.Kind, t.gvk.Version, t.gvk.Kind, err))
+	return undecodable{apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v",
+		t.gvk.Kind, t.gvk.Version, t.gvk.Kind, err)), err}
 }
 
 // contentOf returns an object as JSON content that shares nothing with it.

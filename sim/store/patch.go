@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -74,6 +76,9 @@ func (s *Store) applyPatch(req request, cur, out client.Object, patch client.Pat
 		return nil, fmt.Errorf("compute the patch of %s %s: %w", req.table.gvk.Kind, req.key, err)
 	}
 	next, err := s.patched(req, cur, patch.Type(), data)
+	if bad := (undecodable{}); errors.As(err, &bad) {
+		return nil, badPatch(req.table, cur, patch.Type(), data, bad)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +135,25 @@ func (s *Store) merged(req request, cur client.Object, data []byte) (next client
 	}
 	next, err = custom.decode(req, content, old)
 	return next, true, err
+}
+
+// badPatch is the answer to a patch that makes of an object what cannot be decoded: it
+// is invalid, and the whole of what came out is shown, or the patch if it was strategic.
+func badPatch(t *table, cur client.Object, kind types.PatchType, data []byte, bad undecodable) error {
+	before, err := json.Marshal(cur)
+	if err != nil {
+		return bad
+	}
+	after, err := patchJSON(t, before, kind, data)
+	if err != nil {
+		return err
+	}
+	shown := string(after)
+	var content map[string]any
+	if kind == types.StrategicMergePatchType && json.Unmarshal(data, &content) == nil {
+		shown = fmt.Sprintf("%+v", content)
+	}
+	return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{field.Invalid(field.NewPath("patch"), shown, bad.why.Error())})
 }
 
 // trustsFields reports whether nobody has to look at the fields of what is

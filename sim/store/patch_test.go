@@ -79,9 +79,9 @@ func TestPatchRefused(t *testing.T) {
 		is   func(error) bool
 	}{
 		{"not JSON", merge, `{`, apierrors.IsBadRequest},
-		{"not an object", merge, `[]`, apierrors.IsBadRequest},
+		{"not an object", merge, `[]`, apierrors.IsInvalid},
 		{"null", merge, `null`, apierrors.IsBadRequest},
-		{"wrong type", merge, `{"spec":{"replicas":"many"}}`, apierrors.IsBadRequest},
+		{"wrong type", merge, `{"spec":{"replicas":"many"}}`, apierrors.IsInvalid},
 		{"another name", merge, `{"metadata":{"name":"other"}}`, apierrors.IsBadRequest},
 		{"another namespace", merge, `{"metadata":{"namespace":"other"}}`, apierrors.IsBadRequest},
 		{"another uid", merge, `{"metadata":{"uid":"other"}}`, apierrors.IsConflict},

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aviary-rollouts/aviary/scenarios/kubectl"
@@ -48,11 +50,12 @@ func (p *Player) PlayAll(ctx context.Context, scenarios []Scenario, workers int,
 		}
 		return outcomes
 	}
+	tables = timetables(ctx, scenarios)
 	groups := map[sharing][]int{}
-	for i := range scenarios {
+	for i, table := range tables {
 		of := nothing
-		if table, err := rehearse(ctx, scenarios[i]); err == nil { // or else playing it will say why not
-			tables[i], of = table, table.sharing
+		if table != nil {
+			of = table.sharing
 		}
 		groups[of] = append(groups[of], i)
 	}
@@ -62,6 +65,25 @@ func (p *Player) PlayAll(ctx context.Context, scenarios []Scenario, workers int,
 		play(i)
 	}
 	return outcomes
+}
+
+// timetables rehearses scenarios on all processors. One that cannot be rehearsed has
+// none; playing it will say why.
+func timetables(ctx context.Context, scenarios []Scenario) []*Timetable {
+	tables := make([]*Timetable, len(scenarios))
+	next := atomic.Int64{}
+	var work sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		work.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(scenarios); i = int(next.Add(1)) - 1 {
+				if table, err := rehearse(ctx, scenarios[i]); err == nil {
+					tables[i] = table
+				}
+			}
+		})
+	}
+	work.Wait()
+	return tables
 }
 
 // longestFirst sorts scenarios, so that the last to end has not begun late.

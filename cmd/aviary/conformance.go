@@ -150,7 +150,6 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 	case "local":
 		l, err := rig.StartLocal(ctx, rig.Options{
 			Dir: f.dir, Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Patience: f.patience, Progress: progress,
-			Unsteady: f.kill > 0,
 		})
 		if err != nil {
 			return venue{}, err

@@ -75,8 +75,10 @@ func (a *Agent) SetAnswers(ctx context.Context, pattern string, b behaviour.Beha
 	for i, x := range programs {
 		group.Go(func() {
 			if wildcard.Match(pattern, x.image) {
-				failures[i] = x.tell(ctx)
-				x.player.answers(x, x.ready(ctx))
+				_, failures[i] = x.tell(ctx)
+				if ready, err := x.ready(ctx); err == nil {
+					x.player.answers(x, ready)
+				}
 			}
 		})
 	}
@@ -98,21 +100,20 @@ func (a *Agent) running() (list []*program) {
 
 // tell brings what the process has been told to the present. A process that is
 // still starting, or has just ended, is no failure: it is told when it answers,
-// or its successor starts with it.
-func (x *program) tell(ctx context.Context) error {
-	told := <-x.told
+// or its successor starts with it. It returns whether there was something to tell.
+func (x *program) tell(ctx context.Context) (told bool, err error) {
+	before := <-x.told
 	version, b, said := x.player.agent.answers.of(x.image)
-	if version == told || !said {
+	if version == before || !said {
 		x.told <- version
-		return nil
+		return false, nil
 	}
-	err := x.put(ctx, b)
-	if err != nil {
-		x.told <- told
-		return x.excuse(err)
+	if err := x.put(ctx, b); err != nil {
+		x.told <- before
+		return false, x.excuse(err)
 	}
 	x.told <- version
-	return nil
+	return true, nil
 }
 
 // excuse drops the error of a process that does not listen yet or any more.

@@ -25,6 +25,10 @@ const (
 	patient = 2 * time.Second
 	// probeTimeout is how long an answer may take.
 	probeTimeout = time.Second
+	// failureThreshold is how often in a row a process that was ready may not answer
+	// in time before it is not ready any more, as with kubelets: a machine that has
+	// other things to do for a second is no failure.
+	failureThreshold = 3
 )
 
 // program is a process that stands for a container.
@@ -100,13 +104,19 @@ func exitCode(err error) int {
 // watch asks the process whether it is ready until it ends, and passes on what
 // is news.
 func (x *program) watch(ctx context.Context) {
-	ready, pause := false, eager
+	ready, silent, pause := false, 0, eager
 	for clock.Wait(ctx, pause) == nil {
-		now := x.ready(ctx)
+		now, err := x.ready(ctx)
 		if now {
 			pause = patient
-			x.tell(ctx)
-			now = x.ready(ctx)
+			if told, _ := x.tell(ctx); told { // what could not be told is tried again
+				now, err = x.ready(ctx)
+			}
+		}
+		if err == nil {
+			silent = 0
+		} else if silent++; silent < failureThreshold {
+			continue
 		}
 		if now != ready && ctx.Err() == nil {
 			ready = now
@@ -115,17 +125,18 @@ func (x *program) watch(ctx context.Context) {
 	}
 }
 
-func (x *program) ready(ctx context.Context) bool {
+// ready asks the process whether it is ready. The error is that it does not answer.
+func (x *program) ready(ctx context.Context) (bool, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+x.address+"/healthz", nil)
 	if err != nil {
-		return false
+		return false, err
 	}
 	response, err := x.client.Do(request)
 	if err != nil {
-		return false
+		return false, err
 	}
 	_ = response.Body.Close()
-	return response.StatusCode == http.StatusOK
+	return response.StatusCode == http.StatusOK, nil
 }
 
 // put tells the process how to behave.

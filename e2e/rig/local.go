@@ -45,9 +45,6 @@ type Options struct {
 	// Bare leaves out the mesh, Prometheus and the processes of pods: what is left
 	// is what a controller needs. It takes no root, and no scenario can be played.
 	Bare bool
-	// Unsteady says that the controller will be killed at random, so that what it leaves
-	// half done may be seen for a while.
-	Unsteady bool
 	// Patience is how long what scenarios expect may be late; 0 means 30 s.
 	Patience time.Duration
 	// Timing is how long pods take; the zero value is the simulator's.
@@ -294,7 +291,7 @@ func (l *Local) connect(ctx context.Context) error {
 	config.QPS, config.Burst = -1, -1
 	l.cluster = &backend.Cluster{
 		Name: "local", Config: config, Scheme: scheme, Clock: clock.Real{}, Wait: clock.Wait, Patience: l.options.Patience, Tools: l.tools,
-		Accounts: accounts, Unsteady: l.options.Unsteady,
+		Accounts: accounts,
 	}
 	return l.cluster.Record(ctx)
 }

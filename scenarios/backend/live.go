@@ -46,8 +46,6 @@ type Cluster struct {
 	// Tools makes the tools for one scenario, which gives them its own names of
 	// namespaces. What is returned with them ends them. It may be nil.
 	Tools func(*Live) (Tools, func())
-	// Unsteady is true if the controller is killed at random while scenarios are played.
-	Unsteady bool
 	// Used is how many scenarios have been here before, in another process, so
 	// that namespaces which are still being deleted are not met again.
 	Used int
@@ -159,9 +157,6 @@ func (b *Live) makeNamespace(name string) error {
 
 // Name is the word used in guards.
 func (b *Live) Name() string { return b.cluster.Name }
-
-// Unsteady tells whether the controller dies at random.
-func (b *Live) Unsteady() bool { return b.cluster.Unsteady }
 
 // Client reads and writes as the user. A command that is repeated until it reads
 // what is expected reads in the record.

@@ -50,9 +50,6 @@ type Command struct {
 	// mixed compares whole outputs where chance decides who answers; nil where it
 	// does not.
 	mixed func(want, got []string) bool
-	// unsteady is mixed where the controller is killed at random; nil where that makes
-	// no difference.
-	unsteady func(want, got []string) bool
 	// needs is what the backend has to have; nil for nothing.
 	needs *tool
 	// run runs the command on the words after Name.
@@ -159,9 +156,6 @@ func (c *Console) parseWords(words []string) (transcript.Call, error) {
 	}
 	reads := command.Kind == Reads || command.reads || command.Kind == Waits && slices.Contains(args, "--watch=false")
 	call := transcript.Call{Reads: reads, Sleeps: command.Name == "sleep", Sends: command.Kind == Sends || command.sends, Alike: command.alike, Mixed: command.mixed, Run: run}
-	if b, ok := c.Backend.(interface{ Unsteady() bool }); ok && b.Unsteady() && command.unsteady != nil {
-		call.Mixed = command.unsteady
-	}
 	if command.needs != nil {
 		call.Disturbs = command.needs == controller || command.Name == "@node"
 	}

@@ -75,7 +75,7 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
-// Where the controller dies at random, some requests go by what it has left half done.
+// Some requests come between the writes of a promotion.
 func TestAlikeInBetween(t *testing.T) {
 	output := func(canary, web, lost string) []string {
 		lines := []string{"IMAGE   WORKLOAD  POD TEMPLATE  REQUESTS  SHARE  FAILED", "web:v3  web       6c95c9b5db    2820      100.0%  0", "", "DESTINATION  REQUESTS  SHARE  FAILED"}

@@ -30,7 +30,7 @@ func trafficWords() []Command {
 		{Name: "@serve", Syntax: "HOST [path=PATH] [status=CODE] [values=SERIES] [step=DURATION] body=TEXT [and ...] | HOST off", Kind: Harness, needs: servers, run: serve,
 			Help: "Answers the controller's requests to a host, for metrics that do not come from Prometheus: `*` stands for any text in HOST, `{value}` in the body " +
 				"for a number of SERIES, which is written as in promtool's tests (`9950x10 8000x5`), one a minute or a step. The last answer that fits a request counts."},
-		{Name: "@traffic", Kind: Harness, alike: alikeTraffic, unsteady: alikeInBetween, needs: traffic, run: showTraffic,
+		{Name: "@traffic", Kind: Harness, alike: alikeTraffic, mixed: alikeInBetween, needs: traffic, run: showTraffic,
 			Help: "Prints the requests since the last @traffic: by pod template, by destination, and how many were lost. A request is lost if no application got it."},
 	}
 }
@@ -335,10 +335,10 @@ func alikeTraffic(want, got string) bool {
 	return wantedName == seenName && isRow == seenRow && (!isRow || wanted.near(seen))
 }
 
-// alikeInBetween compares outputs of @traffic where the controller dies at random
-// between its writes. While it is away requests go as the last of them says, and that
-// is right: what gets none otherwise may get two points of them, and what gets all may
-// lack as many. What was lost may not differ.
+// alikeInBetween compares outputs of @traffic. A promotion is several writes, and
+// between two of them, which is no time in the simulator, some requests take the way
+// that the first has opened: what gets none there may get two points of them, and what
+// gets all may lack as many. What was lost may not differ.
 func alikeInBetween(want, got []string) bool {
 	wanted, others := readTrafficRows(want)
 	seen, seenOthers := readTrafficRows(got)

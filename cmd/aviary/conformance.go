@@ -111,11 +111,12 @@ func (f *conformanceFlags) judge(ctx context.Context, out, progress io.Writer, p
 	if f.on != backend.SimName {
 		collectBy(liveMemory)
 	}
+	rehearsed := f.rehearse(ctx, found)
 	v, err := f.venue(ctx, progress)
 	if err != nil {
 		return err
 	}
-	outcomes, err := f.play(ctx, v, out, progress, found)
+	outcomes, err := f.play(ctx, v, out, progress, found, <-rehearsed)
 	if stopErr := v.stop(); err == nil {
 		err = stopErr
 	}
@@ -137,6 +138,18 @@ func (f *conformanceFlags) judge(ctx context.Context, out, progress io.Writer, p
 		}
 	}
 	return nil
+}
+
+// rehearse makes the timetables of scenarios while the cluster starts; none for the
+// simulator.
+func (f *conformanceFlags) rehearse(ctx context.Context, found []replay.Scenario) <-chan []*replay.Timetable {
+	rehearsed := make(chan []*replay.Timetable, 1)
+	if f.on == backend.SimName {
+		close(rehearsed)
+		return rehearsed
+	}
+	go func() { rehearsed <- replay.Timetables(ctx, found) }()
+	return rehearsed
 }
 
 // venue starts the cluster that --on names.
@@ -274,8 +287,8 @@ func (f *conformanceFlags) remote(ctx context.Context, progress io.Writer, o rig
 
 // play plays all scenarios: one after the other in the simulator, many at a time
 // elsewhere.
-func (f *conformanceFlags) play(ctx context.Context, v venue, out, progress io.Writer, found []replay.Scenario) ([]replay.Outcome, error) {
-	player := replay.Player{Open: v.open, Clock: clock.Real{}, Longest: f.longest}
+func (f *conformanceFlags) play(ctx context.Context, v venue, out, progress io.Writer, found []replay.Scenario, tables []*replay.Timetable) ([]replay.Outcome, error) {
+	player := replay.Player{Open: v.open, Clock: clock.Real{}, Longest: f.longest, Tables: tables}
 	if v.keep != nil {
 		player.Closing = func(o *replay.Outcome, b backend.Backend) { v.keepFailed(o, b, progress) }
 	}

@@ -155,16 +155,29 @@ func (l *Local) install(ctx context.Context) error {
 	return nil
 }
 
-// build builds commands of ours into the folder of the plane.
+// build builds commands of ours, and copies them into the folder of the plane. What was
+// built stays in the checkout, where the next start finds it; a copy is not changed
+// when that is built anew while this plane runs.
 func (l *Local) build(ctx context.Context, packages ...string) (string, error) {
 	bin := filepath.Join(l.Plane.Dir(), "bin") + string(filepath.Separator)
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return "", err
 	}
-	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-o", bin}, packages...)...)
+	kept := filepath.Join(l.options.Root, "bin", "rig") + string(filepath.Separator)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-o", kept}, packages...)...)
 	cmd.Dir, cmd.Env = l.options.Root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build %v: %w\n%s", packages, err, out)
+	}
+	for _, p := range packages {
+		name := filepath.Base(p)
+		program, err := os.ReadFile(kept + name)
+		if err == nil {
+			err = os.WriteFile(bin+name, program, 0o755)
+		}
+		if err != nil {
+			return "", fmt.Errorf("copy the program %s: %w", name, err)
+		}
 	}
 	return bin, nil
 }

@@ -32,7 +32,13 @@ const (
 // or in turn, and tells of each as it ends. The outcomes are in the order of the scenarios;
 // those that an interrupt left out are zero.
 func (p *Player) PlayAll(ctx context.Context, scenarios []Scenario, workers int, ended func(*Outcome)) []Outcome {
-	outcomes, tables := make([]Outcome, len(scenarios)), make([]*Timetable, len(scenarios))
+	outcomes, tables := make([]Outcome, len(scenarios)), p.Tables
+	switch {
+	case tables == nil && workers > 1:
+		tables = Timetables(ctx, scenarios)
+	case tables == nil:
+		tables = make([]*Timetable, len(scenarios)) // each is made when its scenario is played
+	}
 	var mu sync.Mutex
 	play := func(i int) {
 		if ctx.Err() != nil {
@@ -50,7 +56,6 @@ func (p *Player) PlayAll(ctx context.Context, scenarios []Scenario, workers int,
 		}
 		return outcomes
 	}
-	tables = timetables(ctx, scenarios)
 	groups := map[sharing][]int{}
 	for i, table := range tables {
 		of := nothing
@@ -67,9 +72,9 @@ func (p *Player) PlayAll(ctx context.Context, scenarios []Scenario, workers int,
 	return outcomes
 }
 
-// timetables rehearses scenarios on all processors. One that cannot be rehearsed has
-// none; playing it will say why.
-func timetables(ctx context.Context, scenarios []Scenario) []*Timetable {
+// Timetables rehearses scenarios in the simulator, on all processors. One that cannot be
+// rehearsed has none; playing it will say why.
+func Timetables(ctx context.Context, scenarios []Scenario) []*Timetable {
 	tables := make([]*Timetable, len(scenarios))
 	next := atomic.Int64{}
 	var work sync.WaitGroup

@@ -30,6 +30,9 @@ type Player struct {
 	// Longest is how much real time a scenario may take on a cluster whose time
 	// cannot be commanded, by its timetable; zero means any.
 	Longest time.Duration
+	// Tables are those of the scenarios that PlayAll gets, as [Timetables] makes them;
+	// nil: it makes them itself.
+	Tables []*Timetable
 	// Update rewrites the files instead of failing.
 	Update bool
 	// Closing, if it is set, sees how a scenario went while its cluster is still

@@ -33,8 +33,8 @@ func itself(line string) string { return line }
 
 func lineText(line Line) string { return line.Text }
 
-// sortedPods sorts the lines of pods, and of Events, that follow each other and
-// belong together.
+// sortedPods sorts the lines of pods, of AnalysisRuns in a tree, and of Events, that
+// follow each other and belong together.
 func sortedPods[L Line | string](lines []L, text func(L) string) []L {
 	sorted := slices.Clone(lines)
 	for from := 0; from < len(sorted); {
@@ -54,11 +54,18 @@ func sortedPods[L Line | string](lines []L, text func(L) string) []L {
 // chance chose.
 var event = regexp.MustCompile(`^[0-9ydhms]+ +(Normal|Warning) `)
 
+// runBranch matches an AnalysisRun in a tree. Those of one moment, listed by name, may be
+// of two seconds, listed by age.
+var runBranch = regexp.MustCompile(`[├└]──α `)
+
 // podIn returns the name with a random suffix in a line, normalized, or a word for
-// all Events; "" for any other line.
+// all Events, and for all AnalysisRuns; "" for any other line.
 func podIn(line string) string {
-	if event.MatchString(line) {
+	switch {
+	case event.MatchString(line):
 		return "event"
+	case runBranch.MatchString(line):
+		return "run"
 	}
 	for word := range strings.FieldsSeq(NormalizeNames(line)) {
 		if strings.Contains(word, anySuffix) {
@@ -69,7 +76,9 @@ func podIn(line string) string {
 }
 
 // alikeBranch draws the last branch of a tree as those before it.
-func alikeBranch(line string) string { return strings.Replace(line, "└──□", "├──□", 1) }
+func alikeBranch(line string) string {
+	return strings.NewReplacer("└──□", "├──□", "└──α", "├──α").Replace(line)
+}
 
 // mixed compares whole outputs. Expected lines with a wildcard are compared one by
 // one.

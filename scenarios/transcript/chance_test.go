@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The order of pods and of Events is chance; that of all else is not.
+// The order of pods, of AnalysisRuns of one moment and of Events is chance; that of all else is not.
 func TestSortedPods(t *testing.T) {
 	for name, c := range map[string]struct {
 		a, b  []string
@@ -18,6 +18,11 @@ func TestSortedPods(t *testing.T) {
 			[]string{"web-747b59b5cf-nn69h 1/1", "web-65494c8c5d-5kb85 0/1"}, []string{"web-65494c8c5d-5kb85 0/1", "web-747b59b5cf-nn69h 1/1"}, false},
 		"Events": {
 			[]string{"5s  Normal  A  rollout/web  x", "5s  Warning  B  rollout/web  y"}, []string{"5s  Warning  B  rollout/web  y", "1s  Normal  A  rollout/web  x"}, true},
+		"AnalysisRuns of one revision": {
+			[]string{"│  ├──α web-66b96b848f-2         AnalysisRun  ◌ Running       16s  ✔ 2", "│  └──α web-66b96b848f-2-1       AnalysisRun  ? Inconclusive  16s  ? 1"},
+			[]string{"│  ├──α web-66b96b848f-2-1       AnalysisRun  ? Inconclusive  17s  ? 1", "│  └──α web-66b96b848f-2         AnalysisRun  ◌ Running       16s  ✔ 2"}, true},
+		"another AnalysisRun": {
+			[]string{"│  └──α web-66b96b848f-2         AnalysisRun  ◌ Running  16s  ✔ 2"}, []string{"│  └──α web-66b96b848f-2-1       AnalysisRun  ◌ Running  16s  ✔ 2"}, false},
 		"another state": {
 			[]string{"└──□ web-747b59b5cf-nn69h  Pod  ✔ Running  60m  ready:1/1"}, []string{"└──□ web-747b59b5cf-nn69h  Pod  ✔ Running  60m  ready:0/1"}, false},
 		"other lines": {[]string{"Name: a", "Name: b"}, []string{"Name: b", "Name: a"}, false},

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -20,6 +21,8 @@ const forgetAfter = 5 * time.Second
 type freshness struct {
 	mu     sync.Mutex
 	writes map[types.NamespacedName]map[types.UID]write
+	// leaving are the pods that were evicted, and when: an eviction has no version.
+	leaving map[types.NamespacedName]map[types.UID]time.Time
 }
 
 type write struct {
@@ -28,7 +31,7 @@ type write struct {
 }
 
 func newFreshness() *freshness {
-	return &freshness{writes: map[types.NamespacedName]map[types.UID]write{}}
+	return &freshness{writes: map[types.NamespacedName]map[types.UID]write{}, leaving: map[types.NamespacedName]map[types.UID]time.Time{}}
 }
 
 // wrote notes that obj was written, as returned by the server, on behalf of key.
@@ -85,9 +88,38 @@ func (f *freshness) sees(key types.NamespacedName, read []client.Object, now tim
 	return len(f.writes[key]) == 0
 }
 
+// evicted notes that a pod was evicted on behalf of key.
+func (f *freshness) evicted(key types.NamespacedName, pod types.UID, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.leaving[key] == nil {
+		f.leaving[key] = map[types.UID]time.Time{}
+	}
+	f.leaving[key][pod] = now
+}
+
+// seesEvictions reports whether every pod that was evicted for key is on its way out, or
+// gone, among those read.
+func (f *freshness) seesEvictions(key types.NamespacedName, pods []*corev1.Pod, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	stays := map[types.UID]time.Time{}
+	for _, pod := range pods {
+		if at, ok := f.leaving[key][pod.UID]; ok && pod.DeletionTimestamp == nil && now.Sub(at) < forgetAfter {
+			stays[pod.UID] = at
+		}
+	}
+	delete(f.leaving, key)
+	if len(stays) > 0 {
+		f.leaving[key] = stays
+	}
+	return len(stays) == 0
+}
+
 // forget drops what was noted for key.
 func (f *freshness) forget(key types.NamespacedName) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.writes, key)
+	delete(f.leaving, key)
 }

@@ -90,3 +90,38 @@ func TestUnanswered(t *testing.T) {
 		}
 	}
 }
+
+// A pod that was evicted and still serves in the view makes it too old to decide from;
+// one that is on its way out, or gone, does not, and none does for ever.
+func TestFreshnessOfEvictions(t *testing.T) {
+	key := types.NamespacedName{Namespace: "n", Name: "web"}
+	now := time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC)
+	pod := func(uid types.UID, leaving bool) *corev1.Pod {
+		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: uid}}
+		if leaving {
+			p.DeletionTimestamp = &metav1.Time{Time: now}
+		}
+		return p
+	}
+	for name, c := range map[string]struct {
+		pods  []*corev1.Pod
+		after time.Duration
+		want  bool
+	}{
+		"it serves":             {[]*corev1.Pod{pod("a", false), pod("b", false)}, time.Second, false},
+		"it is on its way out":  {[]*corev1.Pod{pod("a", true), pod("b", false)}, time.Second, true},
+		"it is gone":            {[]*corev1.Pod{pod("b", false)}, time.Second, true},
+		"it has stayed so long": {[]*corev1.Pod{pod("a", false)}, forgetAfter, true},
+	} {
+		f := newFreshness()
+		f.evicted(key, "a", now)
+		for range 2 {
+			if got := f.seesEvictions(key, c.pods, now.Add(c.after)); got != c.want {
+				t.Errorf("%s: fresh %t, want %t", name, got, c.want)
+			}
+		}
+		if f.forget(key); !f.seesEvictions(key, c.pods, now) {
+			t.Errorf("%s: it is remembered of a Rollout that is gone", name)
+		}
+	}
+}

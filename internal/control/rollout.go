@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -76,6 +77,7 @@ func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedNa
 	if err != nil {
 		return plan, err
 	}
+	r.noteEvictions(key, s.Pods, plan.Actions, now)
 	if len(plan.Actions) > 0 {
 		plan, settled = s.after(plan, written, now)
 	}
@@ -96,6 +98,17 @@ func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedNa
 		r.echoes.expect(key, versions)
 	}
 	return plan, nil
+}
+
+// noteEvictions remembers which pods were evicted: a view in which they still serve
+// would have others evicted, too.
+func (r *rolloutReconciler) noteEvictions(key types.NamespacedName, pods []*corev1.Pod, actions []rollout.Action, now time.Time) {
+	for _, a := range actions {
+		eviction, ok := a.(rollout.EvictPod)
+		if i := slices.IndexFunc(pods, func(p *corev1.Pod) bool { return p.Name == eviction.Pod }); ok && i >= 0 {
+			r.fresh.evicted(key, pods[i].UID, now)
+		}
+	}
 }
 
 // tellEnded tells how an update ended once that is on record.
@@ -162,7 +175,7 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 			return nil, false, fmt.Errorf("rollout %s: %w", key, err)
 		}
 	}
-	return s, r.fresh.sees(key, read, now), nil
+	return s, r.fresh.sees(key, read, now) && r.fresh.seesEvictions(key, o.Pods, now), nil
 }
 
 // readWorkload takes the template from the object that spec.workloadRef names.

@@ -136,7 +136,14 @@ func TestRestartWaitsUntilEvictionsAreNoticed(t *testing.T) {
 		t.Error("pods that are not observed are waited for")
 	}
 	d.o.Selector = seen
-	d.o.ReplicaSets[0].Status.Replicas = 4
+	young := d.o.Pods[0].DeepCopy() // replaces the evicted one, in a view that is ahead of the ReplicaSet
+	young.DeletionTimestamp, young.Status.Conditions = nil, nil
+	d.o.Pods = append(d.o.Pods, young)
+	d.settle()
+	if d.status().RestartedAt != nil || specReplicas(d.o.ReplicaSets[0]) != 5 {
+		t.Errorf("the ReplicaSet counts 5 pods that serve, 4 are seen, and it goes on: restarted at %v, %s", d.status().RestartedAt, d.picture())
+	}
+	d.o.ReplicaSets[0].Status.AvailableReplicas = 4
 	d.settle()
 	if d.status().RestartedAt == nil || specReplicas(d.o.ReplicaSets[0]) != 4 {
 		t.Errorf("the ReplicaSet has noticed, and it does not go on: restarted at %v, %s", d.status().RestartedAt, d.picture())

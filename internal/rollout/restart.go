@@ -56,11 +56,15 @@ func (d *decision) restart() bool {
 	return evicted > 0 || unnoticed
 }
 
-// evictionUnnoticed is true while a ReplicaSet counts more pods than there are: it
-// has not seen an eviction yet, and will wake us when it has.
+// evictionUnnoticed is true while a ReplicaSet counts more pods than there are, or more
+// that serve: it has not seen an eviction yet, or not in our view, and will wake us when
+// it has.
 func (d *decision) evictionUnnoticed() bool {
-	there := map[string]int32{}
+	there, serving := map[string]int32{}, map[string]int32{}
 	for _, p := range d.Pods {
+		if d.serves(p) {
+			serving[ownerName(p)]++
+		}
 		if p.DeletionTimestamp == nil && p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
 			there[ownerName(p)]++
 		}
@@ -68,6 +72,11 @@ func (d *decision) evictionUnnoticed() bool {
 	for _, rs := range d.all {
 		if rs.Status.Replicas > there[rs.Name] && d.seesPodsOf(rs) {
 			d.waiting("ReplicaSet %s counts %d pods, of which %d are left", rs.Name, rs.Status.Replicas, there[rs.Name])
+			return true
+		}
+		if available(rs) > serving[rs.Name] && d.seesPodsOf(rs) {
+			d.waiting("ReplicaSet %s counts %d pods that serve, of which %d are seen", rs.Name, available(rs), serving[rs.Name])
+			d.wakeAfter(time.Second)
 			return true
 		}
 	}

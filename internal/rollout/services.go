@@ -40,7 +40,7 @@ func (d *decision) canaryTarget() *appsv1.ReplicaSet {
 		if rs := d.outgoing(); rs != nil {
 			return rs // the traffic that has not been taken back yet was never the new one's
 		}
-		if d.routed() && d.Routing != nil && d.Routing.Weights.Canary > 0 {
+		if d.routed() && d.Routing != nil && d.Routing.Weights.Canary > 0 && d.canarySelects() == d.hash {
 			return d.newRS // its traffic has not been taken back yet
 		}
 		return d.stableRS

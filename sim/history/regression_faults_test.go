@@ -13,7 +13,7 @@ import (
 // promotionRegressions are those of promotions that were carried out in part, when
 // a write failed.
 func promotionRegressions() []regression {
-	zero, three := intstr.FromInt32(0), int32(3)
+	zero, three, none := intstr.FromInt32(0), int32(3), int32(0)
 	return []regression{
 		{"a promotion that was carried out but not recorded is taken back", History{
 			Seed:   91304,
@@ -22,6 +22,13 @@ func promotionRegressions() []regression {
 			Actions: []Action{
 				{173 * time.Second, EditSteps, ""}, {0, FailNode, "node-1"}, {251710 * time.Millisecond, SetImage, "2.0.0"}, {258 * time.Second, SetImage, "1.0.0"},
 			},
+		}},
+		{"an abort gives the new version the share of the one before", History{
+			Seed: 6205,
+			Setup: Setup{Strategy: Canary, Replicas: 8, Steps: []string{"30", "scale:match", "scale:match", "pause"}, MaxSurge: percent("60%"), MaxUnavailable: percent("50%"),
+				Background: "rate", StartingStep: 1, Routing: Hosts, Load: true, Extras: Extras{Metadata: true, Delay: &none}},
+			Faults:  []string{"crash:p=0.18,restart=5s,to=11m26s"},
+			Actions: []Action{{0, SetImage, "4.0.0"}, {224 * time.Second, SetImage, "3.0.0"}, {0, Abort, ""}, {79 * time.Second, Promote, ""}},
 		}},
 		{"an undo gets the active Service and is shrunk to a preview at once", History{
 			Seed:    405493,
@@ -48,7 +55,20 @@ func promotionRegressions() []regression {
 // that could not be known.
 func staleRegressions() []regression {
 	zero, two, three := intstr.FromInt32(0), intstr.FromInt32(2), intstr.FromInt32(3)
+	one := intstr.FromInt32(1)
 	return []regression{
+		{"a pod that was evicted and is still seen has others evicted", History{
+			Seed:    5394,
+			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"40", "analysis:rate", "45"}, MaxSurge: &one, MaxUnavailable: percent("0%"), Jitter: 0.5, Extras: Extras{AntiAffinity: "preferred"}},
+			Faults:  []string{"stale:revisions=15,age=2.726s,AnalysisRun=0s,DestinationRule=0s,Experiment=2.492s,Job=0s,ReplicaSet=1.025s,Rollout=0s,Service=615ms,VirtualService=1.803s,to=4m13s"},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {7 * time.Second, Restart, ""}, {151 * time.Second, CrashPod, "1"}},
+		}},
+		{"a promotion counts on pods that have just been evicted", History{
+			Seed:    7208,
+			Setup:   Setup{Strategy: Canary, Replicas: 4, Steps: []string{"35", "95", "70", "pause:27s"}, MaxSurge: percent("30%")},
+			Faults:  []string{"stale:age=758ms,AnalysisRun=0s,DestinationRule=23ms,Experiment=0s,Job=0s,Pod=57ms,Rollout=142ms,VirtualService=0s,to=5m16s"},
+			Actions: []Action{{61 * time.Second, SetImage, "3.0.0"}, {40525 * time.Millisecond, Restart, ""}, {178 * time.Second, Experiment, "15s 3.0.0"}},
+		}},
 		{"the stable version makes way for a canary whose Service selects everything", History{
 			Seed:    90803,
 			Setup:   Setup{Strategy: Canary, Replicas: 7, Steps: []string{"55", "pause:42s"}, MaxSurge: &two, MaxUnavailable: &zero, Routing: Hosts, Dynamic: true, MinPods: 3, Workload: "never", DeadlineAbort: true},

@@ -1,14 +1,18 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/sim/metricservice"
 	"github.com/aviary-rollouts/aviary/sim/prom"
 )
 
@@ -25,6 +29,12 @@ type Answer struct {
 	From time.Time
 	// Path restricts it to requests of this path; empty means any.
 	Path string
+	// Service restricts it to requests for this service of package metricservice,
+	// and answers in its form where there is no Body; empty means any server.
+	Service string
+	// Asks restricts it to requests that hold this text, in the query of their
+	// address or in their body; empty means any.
+	Asks string
 	// Status is the status code; 0 means 200.
 	Status int
 	// ContentType is application/json if empty.
@@ -68,23 +78,37 @@ func NewScript(c clock.Clock, answers ...Answer) (*Script, error) {
 
 // ServeHTTP answers one request; one that nothing was said about is not found.
 func (s *Script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	now := s.clock.Now()
+	now, question, text := s.clock.Now(), metricservice.In(r), asked(r)
 	for _, a := range slices.Backward(s.answers) {
-		if a.From.After(now) || a.Path != "" && a.Path != r.URL.Path {
+		if a.From.After(now) || a.Path != "" && a.Path != r.URL.Path || a.Service != "" && a.Service != question.Kind || !strings.Contains(text, a.Asks) {
 			continue
 		}
-		kind := a.ContentType
-		if kind == "" {
-			kind = "application/json"
+		number := a.value(now)
+		body, kind := strings.ReplaceAll(a.Body, "{value}", number), a.ContentType
+		if a.Body == "" && a.Service != "" {
+			body, kind = question.Answer(number)
 		}
-		w.Header().Set("Content-Type", kind)
+		w.Header().Set("Content-Type", cmp.Or(kind, "application/json"))
 		if a.Status != 0 {
 			w.WriteHeader(a.Status)
 		}
-		_, _ = w.Write([]byte(strings.ReplaceAll(a.Body, "{value}", a.value(now)))) // the reader is in memory, or gone
+		_, _ = w.Write([]byte(body)) // the reader is in memory, or gone
 		return
 	}
 	http.NotFound(w, r)
+}
+
+// asked is what a request asks for, in its address and in its body.
+func asked(r *http.Request) string {
+	query, err := url.QueryUnescape(r.URL.RawQuery)
+	if err != nil {
+		query = r.URL.RawQuery
+	}
+	if r.Body == nil {
+		return query
+	}
+	body, _ := io.ReadAll(r.Body) // it is in memory
+	return query + "\n" + strings.ReplaceAll(string(body), `\"`, `"`)
 }
 
 // value writes the number of a time as JSON does, which has no NaN.

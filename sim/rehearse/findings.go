@@ -15,6 +15,7 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/rollout"
 	"github.com/aviary-rollouts/aviary/internal/validate"
 	"github.com/aviary-rollouts/aviary/internal/view"
+	"github.com/aviary-rollouts/aviary/sim/metricservice"
 	"github.com/aviary-rollouts/aviary/sim/prom"
 )
 
@@ -28,6 +29,8 @@ type evidence struct {
 	// those of a good version for which nobody was waited.
 	uses           []use
 	runs, goodRuns []*runSeen
+	// keysAdded are the Secrets that were made up.
+	keysAdded []metricservice.Keys
 	// series are what queries could see.
 	series *prom.DB
 }
@@ -36,7 +39,7 @@ type evidence struct {
 func (r *rehearsal) evidence() *evidence {
 	return &evidence{
 		rollout: r.rollout, options: r.Options, services: r.services(), done: r.observer.done,
-		uses: r.uses, runs: sortedRuns(r.observer.runs), series: r.sim.Mesh().Series(),
+		uses: r.uses, runs: sortedRuns(r.observer.runs), series: r.sim.Mesh().Series(), keysAdded: r.keysAdded,
 	}
 }
 
@@ -76,6 +79,7 @@ func (r *Report) findings(e *evidence) {
 	slices.SortStableFunc(r.Warnings[general:], func(a, b Finding) int { return cmp.Compare(a.Step, b.Step) })
 	r.pods(e)
 	r.availability()
+	r.keys(e)
 	r.autoscalers(e)
 }
 

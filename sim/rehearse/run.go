@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/view"
 	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/kernel"
+	"github.com/aviary-rollouts/aviary/sim/metricservice"
 	"github.com/aviary-rollouts/aviary/sim/world"
 )
 
@@ -114,6 +116,10 @@ type rehearsal struct {
 	// their pods.
 	updating  []corev1.Container
 	podLabels map[string]string
+	// scripts answers for the services that answers are given for by their provider;
+	// nil if there are none. keysAdded are the Secrets that nobody gave for asking them.
+	scripts   http.Handler
+	keysAdded []metricservice.Keys
 	// promoting is true while a promotion is on its way.
 	promoting bool
 	err       error
@@ -243,7 +249,10 @@ func (r *rehearsal) describe(ctx context.Context) (*Report, error) {
 	report.Plan = planOf(ro)
 	limits := limitsOf(ro)
 	report.MaxSurge, report.MaxUnavailable = limits.Surge, limits.Unavailable
-	return report, r.findUses(ctx)
+	if err := r.findUses(ctx); err != nil {
+		return nil, err
+	}
+	return report, r.giveKeys(ctx)
 }
 
 // planOf names the steps.

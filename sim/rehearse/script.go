@@ -1,12 +1,19 @@
 package rehearse
 
 import (
+	"context"
+	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/sim"
+	"github.com/aviary-rollouts/aviary/sim/metricservice"
 	"github.com/aviary-rollouts/aviary/sim/wildcard"
 )
 
@@ -24,10 +31,15 @@ type Series struct {
 
 // Answer is what a server says that metrics ask by HTTP.
 type Answer struct {
-	// Host is that of the URL without port; * stands for any text.
+	// Host is that of the URL without port; * stands for any text. With a Provider it
+	// may be empty, which means any.
 	Host string
-	// Path restricts it; empty means any.
-	Path string
+	// Provider is a service of package metricservice, whose form the answer has if
+	// there is no Body; empty for other servers.
+	Provider string
+	// Path restricts it, and so does Asks, a text in the query that is asked; empty
+	// means any.
+	Path, Asks string
 	// Status is the status code; 0 means 200.
 	Status int
 	// Body is what is said; {value} in it stands for the number of the time.
@@ -51,12 +63,18 @@ func (r *rehearsal) script() error {
 		var answers []sim.Answer
 		for _, a := range r.Answers {
 			if a.Host == host {
-				answers = append(answers, sim.Answer{Path: a.Path, Status: a.Status, Body: a.Body, Values: a.Values, Step: a.Interval})
+				answers = append(answers, sim.Answer{
+					Path: a.Path, Service: a.Provider, Asks: a.Asks, Status: a.Status, Body: a.Body, Values: a.Values, Step: a.Interval,
+				})
 			}
 		}
 		server, err := sim.NewScript(r.sim.Clock(), answers...)
 		if err != nil {
-			return inputf("answers of host %s: %w", host, err)
+			return inputf("answers: %w", err)
+		}
+		if host == "" {
+			r.scripts = server
+			continue
 		}
 		r.sim.Network().Handle(host, server)
 	}
@@ -77,10 +95,47 @@ func (r *rehearsal) pin(start time.Time) error {
 	return nil
 }
 
-// scripted is true if an answer was given for a URL.
-func (o Options) scripted(address string) bool {
+// scripted is true if an answer was given for a URL, or for a service.
+func (o Options) scripted(kind, address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && slices.ContainsFunc(o.Answers, func(a Answer) bool {
-		return wildcard.Match(a.Host, u.Hostname()) && (a.Path == "" || a.Path == u.Path)
+	return slices.ContainsFunc(o.Answers, func(a Answer) bool {
+		if a.Provider == kind {
+			return true
+		}
+		return address != "" && a.Provider == "" && err == nil && wildcard.Match(a.Host, u.Hostname()) && (a.Path == "" || a.Path == u.Path)
 	}) || strings.Contains(address, "{{") && len(o.Answers) > 0
+}
+
+// giveKeys creates the Secrets with which services are asked and which nobody gave:
+// here they open nothing.
+func (r *rehearsal) giveKeys(ctx context.Context) error {
+	var metrics []v1alpha1.Metric
+	for _, u := range r.uses {
+		metrics = append(metrics, u.metrics...)
+	}
+	for _, keys := range metricservice.Needed(metrics, r.observer.key.Namespace) {
+		switch err := r.sim.Client().Create(ctx, keys.Secret()); {
+		case err == nil:
+			r.keysAdded = append(r.keysAdded, keys)
+		case !apierrors.IsAlreadyExists(err):
+			return fmt.Errorf("create Secret %s: %w", keys.Name, err)
+		}
+	}
+	return nil
+}
+
+// keys says which Secrets a cluster needs that none of the files has.
+func (r *Report) keys(e *evidence) {
+	for _, keys := range e.keysAdded {
+		r.note("secret", "Secret %s with %s is in none of the files: made up here, where it opens nothing; the controller needs the real one",
+			keys.Name, listedAnd(slices.Sorted(maps.Keys(keys.Data))))
+	}
+}
+
+// listedAnd is "the key a" or "the keys a, b and c".
+func listedAnd(names []string) string {
+	if n := len(names); n > 1 {
+		return "the keys " + strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return "the key " + strings.Join(names, "")
 }

@@ -3,12 +3,16 @@ package rehearse
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/ops"
+	"github.com/aviary-rollouts/aviary/sim/metricservice"
+	"github.com/aviary-rollouts/aviary/sim/prom"
 )
 
 // settings is the file of --with: what flags say, and what they have no room
@@ -29,10 +33,12 @@ type settings struct {
 	} `json:"series"`
 	Answers []struct {
 		Host     string `json:"host"`
+		Provider string `json:"provider"`
 		Path     string `json:"path"`
+		Asks     string `json:"asks"`
 		Status   int    `json:"status"`
 		Body     string `json:"body"`
-		Values   string `json:"values"`
+		Values   any    `json:"values"` // a text, or one number
 		Interval string `json:"interval"`
 	} `json:"answers"`
 	Jobs []struct {
@@ -110,13 +116,35 @@ func (s *settings) readSeries(o *Options) error {
 
 func (s *settings) readAnswers(o *Options) error {
 	for _, x := range s.Answers {
-		a := Answer{Host: x.Host, Path: x.Path, Status: x.Status, Body: x.Body, Values: x.Values}
+		a := Answer{Host: x.Host, Provider: x.Provider, Path: x.Path, Asks: x.Asks, Status: x.Status, Body: x.Body, Values: numbers(x.Values)}
 		if err := span(x.Interval, &a.Interval); err != nil {
 			return err
+		}
+		switch {
+		case a.Host == "" && a.Provider == "":
+			return errors.New(`whose? write the host of the server, for example host: smoke.example.com, or provider: datadog`)
+		case a.Provider != "" && !metricservice.Known(a.Provider):
+			return fmt.Errorf("provider %q is unknown; write %s, or the host of the server", a.Provider, strings.Join(metricservice.Kinds, ", "))
+		case a.Body == "" && a.Values == "" && a.Status == 0:
+			return errors.New("nothing is said; write values, body or status")
+		}
+		if _, err := prom.ParseValues(a.Values); a.Values != "" && err != nil {
+			return fmt.Errorf("%w; write numbers as promtool does: 0.99x5 0.5", err)
 		}
 		o.Answers = append(o.Answers, a)
 	}
 	return nil
+}
+
+// numbers is a text, or a number as one; empty for nothing.
+func numbers(values any) string {
+	switch v := values.(type) {
+	case nil:
+		return ""
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return fmt.Sprint(values)
 }
 
 func (s *settings) readJobs(o *Options) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/library"
 	"github.com/aviary-rollouts/aviary/internal/validate"
+	"github.com/aviary-rollouts/aviary/sim/metricservice"
 )
 
 // use is one place at which the manifest measures something.
@@ -86,10 +87,16 @@ func placeOfAnalysis(ro *v1alpha1.Rollout, spec *v1alpha1.RolloutAnalysis) (plac
 }
 
 // serve lets the simulated Prometheus answer for every host that is asked as one
-// is, whatever its name, and puts the scripted answers in front of it.
+// is, whatever its name, likewise the services that metrics ask, and puts the scripted
+// answers of single hosts in front of them.
 func (r *rehearsal) serve() error {
 	r.sim.Network().Handle("*", http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		if strings.HasSuffix(q.URL.Path, "/api/v1/query") || strings.HasSuffix(q.URL.Path, "/api/v1/query_range") {
+		if metricservice.In(q).Kind != "" {
+			if r.scripts != nil {
+				r.scripts.ServeHTTP(w, q)
+				return
+			}
+		} else if strings.HasSuffix(q.URL.Path, "/api/v1/query") || strings.HasSuffix(q.URL.Path, "/api/v1/query_range") {
 			r.sim.Prometheus().ServeHTTP(w, q)
 			return
 		}

@@ -2,6 +2,7 @@ package rehearse
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
+	"github.com/aviary-rollouts/aviary/sim/metricservice"
 	"github.com/aviary-rollouts/aviary/sim/prom"
 )
 
@@ -74,7 +76,7 @@ func (r *Report) unplayed(e *evidence, u *use, m *v1alpha1.Metric) {
 	if err != nil {
 		return // the controller refuses it
 	}
-	address := ""
+	address, service := "", metricservice.Known(kind)
 	switch {
 	case m.Provider.Prometheus != nil:
 		return
@@ -85,13 +87,39 @@ func (r *Report) unplayed(e *evidence, u *use, m *v1alpha1.Metric) {
 		address = m.Provider.Web.URL
 	case m.Provider.SkyWalking != nil:
 		address = m.Provider.SkyWalking.Address
-	default:
-		r.warn("unplayed", u.step, "metric %q of %s asks %s, which is not simulated", m.Name, u.place, kind)
+	case m.Provider.Graphite != nil:
+		address = m.Provider.Graphite.Address
+	case !service:
+		r.warn("unplayed", u.step, "metric %q of %s asks %s, which this version of the controller cannot measure: each measurement is an Error%s; use another provider", m.Name, u.place, kind, errorsEnd(m))
 		return
 	}
-	if !e.options.scripted(address) {
-		r.warn("unplayed", u.step, "metric %q of %s asks %s, where nobody answers in this simulation: write under answers what it says, see --with", m.Name, u.place, address)
+	switch {
+	case e.options.scripted(kind, address):
+	case service:
+		r.warn("unplayed", u.step, "metric %q of %s asks %s, which is not simulated, so that each measurement is an Error%s; write what it yields in a file for --with, as answers: [{provider: %s, values: 0.99x3 0.9}]",
+			m.Name, u.place, kind, errorsEnd(m), kind)
+	default:
+		r.warn("unplayed", u.step, "metric %q of %s asks %s, where nobody answers in this simulation, so that each measurement is an Error%s; write what it says in a file for --with, as answers: [{host: %s, body: '{\"value\": 1}'}]",
+			m.Name, u.place, address, errorsEnd(m), hostOf(address))
 	}
+}
+
+// errorsEnd says what errors alone do to a run.
+func errorsEnd(m *v1alpha1.Metric) string {
+	limit, known := number(m.ConsecutiveErrorLimit, 4) // the default of the API
+	if !known {
+		return ""
+	}
+	return fmt.Sprintf(", and %d in a row end the run as Error, which aborts the update", limit+1)
+}
+
+// hostOf is the host of a URL, or any if an argument stands in its place.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" || strings.Contains(u.Hostname(), "{") {
+		return "'*'"
+	}
+	return u.Hostname()
 }
 
 // window is how far the query of a metric looks back; 0 if that cannot be told.
@@ -200,8 +228,7 @@ func (r *Report) lateBackground(e *evidence) {
 }
 
 // slowBackground finds metrics of a background analysis that need more time to
-// fail than the update takes. The time is that of an update in which nobody was
-// waited for.
+// fail than the update takes.
 func (r *Report) slowBackground(e *evidence) {
 	run := e.background()
 	if run == nil {
@@ -218,22 +245,28 @@ func (r *Report) slowBackground(e *evidence) {
 			interval, _ := time.ParseDuration(string(m.Interval))
 			delay, _ := time.ParseDuration(string(m.InitialDelay))
 			if need := Duration(delay + time.Duration(limit)*interval); need > took {
-				r.warn("too-slow", 0, "metric %q of the background analysis cannot stop the update: with failureLimit %d it fails %s after its start at the earliest, and the update is over %s after it",
+				r.warn("too-slow", 0, "metric %q of the background analysis cannot stop the update: with failureLimit %d it fails %s after its start at the earliest, and the update is over %s after it; lower failureLimit or interval, or pause longer",
 					m.Name, limit, need, took)
 			}
 		}
 	}
 }
 
-// background is a background run that lasted as long as an update without a
-// person lasts; nil if there was none.
+// background is a background run that lasted as long as the update lasts: one in
+// which people take the time that they were said to take, or, if they have nothing to
+// do, one of a good version. It is nil if there was none.
 func (e *evidence) background() *runSeen {
-	if c := e.rollout.Spec.Strategy.Canary; c == nil || slices.ContainsFunc(c.Steps, func(s v1alpha1.CanaryStep) bool {
-		return s.Pause != nil && s.Pause.Duration == nil
-	}) {
+	c := e.rollout.Spec.Strategy.Canary
+	if c == nil {
 		return nil
 	}
-	for _, list := range [][]*runSeen{e.runs, e.goodRuns} {
+	lists := [][]*runSeen{e.runs, e.goodRuns}
+	if slices.ContainsFunc(c.Steps, func(s v1alpha1.CanaryStep) bool { return s.Pause != nil && s.Pause.Duration == nil }) {
+		if lists = lists[:1]; e.options.PromoteAfter == 0 {
+			return nil
+		}
+	}
+	for _, list := range lists {
 		for _, run := range list {
 			if run.kind == "background" && run.ended > 0 && run.terminated && run.phase != v1alpha1.AnalysisPhaseFailed {
 				return run

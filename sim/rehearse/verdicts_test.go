@@ -141,6 +141,7 @@ func TestWarningsAtTheirLimits(t *testing.T) {
 	for name, tc := range map[string]struct {
 		base, warns, silent []string
 		code                string
+		promote             time.Duration
 	}{
 		"a pause shorter than the window": {
 			warns: []string{"duration: 30s", "duration: 59s"}, silent: []string{"duration: 30s", "duration: 1m"}, code: "window",
@@ -155,6 +156,10 @@ func TestWarningsAtTheirLimits(t *testing.T) {
 		"a run that cannot fail in time": { // the update is over 1m4s after its start
 			base:  []string{"      steps:", fmt.Sprintf(background, 2), "count: 3", "count: 30", analysis, "      - pause: {duration: 1m}\n"},
 			warns: []string{"failureLimit: 2", "failureLimit: 3"}, code: "too-slow",
+		},
+		"a run that cannot fail in the time that a person takes": {
+			base:  []string{"      steps:", fmt.Sprintf(background, 2), "count: 3", "count: 30", "failureLimit: 2", "failureLimit: 4", analysis, "      - pause: {}\n"},
+			warns: []string{"interval: 30s", "interval: 32s"}, code: "too-slow", promote: 2 * time.Minute,
 		},
 		"as many failures as measurements": {
 			warns: []string{"failureLimit: 2", "failureLimit: 3"}, code: "never-fails",
@@ -171,13 +176,79 @@ func TestWarningsAtTheirLimits(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if r := run(t, Options{Objects: edited(t, slices.Concat(tc.base, tc.warns)...)}); !warned(r, tc.code, "") {
+			if r := run(t, Options{Objects: edited(t, slices.Concat(tc.base, tc.warns)...), PromoteAfter: tc.promote}); !warned(r, tc.code, "") {
 				t.Errorf("no warning %s in %+v", tc.code, r.Warnings)
 			}
-			if r := run(t, Options{Objects: edited(t, slices.Concat(tc.base, tc.silent)...)}); warned(r, tc.code, "") {
+			if r := run(t, Options{Objects: edited(t, slices.Concat(tc.base, tc.silent)...), PromoteAfter: tc.promote}); warned(r, tc.code, "") {
 				t.Errorf("a warning %s in %+v", tc.code, r.Warnings)
 			}
 		})
+	}
+}
+
+// ofServices is a provider that asks Datadog, twice, in place of Manifest 14's.
+func ofServices(t *testing.T) []manifest.Object {
+	text, err := fixtureText(manifest14)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := text[strings.Index(text, "    provider:\n"):]
+	return edited(t, asked, `    provider: {datadog: {query: "avg:requests.ok{app:shop}"}}
+  - name: latency
+    interval: 30s
+    count: 3
+    successCondition: result < 0.3
+    provider: {datadog: {query: "avg:requests.p95{app:shop}"}}
+`)
+}
+
+// TestServices: nobody answers for Datadog until somebody says what it yields; then each
+// query gets its own numbers, and keys are made up.
+func TestServices(t *testing.T) {
+	r := run(t, Options{Objects: ofServices(t)})
+	want := "metric \"latency\" of step 3 analysis asks datadog, which is not simulated, so that each measurement is an Error, and 5 in a row end the run as Error, which aborts the update; write what it yields"
+	if r.Outcome.Verdict != Aborted || !warned(r, "unplayed", want) || warned(r, "no-data", "") {
+		t.Errorf("%s: %+v", r.Outcome.Verdict, r.Warnings)
+	}
+	var o Options
+	if err := ReadSettings(manifest.File{Name: "with.yaml", Data: []byte(`
+answers:
+- {provider: datadog, values: 0.99}
+- {provider: datadog, asks: requests.p95, values: 0.2x2 0.4, interval: 30s}
+`)}, &o); err != nil {
+		t.Fatal(err)
+	}
+	o.Objects = ofServices(t)
+	r = run(t, o)
+	var got []string
+	for _, m := range r.Measurements {
+		got = append(got, fmt.Sprint(m.At, " ", m.Metric, " ", m.Value, " ", m.Phase))
+	}
+	wanted := []string{
+		"34s success-rate 0.99 Successful", "34s latency 0.2 Successful", "1m4s success-rate 0.99 Successful", "1m4s latency 0.2 Successful",
+		"1m34s success-rate 0.99 Successful", "1m34s latency 0.4 Failed",
+	}
+	if diff := cmp.Diff(wanted, got); diff != "" || r.Outcome.Verdict != Aborted || warned(r, "unplayed", "") {
+		t.Errorf("%s, %+v; measurements (-want +got):\n%s", r.Outcome.Verdict, r.Warnings, diff)
+	}
+	if !slices.ContainsFunc(r.Notes, func(f Finding) bool {
+		return strings.HasPrefix(f.Text, "Secret argo-rollouts/datadog with the keys api-key and app-key is in none of the files")
+	}) {
+		t.Errorf("nothing is said of the keys: %+v", r.Notes)
+	}
+}
+
+func TestSettingsSayWhatIsWrongWithAnswers(t *testing.T) {
+	for text, want := range map[string]string{
+		"{provider: datadogg, values: 1}":        `answers: provider "datadogg" is unknown; write datadog, graphite, influxdb, newRelic, wavefront, or the host of the server`,
+		"{values: 1}":                            "answers: whose? write the host of the server, for example host: smoke.example.com, or provider: datadog",
+		"{provider: wavefront}":                  "answers: nothing is said; write values, body or status",
+		"{provider: influxdb, values: 1 or two}": `answers: values "1 or two": `,
+	} {
+		err := ReadSettings(manifest.File{Name: "with.yaml", Data: []byte("answers: [" + text + "]")}, &Options{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
 	}
 }
 
@@ -203,7 +274,7 @@ answers:
 	if o.Load.Rate != 20 || len(o.Behaviours) != 2 || o.Images[0].Image != "x:2" || o.PromoteAfter != time.Minute || o.Until != time.Hour || o.AbortAfter != 0 {
 		t.Errorf("%+v", o)
 	}
-	if diff := cmp.Diff([]Answer{{"smoke", "/x", 503, "{value}", "1 2", 5 * time.Second}}, o.Answers); diff != "" {
+	if diff := cmp.Diff([]Answer{{Host: "smoke", Path: "/x", Status: 503, Body: "{value}", Values: "1 2", Interval: 5 * time.Second}}, o.Answers); diff != "" {
 		t.Error(diff)
 	}
 	// 10 in 15 s succeed, 10 in 30 s fail: two in three.

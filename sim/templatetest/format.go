@@ -37,10 +37,16 @@ type testCase struct {
 	Interval    string        `json:"interval"`
 	InputSeries []inputSeries `json:"input_series"`
 	// StartAfter is when the run starts, counted from the first sample.
-	StartAfter string       `json:"start_after"`
-	Outages    []outage     `json:"outages"`
-	Web        []webAnswer  `json:"web"`
-	Graphite   []webAnswer  `json:"graphite"`
+	StartAfter string      `json:"start_after"`
+	Outages    []outage    `json:"outages"`
+	Web        []webAnswer `json:"web"`
+	// The services of package metricservice.
+	Datadog   []serviceAnswer `json:"datadog"`
+	Graphite  []serviceAnswer `json:"graphite"`
+	Influxdb  []serviceAnswer `json:"influxdb"`
+	NewRelic  []serviceAnswer `json:"newRelic"`
+	Wavefront []serviceAnswer `json:"wavefront"`
+
 	SkyWalking []skyWalking `json:"skywalking"`
 	Job        []jobEnd     `json:"job"`
 
@@ -77,6 +83,13 @@ type webAnswer struct {
 	JSON json.RawMessage `json:"json"`
 	// Error is why there is no answer at all.
 	Error string `json:"error"`
+}
+
+// serviceAnswer is that of a service: a number, or what a web server might say.
+type serviceAnswer struct {
+	webAnswer `json:",inline"`
+	// Value is what the query yields; null for no data.
+	Value json.RawMessage `json:"value"`
 }
 
 type skyWalking struct {

@@ -6,15 +6,20 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/internal/metric/datadog"
 	"github.com/aviary-rollouts/aviary/internal/metric/graphite"
+	"github.com/aviary-rollouts/aviary/internal/metric/influxdb"
 	"github.com/aviary-rollouts/aviary/internal/metric/job"
+	"github.com/aviary-rollouts/aviary/internal/metric/newrelic"
 	"github.com/aviary-rollouts/aviary/internal/metric/skywalking"
+	"github.com/aviary-rollouts/aviary/internal/metric/wavefront"
 	"github.com/aviary-rollouts/aviary/internal/metric/web"
 	"github.com/aviary-rollouts/aviary/sim/trial"
 )
@@ -22,8 +27,7 @@ import (
 // maxTimes bounds how often an answer is repeated.
 const maxTimes = 100_000
 
-// readScripts reads the answers of web, Graphite and SkyWalking servers and the ends of
-// Jobs, and sees that every metric that needs some has some.
+// readScripts reads the answers of servers and services and the ends of Jobs, and sees that every metric that needs some has some.
 func (c *testCase) readScripts(at place, t *trial.Trial) (err error) {
 	t.Answers, t.Jobs = map[string][]trial.Answer{}, map[string][]trial.Job{}
 	for i, a := range c.Web {
@@ -33,12 +37,8 @@ func (c *testCase) readScripts(at place, t *trial.Trial) (err error) {
 			return err
 		}
 	}
-	for i, a := range c.Graphite {
-		at := at.field("graphite[%d]", i)
-		answer, err := a.read(at)
-		if err := add(at, t.Answers, a.script, answer, err, graphite.Kind, t.Spec); err != nil {
-			return err
-		}
+	if err := c.readServices(at, t); err != nil {
+		return err
 	}
 	for i, a := range c.SkyWalking {
 		at := at.field("skywalking[%d]", i)
@@ -57,6 +57,25 @@ func (c *testCase) readScripts(at place, t *trial.Trial) (err error) {
 	var missing *trial.MissingError
 	if errors.As(t.Check(), &missing) {
 		return at.problem(missing.Error(), fmt.Sprintf("write one for each measurement under %s; the last one holds for all that follow", missing.Provider))
+	}
+	return nil
+}
+
+// readServices reads the answers of services.
+func (c *testCase) readServices(at place, t *trial.Trial) error {
+	for _, service := range []struct {
+		kind string
+		list []serviceAnswer
+	}{
+		{datadog.Kind, c.Datadog}, {graphite.Kind, c.Graphite}, {influxdb.Kind, c.Influxdb}, {newrelic.Kind, c.NewRelic}, {wavefront.Kind, c.Wavefront},
+	} {
+		for i, a := range service.list {
+			at := at.field("%s[%d]", service.kind, i)
+			answer, err := a.read(at)
+			if err := add(at, t.Answers, a.script, answer, err, service.kind, t.Spec); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -107,6 +126,25 @@ func (a *webAnswer) read(at place) (trial.Answer, error) {
 		body = string(a.JSON)
 	}
 	return answer(at, a.Status, body, a.Error)
+}
+
+func (a *serviceAnswer) read(at place) (trial.Answer, error) {
+	said := a.Body != "" || a.JSON != nil || a.Status != 0 || a.Error != ""
+	number := plain(a.Value)
+	if number == "" && a.Value != nil {
+		number = "null" // which is read as an empty text
+	}
+	switch _, err := strconv.ParseFloat(number, 64); {
+	case a.Value == nil && !said:
+		return trial.Answer{}, at.problem("there is no answer here", "write value, or status, error, json or body")
+	case a.Value == nil:
+		return a.webAnswer.read(at)
+	case said:
+		return trial.Answer{}, at.problem("there is more than a value", "keep the value, or what else is said")
+	case number != "null" && err != nil:
+		return trial.Answer{}, at.field("value").problem(fmt.Sprintf("value is %s", number), "write a number, or null for no data")
+	}
+	return trial.Answer{Value: number}, nil
 }
 
 func (a *skyWalking) read(at place) (trial.Answer, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/sim/metricservice"
 	"github.com/aviary-rollouts/aviary/sim/prom"
 )
 
@@ -19,6 +20,9 @@ type Answer struct {
 	Status int
 	// Body is what it sends.
 	Body string
+	// Value is the number that a service of package metricservice answers with, or
+	// null, in the form of that service; Body then does not count.
+	Value string
 	// Error is why there is no answer at all: "connection refused". The other
 	// fields then do not count.
 	Error string
@@ -55,7 +59,15 @@ func (s *servers) RoundTrip(r *http.Request) (*http.Response, error) {
 	case m.Provider.Prometheus != nil:
 		return s.prometheus.RoundTrip(r)
 	}
-	return respond(r, nth(s.trial.Answers[m.Name], s.task.Number-1))
+	answer, kind := nth(s.trial.Answers[m.Name], s.task.Number-1), "application/json"
+	if answer.Value != "" {
+		answer.Body, kind = metricservice.In(r).Answer(answer.Value)
+	}
+	response, err := respond(r, answer)
+	if response != nil {
+		response.Header.Set("Content-Type", kind)
+	}
+	return response, err
 }
 
 // down says whether Prometheus cannot be reached now.

@@ -10,6 +10,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -17,12 +18,12 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/metric"
-	"github.com/aviary-rollouts/aviary/internal/metric/graphite"
 	"github.com/aviary-rollouts/aviary/internal/metric/job"
 	"github.com/aviary-rollouts/aviary/internal/metric/providers"
 	"github.com/aviary-rollouts/aviary/internal/metric/skywalking"
 	"github.com/aviary-rollouts/aviary/internal/metric/web"
 	"github.com/aviary-rollouts/aviary/sim/kernel"
+	"github.com/aviary-rollouts/aviary/sim/metricservice"
 	"github.com/aviary-rollouts/aviary/sim/prom"
 	"github.com/aviary-rollouts/aviary/sim/store"
 )
@@ -47,8 +48,9 @@ type Trial struct {
 	Series *prom.DB
 	// Outages are when Prometheus cannot be reached.
 	Outages []Outage
-	// Answers are what web, Graphite and SkyWalking servers answer, by the name of the
-	// metric, one for each measurement. The last one holds for all that follow.
+	// Answers are what web and SkyWalking servers and the services of package
+	// metricservice answer, by the name of the metric, one for each measurement. The last
+	// one holds for all that follow.
 	Answers map[string][]Answer
 	// Jobs are how Jobs end, by the name of the metric, likewise.
 	Jobs map[string][]Job
@@ -177,10 +179,10 @@ func (t Trial) Check() error {
 			continue // the run itself will say so
 		}
 		unanswered := false
-		switch kind {
-		case web.Kind, skywalking.Kind, graphite.Kind:
+		switch {
+		case kind == web.Kind, kind == skywalking.Kind, metricservice.Known(kind):
 			unanswered = len(t.Answers[m.Name]) == 0
-		case job.Kind:
+		case kind == job.Kind:
 			unanswered = len(t.Jobs[m.Name]) == 0
 		}
 		if unanswered {
@@ -190,7 +192,8 @@ func (t Trial) Check() error {
 	return nil
 }
 
-// create creates the Secrets and the run: Jobs need an owner.
+// create creates the Secrets and the run: Jobs need an owner. Services are asked with
+// keys that open nothing.
 func (t *trial) create() error {
 	for name, data := range t.Secrets {
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: name}, Data: map[string][]byte{}}
@@ -199,6 +202,11 @@ func (t *trial) create() error {
 		}
 		if err := t.client.Create(t.ctx, secret); err != nil {
 			return fmt.Errorf("create Secret %s: %w", name, err)
+		}
+	}
+	for _, keys := range metricservice.Needed(t.Spec.Metrics, Namespace) {
+		if err := t.client.Create(t.ctx, keys.Secret()); err != nil && !apierrors.IsAlreadyExists(err) {
+			return fmt.Errorf("create Secret %s: %w", keys.Name, err)
 		}
 	}
 	t.run = &v1alpha1.AnalysisRun{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: "trial"}, Spec: *t.Spec.DeepCopy()}

@@ -114,7 +114,7 @@ func (c *condition) holds(value any, now time.Time) (bool, error) {
 	}
 	out, err := expr.Run(c.program, environment{Result: value, Now: func() time.Time { return now }})
 	if err != nil {
-		return false, fmt.Errorf("%s %q: %s%s", c.field, c.text, firstLine(err), hint(value))
+		return false, fmt.Errorf("%s %q: %s%s", c.field, c.text, firstLine(err), hint(value, err))
 	}
 	yes, ok := out.(bool)
 	if !ok {
@@ -123,13 +123,19 @@ func (c *condition) holds(value any, now time.Time) (bool, error) {
 	return yes, nil
 }
 
-// hint is how to write a condition that bears having no data.
-func hint(value any) string {
+// hint is how to write a condition that bears having no data, or a list of values.
+func hint(value any, err error) string {
 	if value == nil {
 		return "; the provider returned nothing: default(result, 0) stands in for it"
 	}
-	if v := reflect.ValueOf(value); v.Kind() == reflect.Slice && v.Len() == 0 {
+	v := reflect.ValueOf(value)
+	switch {
+	case v.Kind() != reflect.Slice:
+		return ""
+	case v.Len() == 0:
 		return "; the provider returned no data: test len(result) > 0 first"
+	case strings.Contains(err.Error(), "invalid operation: []"):
+		return "; the provider returned a list: result[0] is its first value"
 	}
 	return ""
 }

@@ -136,6 +136,29 @@ func TestConditionErrors(t *testing.T) {
 	}
 }
 
+// What a condition that cannot judge a value is told about it.
+func TestConditionHints(t *testing.T) {
+	for _, tt := range []struct {
+		condition string
+		value     any
+		want      string
+	}{
+		{"result > 1", []float64{2}, "invalid operation: []float64 > int (1:8); the provider returned a list: result[0] is its first value"},
+		{"result[0] > 1", []float64{}, "; the provider returned no data: test len(result) > 0 first"},
+		{"result > 1", nil, "; the provider returned nothing: default(result, 0) stands in for it"},
+		{"result[3] > 1", []float64{2}, "index out of range"},
+	} {
+		judge, err := Condition(tt.condition, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = judge.Phase(tt.value, noon)
+		if text := errorText(err); !strings.Contains(text, tt.want) || strings.Count(text, ";") != strings.Count(tt.want, ";") {
+			t.Errorf("%q of %v: %q, want %q", tt.condition, tt.value, text, tt.want)
+		}
+	}
+}
+
 func TestMoment(t *testing.T) {
 	tests := []struct {
 		text string

@@ -55,6 +55,37 @@ func (e *evidence) mistake(metric, message string) string {
 	return ""
 }
 
+// conditionError is what the first measurement says that had data which its condition
+// could not judge; empty if there was none.
+func (r *Report) conditionError(kind, metric string) string {
+	for i := range r.Measurements {
+		m := &r.Measurements[i]
+		if m.Kind == kind && m.Metric == metric && m.Phase == v1alpha1.AnalysisPhaseError && !m.noData() && ofCondition.MatchString(m.Message) {
+			return strings.Join(strings.Fields(m.Message), " ")
+		}
+	}
+	return ""
+}
+
+// ofCondition is how the message of a measurement begins that was not judged.
+var ofCondition = regexp.MustCompile(`^(successCondition|failureCondition) "`)
+
+// inCondition is the place of the condition that a message is about, with the message.
+func (e *evidence) inCondition(metric, message string) string {
+	field, rest, _ := strings.Cut(message, " ")
+	for _, o := range e.options.Objects {
+		spec := templateSpec(o)
+		if spec == nil || message == "" {
+			continue
+		}
+		if i := indexOf(spec.Metrics, func(_ int, x v1alpha1.Metric) bool { return x.Name == metric }); i >= 0 {
+			path := fmt.Sprintf("spec.metrics[%d].%s", i, field)
+			return fmt.Sprintf("%s:%d: %s: %s: %s", o.File, o.LineOf(path), o, path, rest)
+		}
+	}
+	return ""
+}
+
 // autoscalers says that nobody scales here what an autoscaler would.
 func (r *Report) autoscalers(e *evidence) {
 	for _, o := range e.options.Objects {

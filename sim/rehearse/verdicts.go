@@ -300,6 +300,9 @@ func (r *Report) withoutData(e *evidence) {
 		if failed[k] == total[k] {
 			wrong = e.mistake(k.metric, r.firstError(k.kind, k.metric))
 		}
+		if wrong == "" {
+			wrong = e.inCondition(k.metric, r.conditionError(k.kind, k.metric))
+		}
 		switch {
 		case wrong != "":
 			r.warn("mistake", 0, "metric %q (%s) cannot be measured until this is corrected: %s", k.metric, k.kind, wrong)

@@ -171,6 +171,14 @@ func TestWarningsAtTheirLimits(t *testing.T) {
 		"a condition that is none": {
 			warns: []string{"result >= 0.95", "result >= (0.95"}, code: "mistake",
 		},
+		"a condition that an argument makes none": {
+			base:  []string{"  metrics:\n", "  args: [{name: least, value: '0.95'}]\n  metrics:\n"},
+			warns: []string{"result >= 0.95", "'result => {{args.least}}'"}, silent: []string{"result >= 0.95", "'result >= {{args.least}}'"}, code: "mistake",
+		},
+		"a list that is taken for a number": {
+			base:  []string{"scalar(\n", "(\n"},
+			warns: []string{"result >= 0.95", "len(result) == 0 || result >= 0.95"}, silent: []string{"result >= 0.95", "len(result) == 0 || result[0] >= 0.95"}, code: "mistake",
+		},
 		"a query that is none": {
 			warns: []string{"-canary\"}[1m]))", "-canary\"}[1m])"}, code: "mistake",
 		},

@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/replicas"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
 	"github.com/aviary-rollouts/aviary/internal/validate"
@@ -22,6 +23,7 @@ import (
 // evidence is what findings are drawn from.
 type evidence struct {
 	rollout  *v1alpha1.Rollout
+	object   manifest.Object // that it comes from
 	options  Options
 	services map[string]bool
 	done     map[int32]completed
@@ -38,7 +40,7 @@ type evidence struct {
 // evidence is what was seen of a rehearsal that has ended.
 func (r *rehearsal) evidence() *evidence {
 	return &evidence{
-		rollout: r.rollout, options: r.Options, services: r.services(), done: r.observer.done,
+		rollout: r.rollout, object: r.object, options: r.Options, services: r.services(), done: r.observer.done,
 		uses: r.uses, runs: sortedRuns(r.observer.runs), series: r.sim.Mesh().Series(), keysAdded: r.keysAdded,
 	}
 }
@@ -75,6 +77,7 @@ func (r *Report) findings(e *evidence) {
 	r.steps(e)
 	r.waits(e)
 	r.analyses(e)
+	r.experiments(e)
 	r.lost()
 	slices.SortStableFunc(r.Warnings[general:], func(a, b Finding) int { return cmp.Compare(a.Step, b.Step) })
 	r.pods(e)

@@ -80,6 +80,9 @@ func (r *Report) mistakeText() string {
 	if len(r.Mistakes()) == 0 || r.Outcome.Verdict != Aborted {
 		return ""
 	}
+	if refused.MatchString(r.Outcome.Message) {
+		return ", as every version would be: the experiment has a mistake"
+	}
 	return ", as every version would be: the analysis has a mistake"
 }
 

@@ -374,6 +374,8 @@ func (e *evidence) why(metric string) string {
 			return fmt.Sprintf("; there is no series %s, this simulation has %s; add it under series, see --with", g.Selector, listed(g.Values))
 		case g.Label != "" && len(g.Values) > 0:
 			return fmt.Sprintf("; no series matches %s: %s is %s there", g.Selector, g.Label, listed(g.Values))
+		case g.Label != "":
+			return fmt.Sprintf("; no series matches %s: none of that name has a label %s", g.Selector, g.Label)
 		default:
 			return fmt.Sprintf("; no series matches %s", g.Selector)
 		}

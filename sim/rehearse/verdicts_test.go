@@ -112,6 +112,8 @@ func TestWarnings(t *testing.T) {
 		"no condition":       {[]string{"    successCondition: result >= 0.95\n", ""}, "no-condition", "whatever it measures is a success", "never-fails"},
 		"wrong label": {[]string{`service_name="mock-server-canary"`, `service_name="mock-server-canry"`}, "no-data",
 			"destination_service_name is mock-server-canary or mock-server-stable there", "never-fails"},
+		"no such label": {[]string{`destination_service_name="mock`, `pod_template_hash="mock`}, "no-data",
+			"none of that name has a label pod_template_hash", "never-fails"},
 		"wrong series": {[]string{"istio_requests_total", "http_requests_total"}, "no-data", "this simulation has istio_request", "never-fails"},
 		"late": {[]string{"      steps:", fmt.Sprintf(background, 3), "      - setWeight: 100\n", "      - pause: {duration: 2m}\n"}, "late",
 			"the background analysis starts with step 4 (startingStep 3, counted from 0), after the last setWeight (step 1, 20%)", "no-data"},
@@ -131,6 +133,45 @@ func TestWarnings(t *testing.T) {
 				t.Errorf("a warning %s in %+v", tc.not, r.Warnings)
 			}
 		})
+	}
+}
+
+// TestExperimentMistakes breaks the step of a manifest in ways that nobody refuses before
+// the step is reached: each is named with its line, and is no verdict on the version.
+func TestExperimentMistakes(t *testing.T) {
+	text, err := fixtureText("variant/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme, err := manifest.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct{ old, new, want string }{
+		"as it is":         {"", "", ""},
+		"wrong template":   {"templates.canary.podTemplateHash", "templates.canry.podTemplateHash", `"canry" names no template of this Experiment; it has baseline and canary`},
+		"no such analysis": {"templateName: baseline-canary-comparison", "templateName: comparison", "AnalysisTemplate 'comparison' not found; add its manifest with -f, or correct the name"},
+	} {
+		changed := strings.Replace(text, tc.old, tc.new, 1)
+		if tc.old != "" && changed == text {
+			t.Fatalf("%s: nothing is replaced", name)
+		}
+		list, err := manifest.Read([]manifest.File{{Name: "m.yaml", Data: []byte(changed)}}, scheme)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := run(t, Options{Objects: list})
+		mistakes := r.Mistakes()
+		switch {
+		case tc.want == "" && len(mistakes) > 0, tc.want != "" && len(mistakes) != 1:
+			t.Errorf("%s: mistakes %q, %s", name, mistakes, r.Outcome.Message)
+		case tc.want != "":
+			line := 1 + strings.Count(changed[:strings.Index(changed, tc.new)], "\n")
+			place := fmt.Sprintf("cannot run until this is corrected: m.yaml:%d: Rollout \"mock-server\": spec.strategy.canary.steps[0].experiment.analyses[0]", line)
+			if !strings.Contains(mistakes[0], tc.want) || !strings.Contains(mistakes[0], place) {
+				t.Errorf("%s: %s\nwant %s: ... %s", name, mistakes[0], place, tc.want)
+			}
+		}
 	}
 }
 

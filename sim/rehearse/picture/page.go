@@ -81,6 +81,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"fl
 <h1>{{.Title}}</h1>
 {{with .Verdict}}<p class="verdict {{.Class}}">{{.Word}}</p>
 {{end}}{{range .Lines}}<p class="what">{{flags .}}</p>
+{{end}}{{with .Failure}}<p class="bad">{{flags .}}.</p>
 {{end}}{{with .Summary}}<dl>
 {{range .}}<dt>{{.Name}}</dt><dd>{{.Text}}</dd>
 {{end}}</dl>

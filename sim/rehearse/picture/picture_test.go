@@ -101,6 +101,9 @@ func TestEveryFixture(t *testing.T) {
 			if found := outside.FindString(plain); found != "" {
 				t.Errorf("the page needs something from outside: %s", found)
 			}
+			if why := strings.Contains(string(page), `<p class="bad">`); why == r.Updated() {
+				t.Errorf("updated: %t, and the page says why there was no update: %t", r.Updated(), why)
+			}
 			if !r.Updated() {
 				return
 			}

@@ -119,7 +119,7 @@ func currentRun(ro *v1alpha1.Rollout, name string) bool {
 func (f *Family) leftRoutes(s *State) error {
 	status := &f.Rollout.Status
 	stable := f.ByHash(status.StableRS)
-	over := (status.Abort || status.CurrentPodHash == status.StableRS) && !strings.HasPrefix(status.Message, "InvalidSpec:")
+	over := (status.Abort || status.CurrentPodHash == status.StableRS) && !f.refused()
 	if f.istio() == nil || !over || f.Rollout.Spec.Paused || stable == nil || stable.Available(s.Now) < f.Replicas() || f.Replicas() == 0 {
 		return nil
 	}
@@ -147,10 +147,11 @@ func (f *Family) leftRoutes(s *State) error {
 
 // recorded holds the share that the status says the canary has against what the
 // mesh was told: in every route, or in one at least where a person stopped
-// everything between the writes to two of them.
+// everything between the writes to two of them. A write that failed is not made good
+// for a spec that is refused.
 func (f *Family) recorded(s *State) error {
 	w := f.Rollout.Status.Canary.Weights
-	if f.istio() == nil || w == nil {
+	if f.istio() == nil || w == nil || f.refused() {
 		return nil
 	}
 	var wrong error

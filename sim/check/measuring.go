@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -93,8 +92,8 @@ func (c *measuring) ended(s *State, of metav1.Object) (since time.Time, owner st
 		return time.Time{}, ""
 	}
 	since, over := c.over[ref.UID]
-	if f := s.rollouts[ref.UID]; f != nil && strings.HasPrefix(f.Rollout.Status.Message, "InvalidSpec:") {
-		return time.Time{}, "" // nothing is done for a spec that makes no sense
+	if f := s.rollouts[ref.UID]; f != nil && f.refused() {
+		return time.Time{}, ""
 	}
 	if asked := c.asks[of.GetUID()]; asked.After(since) {
 		since = asked

@@ -3,6 +3,7 @@ package check
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -84,6 +85,10 @@ func (s *State) Families() []*Family { return s.order }
 func (s *State) Service(namespace, name string) *corev1.Service {
 	return s.services[types.NamespacedName{Namespace: namespace, Name: name}]
 }
+
+// refused reports whether the controller does nothing for the spec, because it makes no
+// sense to it.
+func (f *Family) refused() bool { return strings.HasPrefix(f.Rollout.Status.Message, "InvalidSpec:") }
 
 // Key is the Rollout's namespace and name: "default/web".
 func (f *Family) Key() string { return f.Rollout.Namespace + "/" + f.Rollout.Name }

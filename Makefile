@@ -51,7 +51,7 @@ images: ## Build the container images into bin/images, and into Docker where an 
 .PHONY: e2e
 e2e: IMAGES = $(if $(filter real none,$(E2E_ISTIO)),-stand-ins,-e2e) # Istio and Prometheus are built only where they cannot be pulled
 e2e: images ## Play all scenarios on a cluster of kind; docs/e2e.md says what can be chosen
-	$(GO) test -tags e2e -count=1 -timeout 3h ./e2e -args -ginkgo.v $(E2E)
+	$(GO) test -v -tags e2e -count=1 -timeout 3h ./e2e -args -ginkgo.v $(E2E)
 
 .PHONY: try
 try: ## Start that control plane with nodes, a mesh, Prometheus and the controller, to drive by hand; needs root

@@ -59,8 +59,8 @@ try: ## Start that control plane with nodes, a mesh, Prometheus and the controll
 
 .PHONY: e2e-local
 e2e-local: LONGEST = 4m
-e2e-local: build ## Play scenarios on a real control plane on this machine, those of at most LONGEST (0: all); docs/local-cluster.md says what it needs
-	$(BIN)/aviary conformance --on local --longest $(LONGEST)
+e2e-local: build ## Play scenarios on a real control plane on this machine: of at most LONGEST (0: all), with names like RUN; see docs/local-cluster.md
+	$(BIN)/aviary conformance --on local --longest $(LONGEST) --run '$(RUN)'
 
 .PHONY: test-local
 test-local: ## Test on real programs what can go wrong there: controllers killed, leaders lost, API servers in trouble

@@ -2,11 +2,16 @@ package backend
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/clock"
 )
 
@@ -14,12 +19,16 @@ import (
 // busy machine need longer than simulated ones, and everything that follows from
 // pods, as requests, shares and delays, is later by as much.
 
-// Readiness is what the simulator knows about the pods at the end of a sleep.
+// Readiness is what the simulator knows at the end of a sleep about what takes its time
+// on real nodes.
 type Readiness struct {
 	// Count is how many pods are ready.
 	Count int
 	// Lag is how long ago the last of them became so.
 	Lag time.Duration
+	// Resting says where the Rollouts are, by namespace and name, that do not move: see
+	// [RestOf].
+	Resting map[types.NamespacedName]string
 }
 
 // slack is how late pods may be without anything being put off: Kubernetes writes
@@ -43,9 +52,20 @@ func ReadinessOf(pods []corev1.Pod) (count int, last time.Time) {
 	return count, last
 }
 
+// RestOf says where a Rollout is that does not move: its phase, its step, and whether
+// the version that it was asked for is the stable one. One that moves is nowhere for
+// long, which is ok == false.
+func RestOf(ro *v1alpha1.Rollout) (place string, ok bool) {
+	s := &ro.Status
+	if s.Phase == "" || s.Phase == v1alpha1.RolloutPhaseProgressing || s.ObservedGeneration != strconv.FormatInt(ro.Generation, 10) {
+		return "", false
+	}
+	return fmt.Sprintf("%s at step %d, stable: %v", s.Phase, ptr.Deref(s.CurrentStepIndex, -1), s.CurrentPodHash == s.StableRS), true
+}
+
 // catchUp waits at the end of a sleep of a length until as many pods are ready as
-// in the simulator, and for as long as they have been so there. By that much the
-// rest of the scenario is put off.
+// in the simulator, and for as long as they have been so there, and until the Rollouts
+// are where they rest there. By that much the rest of the scenario is put off.
 func (b *Live) catchUp(ctx context.Context, slept time.Duration) error {
 	want := b.next.Ready
 	if want == nil {
@@ -55,7 +75,7 @@ func (b *Live) catchUp(ctx context.Context, slept time.Duration) error {
 	err := b.poll(ctx, b.patience(), func() bool {
 		count, at, err := b.ready(ctx)
 		last = at
-		return err == nil && count == want.Count
+		return err == nil && count == want.Count && b.rests(ctx, want.Resting)
 	})
 	if err != nil || want.Lag > slept {
 		return ctx.Err() // what is expected next says what is missing; or nothing of it has happened in this sleep
@@ -79,4 +99,18 @@ func (b *Live) ready(ctx context.Context) (count int, last time.Time, err error)
 		count, last = count+n, clock.Later(last, at)
 	}
 	return count, last, nil
+}
+
+// rests looks whether Rollouts of the scenario are where they ought to be.
+func (b *Live) rests(ctx context.Context, want map[types.NamespacedName]string) bool {
+	for key, place := range want {
+		var ro v1alpha1.Rollout
+		if err := b.admin.Get(ctx, types.NamespacedName{Namespace: b.InCluster(key.Namespace), Name: key.Name}, &ro); err != nil {
+			return false
+		}
+		if got, ok := RestOf(&ro); !ok || got != place {
+			return false
+		}
+	}
+	return true
 }

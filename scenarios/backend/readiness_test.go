@@ -7,10 +7,13 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/internal/manifest"
 )
 
 // readyPod is a pod that is ready since so many seconds after the beginning; never
@@ -31,6 +34,60 @@ func TestReadinessOf(t *testing.T) {
 	count, last := ReadinessOf([]corev1.Pod{*readyPod("a", 1), *readyPod("b", 3), *readyPod("c", -1), *gone})
 	if count != 2 || !last.Equal(began.Add(3*time.Second)) {
 		t.Errorf("%d ready, the last at %s; want 2, the last at second 3", count, last)
+	}
+}
+
+func TestRestOf(t *testing.T) {
+	status := func(phase v1alpha1.RolloutPhase, step int32, stable string) v1alpha1.RolloutStatus {
+		return v1alpha1.RolloutStatus{Phase: phase, CurrentStepIndex: &step, CurrentPodHash: "b", StableRS: stable, ObservedGeneration: "2"}
+	}
+	stale := status(v1alpha1.RolloutPhaseHealthy, 4, "b")
+	stale.ObservedGeneration = "1"
+	for name, c := range map[string]struct {
+		status v1alpha1.RolloutStatus
+		want   string // empty: it moves
+	}{
+		"new":                  {v1alpha1.RolloutStatus{}, ""},
+		"under way":            {status(v1alpha1.RolloutPhaseProgressing, 2, "a"), ""},
+		"not looked at so far": {stale, ""},
+		"done":                 {status(v1alpha1.RolloutPhaseHealthy, 4, "b"), "Healthy at step 4, stable: true"},
+		"paused":               {status(v1alpha1.RolloutPhasePaused, 1, "a"), "Paused at step 1, stable: false"},
+	} {
+		got, ok := RestOf(&v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Generation: 2}, Status: c.status})
+		if got != c.want || ok != (c.want != "") {
+			t.Errorf("%s: %q, %v, want %q", name, got, ok, c.want)
+		}
+	}
+}
+
+// A sleep lasts until a Rollout is where it rests in the simulator.
+func TestSleepWaitsForLateRollouts(t *testing.T) {
+	now := began
+	ro := &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Namespace: "default-zq1x", Name: "web", Generation: 1}}
+	scheme, err := manifest.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fakeClient := fake.NewClientBuilder().WithScheme(scheme).WithObjects(ro).Build()
+	healthy := map[types.NamespacedName]string{{Namespace: "default", Name: "web"}: "Healthy at step -1, stable: true"}
+	b := &Live{admin: fakeClient, due: began, next: Pace{Ready: &Readiness{Resting: healthy, Lag: time.Hour}},
+		names: &namespaces{tag: "zq1x", known: map[string]*nameRule{}, prepare: func(string) error { return nil }}}
+	if err := b.names.use("default"); err != nil {
+		t.Fatal(err)
+	}
+	b.cluster = &Cluster{Clock: clock.Func(func() time.Time { return now }), Wait: func(_ context.Context, d time.Duration) error {
+		now = now.Add(d)
+		if now.Sub(began) < 14*time.Second {
+			return nil
+		}
+		ro.Status = v1alpha1.RolloutStatus{Phase: v1alpha1.RolloutPhaseHealthy, ObservedGeneration: "1"}
+		return fakeClient.Update(t.Context(), ro)
+	}}
+	if err := b.Sleep(t.Context(), 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if got := now.Sub(began); got != 14*time.Second {
+		t.Errorf("slept %s, want 14s, when the Rollout is healthy", got)
 	}
 }
 

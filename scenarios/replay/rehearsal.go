@@ -6,11 +6,15 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
 )
 
-// rehearsal is a simulator that notes at the end of each sleep how the pods are.
+// rehearsal is a simulator that notes at the end of each sleep how the pods and the
+// Rollouts are.
 type rehearsal struct {
 	*backend.Sim
 
@@ -18,7 +22,7 @@ type rehearsal struct {
 	ready map[int]*backend.Readiness // by the lines of commands
 }
 
-// Sleep lets virtual time pass, and looks at the pods.
+// Sleep lets virtual time pass, and looks at the pods and the Rollouts.
 func (r *rehearsal) Sleep(ctx context.Context, d time.Duration) error {
 	if err := r.Sim.Sleep(ctx, d); err != nil {
 		return err
@@ -27,7 +31,17 @@ func (r *rehearsal) Sleep(ctx context.Context, d time.Duration) error {
 	if err := r.Client().List(ctx, &pods); err != nil {
 		return fmt.Errorf("look at the simulated pods: %w", err)
 	}
+	var rollouts v1alpha1.RolloutList
+	if err := r.Client().List(ctx, &rollouts); err != nil {
+		return fmt.Errorf("look at the simulated Rollouts: %w", err)
+	}
 	count, last := backend.ReadinessOf(pods.Items)
-	r.ready[r.line] = &backend.Readiness{Count: count, Lag: r.Clock().Now().Sub(last)}
+	ready := &backend.Readiness{Count: count, Lag: r.Clock().Now().Sub(last), Resting: map[types.NamespacedName]string{}}
+	for i := range rollouts.Items {
+		if place, ok := backend.RestOf(&rollouts.Items[i]); ok {
+			ready.Resting[client.ObjectKeyFromObject(&rollouts.Items[i])] = place
+		}
+	}
+	r.ready[r.line] = ready
 	return nil
 }

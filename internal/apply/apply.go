@@ -184,11 +184,24 @@ func pointers(values map[string]string) map[string]*string {
 	return p
 }
 
-// adopt makes the Rollout the owner of a ReplicaSet.
+// adopt makes the Rollout the owner of a ReplicaSet, provided that it is still as it was
+// observed. One that is deleted with --cascade=orphan lets go of its ReplicaSets first,
+// which may be in the view when its own end is not: what it took back would be deleted
+// with it.
 func (e Executor) adopt(ctx context.Context, ro *v1alpha1.Rollout, rs *appsv1.ReplicaSet) error {
+	if err := e.unchanged(ctx, ro); err != nil {
+		return fmt.Errorf("adopting ReplicaSet %s: %w", rs.Name, err)
+	}
 	owners := append(slices.Clone(rs.OwnerReferences), *metav1.NewControllerRef(ro, v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout)))
 	change := map[string]any{"metadata": map[string]any{"resourceVersion": rs.ResourceVersion, "ownerReferences": owners}}
 	return e.merge(ctx, &appsv1.ReplicaSet{ObjectMeta: identity(rs)}, change)
+}
+
+// unchanged asks the API server whether an object is still as it was observed: the
+// error is Conflict or NotFound if not. Nothing is written.
+func (e Executor) unchanged(ctx context.Context, ro *v1alpha1.Rollout) error {
+	nothing := fmt.Appendf(nil, `{"metadata":{"uid":%q,"resourceVersion":%q}}`, ro.UID, ro.ResourceVersion)
+	return e.Client.Patch(ctx, &v1alpha1.Rollout{ObjectMeta: identity(ro)}, client.RawPatch(types.MergePatchType, nothing), client.DryRunAll)
 }
 
 func (e Executor) createReplicaSet(ctx context.Context, ro *v1alpha1.Rollout, wanted *appsv1.ReplicaSet) error {

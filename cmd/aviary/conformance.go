@@ -161,13 +161,7 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 			stop: func() error { return nil },
 		}, nil
 	case "local":
-		l, err := rig.StartLocal(ctx, rig.Options{
-			Dir: f.dir, Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Patience: f.patience, Progress: progress,
-		})
-		if err != nil {
-			return venue{}, err
-		}
-		return venue{open: l.Open, stop: f.killing(ctx, l, progress), keep: l.Keep}, nil
+		return f.local(ctx, progress)
 	case "kind":
 		return f.kind(ctx, progress)
 	}
@@ -175,6 +169,28 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 		return venue{}, usagef("--on %s: give sim, local, kind or the path of a kubeconfig", f.on)
 	}
 	return f.found(ctx, progress)
+}
+
+// local starts a control plane on this machine.
+func (f *conformanceFlags) local(ctx context.Context, progress io.Writer) (venue, error) {
+	o := rig.Options{Dir: f.dir, Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Patience: f.patience, Progress: progress}
+	if f.dir == "" { // what is in the plane's own folder goes with it
+		folder, err := f.folder()
+		if err != nil {
+			return venue{}, err
+		}
+		o.Records = folder
+	}
+	l, err := rig.StartLocal(ctx, o)
+	if err != nil {
+		f.leave(o.Records)
+		return venue{}, err
+	}
+	stop := f.killing(ctx, l, progress)
+	return venue{open: l.Open, keep: l.Keep, stop: func() error {
+		defer f.leave(o.Records)
+		return stop()
+	}}, nil
 }
 
 // killing kills the controller of the local cluster from now on, if that was asked for.

@@ -32,8 +32,12 @@ import (
 
 // Options describe a local rig.
 type Options struct {
-	// Dir is the folder for all state and logs; empty means a temporary one.
+	// Dir is the folder for all state and logs; empty means a temporary one, which
+	// is removed at the end.
 	Dir string
+	// Records is the folder for what happened in scenarios that failed; empty means
+	// that of logs.
+	Records string
 	// Root is the folder of our checkout; empty means to look for it upwards.
 	Root string
 	// Controller is the binary under test; empty means ours, built from Root.
@@ -320,14 +324,15 @@ func (l *Local) Open() (backend.Backend, error) {
 	return l.cluster.Open()
 }
 
-// Keep writes what happened in a scenario that failed into the folder of logs. It
+// Keep writes what happened in a scenario that failed into the folder of records. It
 // returns the path of the file.
 func (l *Local) Keep(name string, b backend.Backend) (string, error) {
 	live, ok := b.(*backend.Live)
 	if !ok {
 		return "", fmt.Errorf("%s was not played on the local rig", name)
 	}
-	path := filepath.Join(l.Plane.Dir(), "logs", strings.ReplaceAll(name, "/", "-")+".record")
+	folder := cmp.Or(l.options.Records, filepath.Join(l.Plane.Dir(), "logs"))
+	path := filepath.Join(folder, strings.ReplaceAll(name, "/", "-")+".record")
 	file, err := os.Create(path)
 	if err != nil {
 		return "", fmt.Errorf("keep the record of %s: %w", name, err)

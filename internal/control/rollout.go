@@ -35,7 +35,7 @@ type rolloutReconciler struct {
 	fresh    *freshness
 	echoes   *echoes
 	patience *patience
-	specs    *specs
+	specs    *rolloutSpecs
 }
 
 // Reconcile brings one Rollout a safe step forward.

@@ -3,87 +3,50 @@ package control
 import (
 	"sync"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/utils/ptr"
-
-	"github.com/aviary-rollouts/aviary/api/v1alpha1"
-	"github.com/aviary-rollouts/aviary/internal/podhash"
-	"github.com/aviary-rollouts/aviary/internal/rollout"
-	"github.com/aviary-rollouts/aviary/internal/validate"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// specs remembers what follows from the spec of each Rollout alone. A spec is
-// looked at each time one of its pods moves and changes when a person edits it;
-// the API server counts those edits in the generation.
-type specs struct {
+// specs remembers what follows from the spec of each object of a kind alone. A spec is
+// looked at each time one of its pods moves and changes when a person edits it; the
+// API server counts those edits in the generation.
+type specs[O client.Object, F any] struct {
+	// derive says what follows from the spec of an object.
+	derive func(O) F
+	// collisions are what else the facts depend on.
+	collisions func(O) int32
+
 	mu    sync.Mutex
-	known map[types.NamespacedName]*specFacts
+	known map[types.NamespacedName]knownSpec[F]
 }
 
-// specFacts is what follows from one generation of a spec.
-type specFacts struct {
+type knownSpec[F any] struct {
 	uid        types.UID
 	generation int64
-	collisions int32 // -1: none were counted, which differs from 0
-	problems   field.ErrorList
-	services   []validate.ServiceRef // that the strategy names
-	templates  []v1alpha1.AnalysisTemplateRef
-	hashes     rollout.Hashes
-	pods       labels.Selector // of spec.selector; nil without one, or if it is wrong
-	outlook    *outlook        // for the reconciler alone, which looks at a Rollout once at a time
+	collisions int32
+	facts      F
 }
 
-func newSpecs() *specs { return &specs{known: map[types.NamespacedName]*specFacts{}} }
+func newSpecs[O client.Object, F any](derive func(O) F, collisions func(O) int32) *specs[O, F] {
+	return &specs[O, F]{derive: derive, collisions: collisions, known: map[types.NamespacedName]knownSpec[F]{}}
+}
 
-// of returns what follows from the spec of a Rollout.
-func (s *specs) of(key types.NamespacedName, ro *v1alpha1.Rollout) *specFacts {
-	collisions := ptr.Deref(ro.Status.CollisionCount, -1)
+// of returns what follows from the spec of an object.
+func (s *specs[O, F]) of(key types.NamespacedName, obj O) F {
+	collisions := s.collisions(obj)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.known[key]
-	if f != nil && f.uid == ro.UID && f.generation == ro.Generation && f.collisions == collisions {
-		return f
+	k, ok := s.known[key]
+	if ok && k.uid == obj.GetUID() && k.generation == obj.GetGeneration() && k.collisions == collisions {
+		return k.facts
 	}
-	f = &specFacts{uid: ro.UID, generation: ro.Generation, collisions: collisions,
-		problems: validate.Spec(ro), services: validate.Services(ro)}
-	for _, a := range validate.Analyses(ro) {
-		f.templates = append(f.templates, a.Spec.Templates...)
-	}
-	if ro.Spec.WorkloadRef == nil {
-		f.hashes.Template = podhash.Of(ro.Spec.Template, ro.Status.CollisionCount)
-	}
-	if canary := ro.Spec.Strategy.Canary; canary != nil && len(canary.Steps) > 0 {
-		f.hashes.Steps = podhash.OfSteps(canary.Steps)
-	}
-	if ro.Spec.Selector != nil {
-		f.hashes.Selector = metav1.FormatLabelSelector(ro.Spec.Selector)
-		if selector, err := metav1.LabelSelectorAsSelector(ro.Spec.Selector); err == nil {
-			f.pods = selector
-		}
-	}
-	s.known[key] = f
-	return f
+	k = knownSpec[F]{obj.GetUID(), obj.GetGeneration(), collisions, s.derive(obj)}
+	s.known[key] = k
+	return k.facts
 }
 
-// selector finds the pods of a Rollout: by the spec if it has a selector, or else
-// by that of its workload. It is nil if there is none, or if it is wrong, which
-// validation reports.
-func (f *specFacts) selector(effective *metav1.LabelSelector) labels.Selector {
-	if f.pods != nil || effective == nil {
-		return f.pods
-	}
-	selector, err := metav1.LabelSelectorAsSelector(effective)
-	if err != nil {
-		return nil
-	}
-	return selector
-}
-
-// forget drops what is known of a Rollout that is gone.
-func (s *specs) forget(key types.NamespacedName) {
+// forget drops what is known of an object that is gone.
+func (s *specs[O, F]) forget(key types.NamespacedName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.known, key)

@@ -74,10 +74,10 @@ func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedNa
 		written, versions = append(written, obj), append(versions, versionOf(obj))
 	})
 	ro, err := executor.Act(ctx, observed, plan.Actions)
+	r.noteEvictions(key, s.Pods, plan.Actions, now) // some may have been made before what failed
 	if err != nil {
 		return plan, err
 	}
-	r.noteEvictions(key, s.Pods, plan.Actions, now)
 	if len(plan.Actions) > 0 {
 		plan, settled = s.after(plan, written, now)
 	}

@@ -78,11 +78,17 @@ func (p *Plane) pass(w http.ResponseWriter, r *http.Request) {
 		FlushInterval: -1,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			p.opts.Log.Warn("a request could not be sent", "source", source, "error", err)
-			w.Header().Set(ErrorHeader, reasonOf(err))
-			http.Error(w, err.Error(), http.StatusBadGateway)
+			Refuse(w, err)
 		},
 	}
 	proxy.ServeHTTP(w, r)
+}
+
+// Refuse answers in the place of whom a request was for, and says why by the
+// ErrorHeader.
+func Refuse(w http.ResponseWriter, err error) {
+	w.Header().Set(ErrorHeader, reasonOf(err))
+	http.Error(w, err.Error(), http.StatusBadGateway)
 }
 
 // reasonOf is the value of ErrorHeader.

@@ -56,7 +56,7 @@ func Transport() *http.Transport {
 func pass(w http.ResponseWriter, r *http.Request, transport http.RoundTripper, log *slog.Logger) {
 	source := r.Header.Get(dataplane.SourceHeader)
 	if strings.HasPrefix(source, gatewayPrefix) {
-		refuse(w, errors.New("requests from outside the mesh need a gateway, and the door has none"))
+		dataplane.Refuse(w, errors.New("requests from outside the mesh need a gateway, and the door has none"))
 		return
 	}
 	namespace, _, _ := strings.Cut(source, "/")
@@ -74,20 +74,18 @@ func pass(w http.ResponseWriter, r *http.Request, transport http.RoundTripper, l
 		ModifyResponse: func(answer *http.Response) error { tidy(answer.Header); return nil },
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			log.Warn("a request could not be sent", "source", source, "error", err)
-			refuse(w, err)
+			dataplane.Refuse(w, reason(err))
 		},
 	}
 	proxy.ServeHTTP(w, r)
 }
 
-// refuse answers in the place of whom the request was for, and says so.
-func refuse(w http.ResponseWriter, err error) {
-	reason := strings.Join(strings.Fields(err.Error()), " ") // headers have one line
+// reason is why a request could not be sent, in the terms of package dataplane.
+func reason(err error) error {
 	if unknown := (*net.DNSError)(nil); errors.As(err, &unknown) && unknown.IsNotFound {
-		reason = fmt.Sprintf("%s: %s", dataplane.NoHost, reason)
+		return fmt.Errorf("%w: %w", dataplane.ErrNoHost, err)
 	}
-	w.Header().Set(dataplane.ErrorHeader, reason)
-	http.Error(w, reason, http.StatusBadGateway)
+	return err
 }
 
 // inNamespace writes a host name, with or without a port, so that it means from here

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 )
@@ -21,7 +23,7 @@ type Hooks struct {
 // without a value ends the run. The error is one that a repetition may mend; what
 // was measured until then is lost.
 func (r *Registry) Plan(ctx context.Context, run *v1alpha1.AnalysisRun, hooks Hooks) (analysis.Plan, error) {
-	a := r.readings.of(run)
+	a := r.read(run)
 	var outcomes []analysis.Outcome
 	for _, task := range a.Due(r.clock.Now()) {
 		if hooks.Before != nil {
@@ -40,4 +42,21 @@ func (r *Registry) Plan(ctx context.Context, run *v1alpha1.AnalysisRun, hooks Ho
 		outcomes = append(outcomes, outcome)
 	}
 	return a.Assess(outcomes, r.clock.Now()), nil
+}
+
+// readingKey names the spec of a run.
+type readingKey struct {
+	uid        types.UID
+	generation int64
+}
+
+// read makes a run ready for questions; see [analysis.Read].
+func (r *Registry) read(run *v1alpha1.AnalysisRun) *analysis.Analysis {
+	if run.UID == "" || run.Status.Phase.Completed() {
+		return analysis.Read(run)
+	}
+	reading, _ := r.readings.of(readingKey{run.UID, run.Generation}, func() (analysis.Reading, error) { // never an error
+		return analysis.ReadSpec(&run.Spec), nil
+	})
+	return reading.Of(run)
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,8 +23,12 @@ type Registry struct {
 	providers map[string]Provider
 	secrets   client.Reader
 	clock     clock.Clock
-	judges    judges
-	readings  readings
+	// judges are compiled conditions, by success and failure: every measurement of a
+	// metric has the same ones.
+	judges memo[[2]string, analysis.Judge]
+	// readings are what follows from the specs of runs: a run is looked at for each of
+	// its measurements, and its spec changes when it is terminated.
+	readings memo[readingKey, analysis.Reading]
 }
 
 // NewRegistry makes a registry of providers by the field of MetricProvider that
@@ -56,7 +59,9 @@ func (r *Registry) Do(ctx context.Context, run *v1alpha1.AnalysisRun, task analy
 		}
 	}
 	q := Query{Run: run, Metric: filled, Number: task.Number}
-	q.judge, q.judgeErr = r.judges.of(filled.SuccessCondition, filled.FailureCondition)
+	q.judge, q.judgeErr = r.judges.of([2]string{filled.SuccessCondition, filled.FailureCondition}, func() (analysis.Judge, error) {
+		return analysis.Condition(filled.SuccessCondition, filled.FailureCondition)
+	})
 	provider, err := r.providerOf(filled)
 	var m v1alpha1.Measurement
 	if err == nil {
@@ -178,32 +183,4 @@ func (r *Registry) secret(ctx context.Context, namespace string, ref *v1alpha1.S
 		return "", &UnresolvedError{fmt.Sprintf("key '%s' does not exist in secret '%s'", ref.Key, ref.Name)}
 	}
 	return string(value), nil
-}
-
-// maxJudges bounds how many compiled conditions are remembered.
-const maxJudges = 1024
-
-// judges remembers compiled conditions: compiling costs many times what judging
-// does, and every measurement of a metric has the same ones.
-type judges struct {
-	mu   sync.Mutex
-	made map[[2]string]analysis.Judge
-}
-
-func (j *judges) of(success, failure string) (analysis.Judge, error) {
-	key := [2]string{success, failure}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if judge, ok := j.made[key]; ok {
-		return judge, nil
-	}
-	judge, err := analysis.Condition(success, failure)
-	if err != nil {
-		return analysis.Judge{}, err
-	}
-	if j.made == nil || len(j.made) >= maxJudges {
-		j.made = map[[2]string]analysis.Judge{}
-	}
-	j.made[key] = judge
-	return judge, nil
 }

@@ -289,13 +289,15 @@ func TestOfCluster(t *testing.T) {
 }
 
 func TestJudges(t *testing.T) {
-	var j judges
-	for i := range maxJudges + 10 {
-		if _, err := j.of(fmt.Sprintf("result > %d", i), ""); err != nil {
+	var j memo[[2]string, analysis.Judge]
+	for i := range maxMemo + 10 {
+		condition := fmt.Sprintf("result > %d", i)
+		_, err := j.of([2]string{condition}, func() (analysis.Judge, error) { return analysis.Condition(condition, "") })
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(j.made); n == 0 || n > maxJudges {
+	if n := len(j.made); n == 0 || n > maxMemo {
 		t.Errorf("%d compiled conditions are remembered", n)
 	}
 }

@@ -185,8 +185,9 @@ func TestNothingGoesOnBehindTheEnd(t *testing.T) {
 	}
 }
 
-// A controller whose write failed has a minute to try again, and no more.
-func TestTroubleIsAnExcuseForAMinute(t *testing.T) {
+// measuredBehindTheEnd has an update that is over while its run measures.
+func measuredBehindTheEnd(t *testing.T) *bench {
+	t.Helper()
 	b := newBench(t, check.NewMeasuring())
 	ro := b.rollout()
 	b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS, s.CurrentPodHash = "old", "new" })
@@ -194,6 +195,12 @@ func TestTroubleIsAnExcuseForAMinute(t *testing.T) {
 	b.measured(1, v1alpha1.AnalysisPhaseRunning)
 	b.settled()
 	b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS = "new" })
+	return b
+}
+
+// A controller whose write failed has a minute to try again, and no more.
+func TestTroubleIsAnExcuseForAMinute(t *testing.T) {
+	b := measuredBehindTheEnd(t)
 	b.monitor.Trouble()
 	for _, after := range []time.Duration{time.Second, time.Minute, time.Minute + time.Second} {
 		b.kernel.After(after, kernel.ClassWorld, "later", func() {})
@@ -208,13 +215,7 @@ func TestTroubleIsAnExcuseForAMinute(t *testing.T) {
 // A measurement behind the end is one too many, even of a run that is told at the
 // very instant at which it makes it.
 func TestNothingIsMeasuredBehindTheEnd(t *testing.T) {
-	b := newBench(t, check.NewMeasuring())
-	ro := b.rollout()
-	b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS, s.CurrentPodHash = "old", "new" })
-	b.run("r", ro)
-	b.measured(1, v1alpha1.AnalysisPhaseRunning)
-	b.settled()
-	b.status(func(s *v1alpha1.RolloutStatus) { s.StableRS = "new" })
+	b := measuredBehindTheEnd(t)
 	b.settled()
 	b.kernel.After(time.Second, kernel.ClassWorld, "later", func() {
 		b.changeRun(func(run *v1alpha1.AnalysisRun) {

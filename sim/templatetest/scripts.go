@@ -27,7 +27,8 @@ import (
 // maxTimes bounds how often an answer is repeated.
 const maxTimes = 100_000
 
-// readScripts reads the answers of servers and services and the ends of Jobs, and sees that every metric that needs some has some.
+// readScripts reads the answers of servers and services and the ends of Jobs, and sees
+// that every metric that needs some has some.
 func (c *testCase) readScripts(at place, t *trial.Trial) (err error) {
 	t.Answers, t.Jobs = map[string][]trial.Answer{}, map[string][]trial.Job{}
 	for i, a := range c.Web {

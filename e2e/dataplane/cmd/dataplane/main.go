@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -89,7 +88,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("dataplane: listening on %s\n", listener.Addr())
-	return errors.Join(serve(ctx, listener, plane.Proxy()), plane.Close())
+	return errors.Join(dataplane.Serve(ctx, listener, plane.Proxy()), plane.Close())
 }
 
 func parse(args []string) (f flags, err error) {
@@ -129,19 +128,4 @@ func follow(ctx context.Context, kubeconfig string) (dataplane.Directory, error)
 		return nil, err
 	}
 	return pods, pods.Start(ctx)
-}
-
-// serve serves until ctx ends, and then finishes the requests that it has.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-	}
-	last, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	return server.Shutdown(last)
 }

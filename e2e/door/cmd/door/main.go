@@ -6,12 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net/http"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
+	"github.com/aviary-rollouts/aviary/e2e/dataplane"
 	"github.com/aviary-rollouts/aviary/e2e/door"
 )
 
@@ -26,18 +26,11 @@ func main() {
 	}
 }
 
-// serve serves until ctx ends, and then finishes the requests that it has.
 func serve(ctx context.Context, address string) error {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	server := &http.Server{Addr: address, Handler: door.Handler(door.Transport(), log), ReadHeaderTimeout: 10 * time.Second}
-	ended := make(chan error, 1)
-	go func() { ended <- server.ListenAndServe() }()
-	select {
-	case err := <-ended:
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
 		return fmt.Errorf("listen (-address): %w", err)
-	case <-ctx.Done():
 	}
-	last, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	return server.Shutdown(last)
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	return dataplane.Serve(ctx, listener, door.Handler(door.Transport(), log))
 }

@@ -12,7 +12,7 @@ import (
 // A spec is read anew when it has another generation, or belongs to another run.
 func TestReadings(t *testing.T) {
 	good := []v1alpha1.Metric{{Name: "m", Provider: v1alpha1.MetricProvider{Web: &v1alpha1.WebMetric{URL: "http://web"}}}}
-	var r readings
+	var r Registry
 	for _, step := range []struct {
 		name       string
 		uid        string
@@ -28,7 +28,7 @@ func TestReadings(t *testing.T) {
 		{"no uid again", "", 2, good, true},
 	} {
 		t.Run(step.name, func(t *testing.T) {
-			a := r.of(&v1alpha1.AnalysisRun{
+			a := r.read(&v1alpha1.AnalysisRun{
 				ObjectMeta: metav1.ObjectMeta{UID: types.UID(step.uid), Generation: step.generation},
 				Spec:       v1alpha1.AnalysisRunSpec{Metrics: step.metrics},
 			})

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -33,15 +34,16 @@ type evidence struct {
 	runs, goodRuns []*runSeen
 	// keysAdded are the Secrets that were made up.
 	keysAdded []metricservice.Keys
-	// series are what queries could see.
+	// series are what queries could see, began is when the update did.
 	series *prom.DB
+	began  time.Time
 }
 
 // evidence is what was seen of a rehearsal that has ended.
 func (r *rehearsal) evidence() *evidence {
 	return &evidence{
 		rollout: r.rollout, object: r.object, options: r.Options, services: r.services(), done: r.observer.done,
-		uses: r.uses, runs: sortedRuns(r.observer.runs), series: r.sim.Mesh().Series(), keysAdded: r.keysAdded,
+		uses: r.uses, runs: sortedRuns(r.observer.runs), series: r.sim.Mesh().Series(), began: r.observer.began, keysAdded: r.keysAdded,
 	}
 }
 

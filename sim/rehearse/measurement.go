@@ -38,6 +38,7 @@ const MeasurementEvent = "Measurement"
 
 // runSeen is what is known of an AnalysisRun.
 type runSeen struct {
+	name       string
 	kind       string
 	began      Duration
 	ended      Duration // 0 while it runs
@@ -56,7 +57,7 @@ func (o *observer) runWritten(e store.Event) {
 	at := Duration(o.sim.Now().Sub(o.began))
 	seen := o.runs[run.Name]
 	if seen == nil {
-		seen = &runSeen{kind: kindOfRun(run), began: at, measured: map[string]int32{}, resolved: map[string]string{}}
+		seen = &runSeen{name: run.Name, kind: kindOfRun(run), began: at, measured: map[string]int32{}, resolved: map[string]string{}}
 		o.runs[run.Name] = seen
 	}
 	for i := range run.Status.MetricResults {

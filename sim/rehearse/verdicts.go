@@ -28,6 +28,7 @@ func (r *Report) analyses(e *evidence) {
 			m := &u.metrics[i]
 			r.limits(&u, m)
 			r.unplayed(e, &u, m)
+			r.mixedVersions(e, &u, m)
 			if window := e.window(m); u.kind == "background" {
 				r.mixedWeights(e, &u, m, window)
 			} else {

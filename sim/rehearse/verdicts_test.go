@@ -67,7 +67,13 @@ func warned(r *Report, code, text string) bool {
 // edited is Manifest 14 with texts replaced.
 func edited(t *testing.T, replace ...string) []manifest.Object {
 	t.Helper()
-	data, err := fixtureText(manifest14)
+	return editedFile(t, manifest14, replace...)
+}
+
+// editedFile is a fixture with texts replaced.
+func editedFile(t *testing.T, path string, replace ...string) []manifest.Object {
+	t.Helper()
+	data, err := fixtureText(path)
 	if err != nil {
 		t.Fatal(err)
 	}

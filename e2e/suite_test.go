@@ -108,9 +108,21 @@ func run(m *testing.M) (int, error) {
 		return ctx, cluster.RecordController(ctx, filepath.Join(ask.artifacts, "controller"))
 	})
 	if ask.kubeconfig == "" && !ask.keep {
-		world.Finish(envfuncs.ExportClusterLogs(name, filepath.Join(ask.artifacts, "nodes")), envfuncs.DestroyCluster(name))
+		world.Finish(anyway(envfuncs.ExportClusterLogs(name, filepath.Join(ask.artifacts, "nodes"))), anyway(envfuncs.DestroyCluster(name)))
 	}
 	return world.Run(m), nil
+}
+
+// anyway says what went wrong and lets what comes after it happen: a node that lacks a
+// program for its logs is no reason to leave the cluster behind.
+func anyway(do env.Func) env.Func {
+	return func(ctx context.Context, c *envconf.Config) (context.Context, error) {
+		ctx, err := do(ctx, c)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "e2e:", err)
+		}
+		return ctx, nil
+	}
 }
 
 // install puts on the cluster what scenarios need.

@@ -1,13 +1,17 @@
 package rehearse
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // What ends an update whose Experiment cannot be made, whatever the new version does.
@@ -21,10 +25,42 @@ var (
 // experiments says where the experiment of a step is written wrongly. Nobody refuses
 // that before the step is reached, so that it ends the update of a good version, too.
 func (r *Report) experiments(e *evidence) {
+	r.crowded(e)
 	if step, field, problem, remedy := e.wrongExperiment(r.Outcome.Message); step >= 0 && r.Outcome.Verdict == Aborted {
 		path := fmt.Sprintf("spec.strategy.canary.steps[%d].experiment%s", step, field)
 		r.warn("mistake", step+1, "step %d experiment cannot run until this is corrected: %s:%d: %s: %s: %s%s",
 			step+1, e.object.File, e.object.LineOf(path), e.object, path, problem, remedy)
+	}
+}
+
+// crowded finds experiments that ask for more requests than there are.
+func (r *Report) crowded(e *evidence) {
+	c := e.rollout.Spec.Strategy.Canary
+	if c == nil || c.TrafficRouting == nil {
+		return
+	}
+	whole, canary := ptr.Deref(c.TrafficRouting.MaxTrafficWeight, 100), int32(0)
+	for i, s := range c.Steps {
+		if s.SetWeight != nil {
+			canary = *s.SetWeight
+		}
+		if s.Experiment == nil {
+			continue
+		}
+		asked, routing := int64(0), traffic.Routing{CanaryWeight: canary, MaxWeight: whole}
+		for _, t := range s.Experiment.Templates {
+			routing.Additional = append(routing.Additional, traffic.Destination{Host: t.Name, Weight: ptr.Deref(t.Weight, 0)})
+			asked += int64(ptr.Deref(t.Weight, 0))
+		}
+		if asked == 0 || asked+int64(canary) <= int64(whole) {
+			continue
+		}
+		var given []string
+		for _, d := range routing.Split(0).Additional {
+			given = append(given, fmt.Sprintf("%s %d", d.Host, d.Weight))
+		}
+		r.warn("weight", i+1, "step %d experiment asks for a weight of %d in all, and of %d the canary leaves %d: its templates get less, in proportion (%s), and the stable version gets nothing",
+			i+1, asked, whole, whole-min(canary, whole), cmp.Or(strings.Join(given, ", "), "nothing"))
 	}
 }
 

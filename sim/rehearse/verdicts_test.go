@@ -181,6 +181,21 @@ func TestExperimentMistakes(t *testing.T) {
 	}
 }
 
+// TestCrowdedExperiment gives an experiment more than the canary leaves, by as little as that
+// can be.
+func TestCrowdedExperiment(t *testing.T) {
+	const path = "variant/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml"
+	for weight, want := range map[string]string{
+		"weight: 50": "",
+		"weight: 51": "step 1 experiment asks for a weight of 102 in all, and of 100 the canary leaves 100: its templates get less, in proportion (baseline 50, canary 50), and the stable version gets nothing",
+	} {
+		r := run(t, Options{Objects: editedFile(t, path, "weight: 20", weight)})
+		if warned(r, "weight", want) != (want != "") {
+			t.Errorf("%s: %+v", weight, r.Warnings)
+		}
+	}
+}
+
 // TestWarningsAtTheirLimits changes Manifest 14 by as little as makes a warning
 // come or go. The replacements of both come first in base.
 func TestWarningsAtTheirLimits(t *testing.T) {

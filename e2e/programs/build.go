@@ -113,13 +113,15 @@ func (b Builder) compile(ctx context.Context, source, target string, binary Bina
 	return nil
 }
 
-// arguments are those of the go command that builds a binary into a folder.
+// arguments are those of the go command that builds a binary into a folder. What
+// debuggers read is not compiled, since it would not be linked: that is a twentieth of
+// the time.
 func (b Binary) arguments(target string) []string {
 	ldflags := []string{"-s", "-w"}
 	for _, variable := range b.Stamp {
 		ldflags = append(ldflags, "-X", variable)
 	}
-	arguments := []string{"build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags", strings.Join(ldflags, " ")}
+	arguments := []string{"build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly", "-gcflags=all=-dwarf=false", "-ldflags", strings.Join(ldflags, " ")}
 	if len(b.Tags) > 0 {
 		arguments = append(arguments, "-tags", strings.Join(b.Tags, ","))
 	}

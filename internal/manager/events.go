@@ -26,6 +26,10 @@ const (
 	eventBurst = 100
 	// eventRate is how many more there may be a second.
 	eventRate = 1. / 30
+	// eventsRemembered is of how many Events it is known how often they were told, by us and
+	// by others. When one that is forgotten is told again, the API server still knows. The
+	// default of 4096 takes as much memory as the pods of a thousand Rollouts.
+	eventsRemembered = 1024
 )
 
 // recorder writes Events, and counts them.
@@ -54,7 +58,7 @@ func newRecorder(config *rest.Config, h *http.Client, scheme *runtime.Scheme, me
 // newBroadcaster counts events that are the same.
 func newBroadcaster() record.EventBroadcaster {
 	return record.NewBroadcaster(record.WithCorrelatorOptions(record.CorrelatorOptions{
-		BurstSize: eventBurst, QPS: eventRate,
+		LRUCacheSize: eventsRemembered, BurstSize: eventBurst, QPS: eventRate,
 		MaxEvents: 1, KeyFunc: sameEvent, MessageFunc: func(e *corev1.Event) string { return e.Message },
 	}))
 }

@@ -22,11 +22,7 @@ type named struct {
 
 var _ record.EventSink = named{}
 
-// remembered is for how many Events it is known how often others have told them: as
-// many as client-go knows its own counts of.
-const remembered = 4096
-
-func newNamed(sink record.EventSink) named { return named{sink, lru.New(remembered)} }
+func newNamed(sink record.EventSink) named { return named{sink, lru.New(eventsRemembered)} }
 
 // nameOf returns the name of an Event: that of the object, and a hash of what makes
 // two events the same.

@@ -197,8 +197,27 @@ func (b *Live) Original(namespace string) string {
 }
 
 // WriteRecord writes what happened to the objects of the scenario, a line for each
-// change, for those who have to find out why it failed.
-func (b *Live) WriteRecord(w io.Writer) error { return b.record.writeTo(w, b.opened) }
+// change, and why requests were lost, for those who have to find out why it failed.
+func (b *Live) WriteRecord(w io.Writer) error {
+	if err := b.record.writeTo(w, b.opened); err != nil || b.tools.Traffic == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), writing)
+	defer cancel()
+	requests, err := b.tools.Traffic.Report(ctx)
+	if err != nil {
+		return fmt.Errorf("count the requests: %w", err)
+	}
+	for _, l := range requests.Lost {
+		if _, err := fmt.Fprintf(w, "lost: %d requests: %s\n", l.Requests, l.Reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writing is how long the requests of a scenario may take to be counted.
+const writing = 10 * time.Second
 
 // Namespaces lists the namespaces that the scenario has used, by its own names.
 func (b *Live) Namespaces() []string { return b.names.used() }

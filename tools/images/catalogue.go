@@ -47,11 +47,16 @@ func catalogue(tag string) []recipe {
 	for _, version := range []string{"1.0.0", "2.0.0", "3.0.0"} {
 		recipes = append(recipes, recipe{
 			name: "ghcr.io/ssup2/mock-go-server:" + version, about: "the application under rollout",
-			folder: "mockserver", version: version, ports: []string{"8080/tcp"},
+			folder: "mockserver", version: version, ports: []string{"8080/tcp"}, env: []string{drain},
 		})
 	}
 	return recipes
 }
+
+// drain is how long a mock server in a container goes on answering after it was told to
+// stop. Until kubelet, EndpointSlices, istiod and every proxy have heard of it, others
+// send to it, which takes seconds on a busy cluster; a second does for a process.
+const drain = "DRAIN=5s"
 
 // programs lists the images of programs that are not ours, for clusters that can
 // pull nothing: what e2e/programs builds from Go modules. It takes a quarter of an
@@ -73,7 +78,7 @@ func standIns() []recipe {
 			recipes = append(recipes, recipe{
 				name: image + ":" + tag, about: "a mock server under the name of " + image, folder: "mockserver",
 				ports: []string{fmt.Sprintf("%d/tcp", port)},
-				env:   []string{fmt.Sprintf("ADDRESS=:%d", port), "VERSION=" + tag, "SERVICE_NAME=" + path.Base(image)},
+				env:   []string{fmt.Sprintf("ADDRESS=:%d", port), "VERSION=" + tag, "SERVICE_NAME=" + path.Base(image), drain},
 			})
 		}
 	}

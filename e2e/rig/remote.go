@@ -16,6 +16,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -237,7 +238,19 @@ func (r *Remote) installMesh(ctx context.Context) error {
 	default:
 		return fmt.Errorf("no mesh is called %q: give %s, %s or %s", r.options.Mesh, MeshXDS, MeshReal, MeshNone)
 	}
-	return localplane.Apply(ctx, r.Config, bytes.NewReader(metrics))
+	return errors.Join(localplane.Apply(ctx, r.Config, bytes.NewReader(metrics)), r.installAlias(ctx))
+}
+
+//go:embed manifests/prometheus-alias.yaml
+var prometheusAlias []byte
+
+// installAlias gives Prometheus its other name, unless somebody has that already.
+func (r *Remote) installAlias(ctx context.Context) error {
+	_, err := r.client.CoreV1().Services("monitoring").Get(ctx, "kube-prometheus-stack-prometheus", metav1.GetOptions{})
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	return localplane.Apply(ctx, r.Config, bytes.NewReader(prometheusAlias))
 }
 
 // prometheusImage is what is pulled where images can be.

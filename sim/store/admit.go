@@ -1,6 +1,8 @@
 package store
 
 import (
+	"maps"
+
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -44,7 +46,7 @@ func (s *Store) decodeWrite(req request, cur, in client.Object) (client.Object, 
 	if err != nil {
 		return nil, badObject(t, err)
 	}
-	old, err := contentOf(cur)
+	old, err := t.contentOf(cur)
 	if err != nil {
 		return nil, badObject(t, err)
 	}
@@ -61,12 +63,24 @@ func (c *customSchema) decodeNew(req request, in client.Object) (client.Object, 
 }
 
 // decode admits content and decodes it into the form in which the table stores
-// it. Content may share memory with old.
+// it, but for what a write leaves as it is. Content may share memory with old, which
+// is not written to.
 func (c *customSchema) decode(req request, content, old map[string]any) (client.Object, error) {
 	if err := c.admit(req, content, old); err != nil {
 		return nil, err
 	}
-	return decodeContent(req.table, content, false)
+	t := req.table
+	switch {
+	case t.layout.goType == nil: // the setters of metadata write into it
+		if meta, ok := content["metadata"].(map[string]any); ok {
+			content["metadata"] = maps.Clone(meta)
+		}
+	case old != nil && t.facts.status == statusSubresource && req.sub == "status":
+		delete(content, "spec")
+	case old != nil && t.facts.status == statusSubresource:
+		delete(content, "status")
+	}
+	return decodeContent(t, content, false)
 }
 
 // admit prunes, defaults and validates content, of which only the part counts
@@ -74,7 +88,7 @@ func (c *customSchema) decode(req request, content, old map[string]any) (client.
 func (c *customSchema) admit(req request, content, old map[string]any) error {
 	t := req.table
 	content["apiVersion"], content["kind"] = t.gvk.GroupVersion().String(), t.gvk.Kind
-	if err := c.normalize(content, req.strict); err != nil {
+	if err := c.normalize(content, old, req.strict); err != nil {
 		return badObject(t, err)
 	}
 	switch {

@@ -49,4 +49,91 @@ func hasOnlyProperties(s *spec.Schema) bool {
 }
 
 // sameJSON compares JSON values. Those that share memory are equal at a glance.
-func sameJSON(a, b any) bool { return equalValues(reflect.ValueOf(a), reflect.ValueOf(b)) }
+func sameJSON(a, b any) bool {
+	switch x := a.(type) {
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		return ok && len(x) == len(y) && (isShared(x, y) || sameFields(x, y))
+	case []any:
+		y, ok := b.([]any)
+		return ok && len(x) == len(y) && (isShared(x, y) || slices.EqualFunc(x, y, sameJSON))
+	}
+	return equalValues(reflect.ValueOf(a), reflect.ValueOf(b))
+}
+
+// sameFields compares objects with as many fields.
+func sameFields(a, b map[string]any) bool {
+	for key, v := range a {
+		w, has := b[key]
+		if !has || !sameJSON(v, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// isShared reports whether two JSON values are the very same object or list.
+func isShared(a, b any) bool {
+	switch x := a.(type) {
+	case map[string]any:
+		y, ok := b.(map[string]any)
+		return ok && reflect.ValueOf(x).Pointer() == reflect.ValueOf(y).Pointer()
+	case []any:
+		y, ok := b.([]any)
+		return ok && len(x) > 0 && len(x) == len(y) && &x[0] == &y[0]
+	}
+	return false
+}
+
+// unshared returns the fields of content without the objects and lists that it shares
+// with old: what a patch has left alone was pruned, defaulted and checked when it was
+// written, and nothing that a schema says of it depends on its neighbours. What
+// is in the result belongs to content, the objects that lead to it do not.
+func unshared(content, old map[string]any) map[string]any {
+	if old == nil {
+		return content
+	}
+	part := make(map[string]any, len(content))
+	for key, v := range content {
+		was := old[key]
+		if isShared(v, was) {
+			continue
+		}
+		now, isObject := v.(map[string]any)
+		before, wasObject := was.(map[string]any)
+		if isObject && wasObject {
+			v = unshared(now, before)
+		}
+		part[key] = v
+	}
+	return part
+}
+
+// adopt makes content what has become of its part that is not shared with old.
+func adopt(content, old, part map[string]any) {
+	if old == nil {
+		return
+	}
+	for key, v := range content {
+		was := old[key]
+		if isShared(v, was) {
+			continue
+		}
+		next, kept := part[key]
+		now, isObject := v.(map[string]any)
+		before, wasObject := was.(map[string]any)
+		switch {
+		case !kept:
+			delete(content, key)
+		case isObject && wasObject:
+			adopt(now, before, next.(map[string]any))
+		default:
+			content[key] = next
+		}
+	}
+	for key, v := range part {
+		if _, has := content[key]; !has {
+			content[key] = v // a default
+		}
+	}
+}

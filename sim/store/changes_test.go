@@ -1,8 +1,11 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"pgregory.net/rapid"
 )
@@ -53,6 +56,38 @@ func TestChangesFit(t *testing.T) {
 		valid, passes := fits(s, value), changesFit(s, value, old)
 		if valid && !passes || passes && !valid && fits(s, old) {
 			t.Fatalf("changesFit is %v, and whether the new object is valid is %v\nold %v\nnew %v", passes, valid, old, value)
+		}
+	})
+}
+
+// What a patch makes of a normal object is normalized as thoroughly as a new object
+// is, though only what is not shared with the old one is looked at, and the old one
+// stays as it is.
+func TestNormalizeChanges(t *testing.T) {
+	custom, err := widgetSchemas(t).lookup(schema.GroupVersionKind{Group: "example.com", Version: "v1", Kind: "Widget"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		old, strict := drawWidget(t, "old"), rapid.Bool().Draw(t, "strict")
+		if err := custom.normalize(old, nil, false); err != nil {
+			t.Fatal(err)
+		}
+		before := runtime.DeepCopyJSON(old)
+		content, ok := mergeContent(old, mustJSON(drawWidget(t, "patch")))
+		if !ok {
+			t.Skip("not a patch for the short way")
+		}
+		want := runtime.DeepCopyJSON(content)
+		wantErr, gotErr := custom.normalize(want, nil, strict), custom.normalize(content, old, strict)
+		if d := cmp.Diff(fmt.Sprint(wantErr), fmt.Sprint(gotErr)); d != "" {
+			t.Fatalf("the errors differ (-whole +changes): %s", d)
+		}
+		if d := cmp.Diff(want, content); d != "" && wantErr == nil {
+			t.Fatalf("normalized (-whole +changes): %s", d)
+		}
+		if d := cmp.Diff(before, old); d != "" {
+			t.Fatalf("the old content changed: %s", d)
 		}
 	})
 }

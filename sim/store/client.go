@@ -233,7 +233,7 @@ func (a *actor) answer(t *table, stored, out client.Object) error {
 		return err
 	}
 	if _, ok := out.(*unstructured.Unstructured); !ok || !gvk.Empty() {
-		out.GetObjectKind().SetGroupVersionKind(gvk)
+		giveKind(out, gvk)
 	}
 	return nil
 }

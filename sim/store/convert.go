@@ -41,7 +41,7 @@ func decode(req request, in client.Object) (client.Object, error) {
 	if !req.actor.shares {
 		out = out.DeepCopyObject().(client.Object)
 	}
-	out.GetObjectKind().SetGroupVersionKind(t.gvk)
+	giveKind(out, t.gvk)
 	return out, nil
 }
 
@@ -82,7 +82,7 @@ func decodeContent(t *table, content map[string]any, strict bool) (client.Object
 	if err != nil {
 		return nil, badObject(t, explain(t, content, err))
 	}
-	out.GetObjectKind().SetGroupVersionKind(t.gvk)
+	giveKind(out, t.gvk)
 	return out, nil
 }
 
@@ -194,6 +194,27 @@ func contentOf(obj client.Object) (map[string]any, error) {
 	return runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
 }
 
+// contentOf returns a stored object as JSON content, which the caller must not modify.
+// The content of a present object is remembered: users patch what they have read.
+func (t *table) contentOf(stored client.Object) (map[string]any, error) {
+	if u, ok := stored.(*unstructured.Unstructured); ok {
+		return u.Object, nil
+	}
+	r := t.records[client.ObjectKeyFromObject(stored)]
+	if r == nil || r.head() != stored {
+		return contentOf(stored)
+	}
+	present := &r.versions[len(r.versions)-1]
+	if present.content == nil {
+		content, err := contentOf(stored)
+		if err != nil {
+			return nil, err
+		}
+		present.content = content
+	}
+	return present.content, nil
+}
+
 // cleanJSON copies a JSON value and turns Go numbers and containers that only
 // look like JSON (int, []string) into what a decoder would have produced, so
 // that later copies do not panic on them.
@@ -276,7 +297,7 @@ func fill(t *table, stored, out client.Object, share bool) error {
 		reflect.ValueOf(out).Elem().Set(reflect.ValueOf(stored.DeepCopyObject()).Elem())
 		return nil
 	}
-	content, err := contentOf(stored)
+	content, err := t.contentOf(stored)
 	if err != nil {
 		return err
 	}
@@ -323,11 +344,11 @@ func fillUnstructured(t *table, stored client.Object, dst *unstructured.Unstruct
 	case ok:
 		dst.Object = runtime.DeepCopyJSON(u.Object)
 	default:
-		content, err := contentOf(stored)
+		content, err := t.contentOf(stored)
 		if err != nil {
 			return fmt.Errorf("convert stored %s %s: %w", t.gvk.Kind, client.ObjectKeyFromObject(stored), err)
 		}
-		dst.Object = content
+		dst.Object = runtime.DeepCopyJSON(content)
 	}
 	dst.SetGroupVersionKind(gvk)
 	return nil
@@ -369,7 +390,15 @@ func (a *actor) setKind(obj client.Object, gvk schema.GroupVersionKind) {
 	if a.user && isTyped(obj) {
 		gvk = schema.GroupVersionKind{}
 	}
-	obj.GetObjectKind().SetGroupVersionKind(gvk)
+	giveKind(obj, gvk)
+}
+
+// giveKind sets the kind of an object that does not have it yet: to put it together
+// is dearer than to look.
+func giveKind(obj client.Object, gvk schema.GroupVersionKind) {
+	if kind := obj.GetObjectKind(); kind.GroupVersionKind() != gvk {
+		kind.SetGroupVersionKind(gvk)
+	}
 }
 
 // convertAutoscaler turns the one field of an autoscaling/v1 autoscaler that

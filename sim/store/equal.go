@@ -54,9 +54,7 @@ func compare(t *table, a, b client.Object) difference {
 }
 
 func compareContent(a, b map[string]any) (content, status bool) {
-	differs := func(key string) bool {
-		return !equalValues(reflect.ValueOf(a[key]), reflect.ValueOf(b[key]))
-	}
+	differs := func(key string) bool { return !sameJSON(a[key], b[key]) }
 	for _, m := range []map[string]any{a, b} {
 		for key := range m {
 			switch key {

@@ -118,14 +118,14 @@ func (s *Store) merged(req request, cur client.Object, data []byte) (next client
 		if !mergeTyped(next, data) {
 			return nil, false, nil
 		}
-		next.GetObjectKind().SetGroupVersionKind(t.gvk)
+		giveKind(next, t.gvk)
 		return next, true, nil
 	}
 	custom, err := s.schemaFor(req)
 	if err != nil || custom == nil {
 		return nil, err != nil, err
 	}
-	old, err := contentOf(cur)
+	old, err := t.contentOf(cur)
 	if err != nil {
 		return nil, true, badObject(t, err)
 	}
@@ -171,7 +171,7 @@ func (s *Store) decodePatched(req request, cur client.Object, after []byte) (cli
 		if err := utiljson.Unmarshal(after, out); err != nil {
 			return nil, badObject(t, err)
 		}
-		out.GetObjectKind().SetGroupVersionKind(t.gvk)
+		giveKind(out, t.gvk)
 		return out, nil
 	}
 	var content map[string]any

@@ -162,22 +162,25 @@ func compileSchema(crd *apiextensionsv1.CustomResourceDefinition, version string
 	return nil, nil
 }
 
-// normalize prunes and defaults the content of a custom resource in place. With
-// strict, fields that the schema does not know are an error.
-func (c *customSchema) normalize(content map[string]any, strict bool) error {
-	defaulting.Default(content, c.structural)
-	opts := structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: strict}
+// normalize prunes and defaults the content of a custom resource in place, but for
+// what it shares with old, the content that it replaces. With strict, fields that the
+// schema does not know are an error.
+func (c *customSchema) normalize(content, old map[string]any, strict bool) error {
 	errs, err := coerceMetadata(content, strict)
 	if err != nil {
 		return err
 	}
-	for _, path := range pruning.PruneWithOptions(content, c.structural, true, opts) {
+	part := unshared(content, old)
+	defaulting.Default(part, c.structural)
+	opts := structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: strict}
+	for _, path := range pruning.PruneWithOptions(part, c.structural, true, opts) {
 		errs = append(errs, fmt.Errorf("unknown field %q", path))
 	}
 	if len(errs) > 0 {
 		return runtime.NewStrictDecodingError(errs)
 	}
-	defaulting.PruneNonNullableNullsWithoutDefaults(content, c.structural)
+	defaulting.PruneNonNullableNullsWithoutDefaults(part, c.structural)
+	adopt(content, old, part)
 	return nil
 }
 
@@ -189,7 +192,7 @@ func (c *customSchema) validate(content, old map[string]any) field.ErrorList {
 		errs = crdvalidation.ValidateCustomResource(nil, content, crdvalidation.NewSchemaValidatorFromOpenAPI(c.openAPI))
 	}
 	errs = append(errs, c.validateScale(content)...)
-	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, c.structural, content)...)
+	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, c.structural, unshared(content, old))...)
 	if c.rules == nil {
 		return errs
 	}

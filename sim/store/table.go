@@ -42,8 +42,9 @@ type record struct {
 // versionOf is what a name held from a revision on; obj is nil after a
 // deletion. Stored objects are never modified.
 type versionOf struct {
-	rev Revision
-	obj client.Object
+	rev     Revision
+	obj     client.Object
+	content map[string]any // obj as JSON, once somebody has asked for it
 }
 
 // grave remembers a deleted record until no view can see it any more.

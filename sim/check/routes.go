@@ -67,6 +67,9 @@ func (c *routes) Event(s *State, change Change) error {
 		return nil
 	}
 	_, pod := change.Object.(*corev1.Pod)
+	if pod && !moves(change) {
+		return nil
+	}
 	for _, f := range s.Families() {
 		if f.istio() == nil || f.Rollout.DeletionTimestamp != nil {
 			continue
@@ -85,8 +88,12 @@ func (c *routes) Event(s *State, change Change) error {
 // steered compares where requests went before a write and where they go now.
 func (c *routes) steered(s *State, f *Family, change Change) error {
 	uid := f.Rollout.UID
-	before, after := c.before[uid], f.reaches(s)
-	c.before[uid] = after
+	before := c.before[uid]
+	after := before
+	if moves(change) {
+		after = f.reaches(s)
+		c.before[uid] = after
+	}
 	if change.ByUser {
 		delete(c.aborted, uid) // who steers by hand may
 	}
@@ -143,6 +150,30 @@ func (s *State) experimentFailing(f *Family, d destination) bool {
 func (f *Family) keepsStable() bool {
 	c := f.Rollout.Spec.Strategy.Canary
 	return !c.DynamicStableScale && c.PingPong == nil
+}
+
+// moves reports whether a change can alter what reaches returns. Most writes are of a
+// status that does not.
+func moves(change Change) bool {
+	if change.Old == nil || change.Deleted {
+		return true
+	}
+	switch obj := change.Object.(type) {
+	case *corev1.Pod:
+		before := change.Old.(*corev1.Pod)
+		was, _ := readySince(before)
+		is, _ := readySince(obj)
+		return isReady(before) != isReady(obj) || !was.Equal(is) || !sameOwner(before, obj)
+	case *appsv1.ReplicaSet, *v1alpha1.Rollout:
+		return obj.GetGeneration() != change.Old.GetGeneration()
+	}
+	return true
+}
+
+// sameOwner reports whether the same object controls two versions of a pod.
+func sameOwner(a, b *corev1.Pod) bool {
+	was, is := metav1.GetControllerOfNoCopy(a), metav1.GetControllerOfNoCopy(b)
+	return was == nil && is == nil || was != nil && is != nil && was.UID == is.UID
 }
 
 // emptied reports whether a ReplicaSet is asked for no pods any more.

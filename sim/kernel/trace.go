@@ -47,7 +47,12 @@ func (t *Trace) AddWords(words ...string) {
 	if !t.enabled {
 		return
 	}
+	length := len(words)
+	for _, w := range words {
+		length += len(w)
+	}
 	var b strings.Builder
+	b.Grow(length)
 	for _, w := range words {
 		if w == "" {
 			continue

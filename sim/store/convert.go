@@ -31,15 +31,14 @@ func decode(req request, in client.Object) (client.Object, error) {
 		}
 		return decodeContent(t, content, req.strict)
 	}
-	out := in
+	var out client.Object
 	switch {
 	case req.sub == "status":
-		out = t.statusOf(in)
+		out = t.statusOf(in, req.actor.shares)
 	case req.actor.shares:
 		out = t.shallowCopy(in)
-	}
-	if !req.actor.shares {
-		out = out.DeepCopyObject().(client.Object)
+	default:
+		out = in.DeepCopyObject().(client.Object)
 	}
 	giveKind(out, t.gvk)
 	return out, nil
@@ -50,11 +49,20 @@ func (t *table) stores(obj client.Object) bool {
 	return t.layout.goType != nil && reflect.TypeOf(obj).Elem() == t.layout.goType
 }
 
-// statusOf returns an object that has nothing but the status of obj and what
-// identifies it, sharing memory.
-func (t *table) statusOf(obj client.Object) client.Object {
-	out := reflect.New(t.layout.goType).Interface().(client.Object)
-	copyStatus(t, obj, out)
+// statusOf returns an object that has nothing but the status of obj, a copy unless
+// it is to be shared, and what identifies it.
+func (t *table) statusOf(obj client.Object, share bool) client.Object {
+	var out client.Object
+	if share {
+		out = reflect.New(t.layout.goType).Interface().(client.Object)
+		copyStatus(t, obj, out)
+	} else {
+		if t.scratch == nil {
+			t.scratch = reflect.New(t.layout.goType).Interface().(client.Object)
+		}
+		copyStatus(t, obj, t.scratch)
+		out = t.scratch.DeepCopyObject().(client.Object)
+	}
 	out.SetNamespace(obj.GetNamespace())
 	out.SetName(obj.GetName())
 	out.SetUID(obj.GetUID())

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/objectmeta"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -47,10 +48,35 @@ func TestPlainMetadata(t *testing.T) {
 
 // Names that pass at a glance are names that the rule of the API lets pass.
 func TestNameIsSubdomain(t *testing.T) {
-	for _, name := range []string{"", "a", "web-1", "-a", "a-", "a.b", "a..b", "A", "a_b", "ä", "1", "-", strings.Repeat("a", 63), strings.Repeat("a", 64), strings.Repeat("a", 254)} {
-		got, want := nameIsSubdomain(name, false), apivalidation.NameIsDNSSubdomain(name, false)
-		if d := cmp.Diff(want, got); d != "" {
-			t.Errorf("%q: %s", name, d)
+	for _, name := range []string{
+		"", "a", "web-1", "-a", "a-", "a--", "-", ".", ".-", "a.b", "a.b-", "a.-", "a..b", "a.-b", "a-.b", ".a", "a.", "A", "a_b", "ä", "1",
+		strings.Repeat("a", 63), strings.Repeat("a", 64), strings.Repeat("a", 254),
+	} {
+		for _, prefix := range []bool{false, true} {
+			got, want := nameIsSubdomain(name, prefix), apivalidation.NameIsDNSSubdomain(name, prefix)
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("%q, prefix %v: %s", name, prefix, d)
+			}
 		}
 	}
+}
+
+// What is plain is what an API server accepts.
+func FuzzIsPlain(f *testing.F) {
+	f.Add("web", "web-", "default", "app.kubernetes.io/name", "v1.2_3", "a")
+	f.Add("web.1", "", "kube.system", "x..y/z", "-", "Aé")
+	f.Add("w", "-", "a-", "/a", "a-.b", "a/b/c")
+	f.Add("w", "w", "a", "A/b", strings.Repeat("a", 64), "Ab")
+	f.Fuzz(func(t *testing.T, name, prefix, namespace, key, value, annotation string) {
+		obj := &corev1.Pod{}
+		obj.Name, obj.GenerateName, obj.Namespace = name, prefix, namespace
+		obj.Labels, obj.Annotations = map[string]string{key: value}, map[string]string{annotation: value}
+		for _, kind := range []string{"Pod", "Service", "Namespace"} {
+			tb := &table{gvk: corev1.SchemeGroupVersion.WithKind(kind)}
+			errs := apivalidation.ValidateObjectMetaAccessor(obj, true, nameRule(tb), metadataPath)
+			if isPlain(obj) && hasPlainNames(tb, obj) && len(errs) > 0 {
+				t.Errorf("%s %s/%s passes at a glance: %v", kind, namespace, name, errs)
+			}
+		}
+	})
 }

@@ -28,6 +28,8 @@ type table struct {
 	dead    []*record // deleted, but within history; same order
 	births  map[string]uint32
 
+	scratch client.Object // what holds a status while it is copied; nothing else is set
+
 	subscribers []*subscription
 	eventName   string
 }

@@ -118,9 +118,7 @@ func checkVersion(req request, cur, next client.Object) error {
 func (s *Store) mergeParts(req request, cur, next client.Object) (client.Object, error) {
 	t := req.table
 	if req.sub == "status" {
-		merged := t.shallowCopy(cur)
-		copyStatus(t, next, merged)
-		return merged, nil
+		return keepAllButStatus(t, cur, next), nil
 	}
 	if t.facts.status == statusSubresource {
 		copyStatus(t, cur, next)
@@ -137,6 +135,23 @@ func (s *Store) mergeParts(req request, cur, next client.Object) (client.Object,
 	next.SetManagedFields(nil)
 	next.SetSelfLink("")
 	return next, nil
+}
+
+// keepAllButStatus returns an object with the status of next, which it may write to, and
+// all else of cur, sharing memory.
+func keepAllButStatus(t *table, cur, next client.Object) client.Object {
+	if t.layout.goType == nil {
+		merged := t.shallowCopy(cur)
+		copyStatus(t, next, merged)
+		return merged
+	}
+	from, to := reflect.ValueOf(cur).Elem(), reflect.ValueOf(next).Elem()
+	for i := range from.NumField() {
+		if i != t.layout.status {
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+	return next
 }
 
 // copyStatus makes the status of dst that of src, sharing memory.

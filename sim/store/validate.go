@@ -23,6 +23,7 @@ import (
 // The paths of what every object has.
 var (
 	metadataPath = field.NewPath("metadata")
+	ownersPath   = metadataPath.Child("ownerReferences")
 	specPath     = field.NewPath("spec")
 )
 
@@ -31,7 +32,12 @@ var (
 // selectors, ports, containers.
 func (s *Store) validateCreate(req request, obj client.Object) error {
 	t := req.table
-	errs := apivalidation.ValidateObjectMetaAccessor(obj, !t.facts.clusterScoped, nameRule(t), metadataPath)
+	var errs field.ErrorList
+	if hasPlainNames(t, obj) && isPlain(obj) {
+		errs = apivalidation.ValidateOwnerReferences(obj.GetOwnerReferences(), ownersPath)
+	} else {
+		errs = apivalidation.ValidateObjectMetaAccessor(obj, !t.facts.clusterScoped, nameRule(t), metadataPath)
+	}
 	errs = append(errs, validateContent(obj)...)
 	return invalid(t, obj, errs)
 }
@@ -43,7 +49,10 @@ func (s *Store) validateUpdate(req request, cur, next client.Object, diff differ
 		return nil
 	}
 	var errs field.ErrorList
-	if diff.metadata {
+	switch {
+	case diff.metadata && isPlain(next): // mergeParts has kept what may not change
+		errs = apivalidation.ValidateOwnerReferences(next.GetOwnerReferences(), ownersPath)
+	case diff.metadata:
 		errs = apivalidation.ValidateObjectMetaAccessorUpdate(next, cur, metadataPath)
 	}
 	if diff.content {
@@ -78,12 +87,11 @@ func nameRule(t *table) apivalidation.ValidateNameFunc {
 // expression, without the question where the answer is plain to see: as it is for
 // nearly all names.
 func nameIsSubdomain(name string, prefix bool) []string {
-	plain := name != "" && len(name) <= maxNameLength && name[0] != '-' && name[len(name)-1] != '-'
-	for i := 0; plain && i < len(name); i++ {
-		c := name[i]
-		plain = c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-'
+	plain := name
+	if prefix {
+		plain = strings.TrimSuffix(name, "-")
 	}
-	if plain {
+	if isPlainSubdomain(plain) {
 		return nil
 	}
 	return apivalidation.NameIsDNSSubdomain(name, prefix)

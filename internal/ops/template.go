@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -51,7 +52,7 @@ func changeTemplate(ctx context.Context, c client.Client, key types.NamespacedNa
 		if len(edit) == 0 {
 			return nil
 		}
-		if err := c.Patch(ctx, h.object, h.patch(edit)); err != nil {
+		if err := c.Patch(ctx, h.identity(), h.patch(edit)); err != nil {
 			return fmt.Errorf("%s rollout %q: patch %s: %w", verb, key.Name, h.name(), err)
 		}
 		return nil
@@ -68,6 +69,15 @@ func (h holder) patch(edit map[string]any) client.Patch {
 	f := fields(content.(map[string]any))
 	f["metadata"] = fields{"resourceVersion": h.object.GetResourceVersion()}
 	return mergePatch(f)
+}
+
+// identity is what the holder is patched by. The answer is not read, and so need not be
+// more than metadata.
+func (h holder) identity() *metav1.PartialObjectMetadata {
+	id := &metav1.PartialObjectMetadata{}
+	id.SetGroupVersionKind(h.object.GroupVersionKind())
+	id.Namespace, id.Name = h.object.GetNamespace(), h.object.GetName()
+	return id
 }
 
 // difference returns the merge patch that makes before into after; it is empty

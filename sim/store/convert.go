@@ -213,14 +213,35 @@ func (t *table) contentOf(stored client.Object) (map[string]any, error) {
 		return contentOf(stored)
 	}
 	present := &r.versions[len(r.versions)-1]
-	if present.content == nil {
-		content, err := contentOf(stored)
-		if err != nil {
-			return nil, err
-		}
-		present.content = content
+	if present.content != nil {
+		return present.content, nil
 	}
-	return present.content, nil
+	content, err := t.contentOn(present.base, stored)
+	if err == nil {
+		present.content, present.base = content, nil
+	}
+	return content, err
+}
+
+// contentOn returns a stored object as JSON content, of which base is all but the
+// status if it is not nil.
+func (t *table) contentOn(base map[string]any, stored client.Object) (map[string]any, error) {
+	if base == nil {
+		return contentOf(stored)
+	}
+	part, err := contentOf(t.statusOf(stored, true))
+	if err != nil {
+		return nil, err
+	}
+	content := maps.Clone(base)
+	meta := maps.Clone(base["metadata"].(map[string]any))
+	meta["resourceVersion"] = stored.GetResourceVersion()
+	content["metadata"] = meta
+	delete(content, "status")
+	if status, has := part["status"]; has {
+		content["status"] = status
+	}
+	return content, nil
 }
 
 // cleanJSON copies a JSON value and turns Go numbers and containers that only

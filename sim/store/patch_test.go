@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -215,4 +216,42 @@ func FuzzPatch(f *testing.F) {
 			t.Fatalf("stored %+v and %v", stored, vs.Object)
 		}
 	})
+}
+
+// The content that is remembered of an object is what a conversion makes of it, also
+// after writes of the status, which convert no more than that.
+func TestContentIsCurrent(t *testing.T) {
+	f := newFixture(t, Options{}, AsUser())
+	rs := replicaSet("web", 2)
+	f.must(f.Create(ctx, rs))
+	_, tb, err := f.store.kindOf(rs)
+	f.must(err)
+	for i, tc := range []struct {
+		patch        string
+		status, read bool
+	}{
+		{`{"metadata":{"labels":{"a":"b"}}}`, false, true},
+		{`{"status":{"replicas":1,"observedGeneration":1}}`, true, true},
+		{`{"status":{"replicas":2}}`, true, false},
+		{`{"status":{"readyReplicas":2}}`, true, true},
+		{`{"spec":{"replicas":5}}`, false, true},
+		{`{"status":null}`, true, true},
+	} {
+		patch := client.RawPatch(merge, []byte(tc.patch))
+		if tc.status {
+			f.must(f.Status().Patch(ctx, rs, patch))
+		} else {
+			f.must(f.Patch(ctx, rs, patch))
+		}
+		if !tc.read {
+			continue
+		}
+		stored := tb.head(client.ObjectKeyFromObject(rs))
+		want, err := contentOf(stored)
+		f.must(err)
+		got, err := tb.contentOf(stored)
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("write %d: %v (-converted +remembered):\n%s", i, err, d)
+		}
+	}
 }

@@ -132,7 +132,7 @@ func (s *Store) commit(c change) client.Object {
 	}
 	stored.SetResourceVersion(strconv.FormatInt(s.rev, 10))
 
-	c.table.put(c.record, versionOf{rev: s.rev, obj: c.object})
+	c.table.put(c.record, versionOf{rev: s.rev, obj: c.object, base: c.base()})
 	c.record.trim(s.floor)
 	s.keepOriginal(c.record, c.object)
 	s.reindex(c.record, old, c.object)
@@ -145,6 +145,23 @@ func (s *Store) commit(c change) client.Object {
 	s.deliver(c.table, event)
 	s.traceWrite(c, event)
 	return stored
+}
+
+// base is what a write of a status leaves of the content of the object, if that is
+// known.
+func (c change) base() map[string]any {
+	n := len(c.record.versions)
+	if c.sub != "status" || c.object == nil || n == 0 || c.table.layout.goType == nil {
+		return nil
+	}
+	last := c.record.versions[n-1]
+	switch {
+	case last.obj == nil || last.obj.GetGeneration() != c.object.GetGeneration():
+		return nil
+	case last.content != nil:
+		return last.content
+	}
+	return last.base
 }
 
 // reindex keeps the index by uid and the index of dependents by owner.

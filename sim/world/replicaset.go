@@ -259,12 +259,11 @@ func maxRestarts(pod *corev1.Pod) (n int32) {
 // changes by time alone; zero if it does not.
 func replicaSetStatus(rs *appsv1.ReplicaSet, pods []*corev1.Pod, manageErr error, now time.Time) (appsv1.ReplicaSetStatus, time.Time) {
 	status := appsv1.ReplicaSetStatus{ObservedGeneration: rs.Generation, Conditions: rs.Status.Conditions}
-	full := labels.SelectorFromSet(rs.Spec.Template.Labels)
 	delay := time.Duration(rs.Spec.MinReadySeconds) * time.Second
 	var wake time.Time
 	for _, pod := range pods {
 		status.Replicas++
-		if full.Matches(labels.Set(pod.Labels)) {
+		if hasLabels(pod.Labels, rs.Spec.Template.Labels) {
 			status.FullyLabeledReplicas++
 		}
 		since := readySince(pod)

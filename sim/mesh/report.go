@@ -141,6 +141,9 @@ func (m *Mesh) countVersion(i int, n, bad int64) {
 
 // window returns the window of the requests that are being sent.
 func (m *Mesh) window() *Window {
+	if n := len(m.windows); n > 0 && m.flowed.Sub(m.windows[n-1].Start) < m.opts.Window {
+		return &m.windows[n-1] // time does not go back
+	}
 	begin := m.kernel.Start()
 	start := begin.Add(m.flowed.Sub(begin).Truncate(m.opts.Window))
 	if n := len(m.windows); n == 0 || m.windows[n-1].Start.Before(start) {

@@ -54,8 +54,7 @@ func (s *Scraper) Add(name string, from time.Time, labels Labels, collect func(*
 		up := t.Series("up", t.Labels())
 		return func([]int64) { t.Set(up, 1) }
 	}, "up")
-	s.targets = append(s.targets, t)
-	s.sort()
+	s.insert(t)
 	return t
 }
 
@@ -70,10 +69,12 @@ func (s *Scraper) first(name string, from time.Time) time.Time {
 	return at
 }
 
-func (s *Scraper) sort() {
-	slices.SortFunc(s.targets, func(a, b *Target) int {
+// insert puts a target where its next scrape says.
+func (s *Scraper) insert(t *Target) {
+	i, _ := slices.BinarySearchFunc(s.targets, t, func(a, b *Target) int {
 		return cmp.Or(a.next.Compare(b.next), cmp.Compare(a.Name, b.Name))
 	})
+	s.targets = slices.Insert(s.targets, i, t)
 }
 
 // Labels returns the labels of the target with more of them.
@@ -107,12 +108,11 @@ func (s *Scraper) Next() (at time.Time, ok bool) {
 func (s *Scraper) Run(t time.Time) {
 	for len(s.targets) > 0 && !s.targets[0].next.After(t) {
 		target := s.targets[0]
+		s.targets = slices.Delete(s.targets, 0, 1)
 		target.scrape()
 		target.next = target.next.Add(s.interval)
-		if target.gone {
-			s.targets = s.targets[1:]
-		} else {
-			s.sort()
+		if !target.gone {
+			s.insert(target)
 		}
 	}
 }

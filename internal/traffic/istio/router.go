@@ -103,9 +103,9 @@ func (r Router) find(ctx context.Context, ref Reference) (*unstructured.Unstruct
 	if err != nil {
 		return nil, fmt.Errorf("looking up the version of %s: %w", ref.Kind, err)
 	}
+	apiVersion, kind := mapping.GroupVersionKind.ToAPIVersionAndKind()
 	for _, key := range ref.Keys {
-		found := &unstructured.Unstructured{}
-		found.SetGroupVersionKind(mapping.GroupVersionKind)
+		found := &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind}}
 		err := r.Client.Get(ctx, key, found, client.UnsafeDisableDeepCopy) // plan and Observe modify nothing
 		if err == nil {
 			return found, nil

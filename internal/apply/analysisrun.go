@@ -21,7 +21,7 @@ func (e Executor) AnalysisRun(ctx context.Context, observed *v1alpha1.AnalysisRu
 	if plan.Delete {
 		return e.delete(ctx, observed)
 	}
-	if analysis.SameStatus(observed.Status, plan.Status) {
+	if analysis.SameStatus(&observed.Status, &plan.Status) {
 		return nil
 	}
 	// Of the answer only the metadata counts, so only that is asked for.

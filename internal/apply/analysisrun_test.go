@@ -1,11 +1,9 @@
 package apply
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
-	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -46,7 +44,7 @@ func TestPatchGo(t *testing.T) {
 		run := &v1alpha1.AnalysisRun{ObjectMeta: metav1.ObjectMeta{Name: "r", ResourceVersion: "7", Labels: map[string]string{"l": "v"}}, Status: tt.from}
 		run.Spec.Terminate = true
 		patch := runStatus{"7", tt.to}
-		want, direct := byJSON(t, run, patch), run.DeepCopy()
+		want, direct := mergedByJSON(t, run, patch), run.DeepCopy()
 		if can := patch.PatchGo(direct); can != tt.can {
 			t.Errorf("%s: can %v", name, can)
 		}
@@ -60,26 +58,4 @@ func TestPatchGo(t *testing.T) {
 	if (runStatus{}).PatchGo(&v1alpha1.Experiment{}) {
 		t.Error("an Experiment is no run")
 	}
-}
-
-// byJSON does what an API server does.
-func byJSON(t *testing.T, run *v1alpha1.AnalysisRun, patch runStatus) *v1alpha1.AnalysisRun {
-	t.Helper()
-	out := &v1alpha1.AnalysisRun{}
-	before, err := json.Marshal(run)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := patch.Data(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	after, err := jsonpatch.MergePatch(before, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(after, out); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -53,8 +52,8 @@ type Executor struct {
 // the whole.
 func (e Executor) Act(ctx context.Context, observed *v1alpha1.Rollout, actions []rollout.Action) (*v1alpha1.Rollout, error) {
 	ro := &v1alpha1.Rollout{TypeMeta: observed.TypeMeta, ObjectMeta: *observed.ObjectMeta.DeepCopy()}
-	actions = append([]rollout.Action(nil), actions...)
-	sort.SliceStable(actions, func(i, j int) bool { return stage(actions[i]) < stage(actions[j]) })
+	actions = slices.Clone(actions)
+	slices.SortStableFunc(actions, func(a, b rollout.Action) int { return stage(a) - stage(b) })
 	for _, a := range actions {
 		if err := e.act(ctx, observed, ro, a); err != nil {
 			return nil, fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err)
@@ -105,9 +104,9 @@ func stage(a rollout.Action) int {
 func (e Executor) act(ctx context.Context, observed, ro *v1alpha1.Rollout, a rollout.Action) error {
 	switch a := a.(type) {
 	case rollout.SetReplicas:
-		return e.patch(ctx, ro, nil, map[string]any{"replicas": a.Replicas})
+		return e.patch(ctx, ro, nil, specChange{Replicas: &a.Replicas})
 	case rollout.AnnotateRollout:
-		return e.patch(ctx, ro, pointers(a.Annotations), nil)
+		return e.patch(ctx, ro, pointers(a.Annotations), specChange{})
 	case rollout.AdoptReplicaSet:
 		return e.adopt(ctx, observed, a.ReplicaSet)
 	case rollout.CreateReplicaSet:
@@ -146,25 +145,13 @@ func (e Executor) act(ctx context.Context, observed, ro *v1alpha1.Rollout, a rol
 // else: what a newer API server knows and we do not must survive. It refuses if
 // somebody has changed the object since it was read. obj becomes what the
 // server returns.
-func (e Executor) patch(ctx context.Context, obj client.Object, annotations map[string]*string, spec map[string]any) error {
-	metadata := map[string]any{"resourceVersion": obj.GetResourceVersion()}
-	if len(annotations) > 0 {
-		metadata["annotations"] = annotations
-	}
-	change := map[string]any{"metadata": metadata}
-	if len(spec) > 0 {
-		change["spec"] = spec
-	}
-	return e.merge(ctx, obj, change)
+func (e Executor) patch(ctx context.Context, obj client.Object, annotations map[string]*string, spec specChange) error {
+	return e.merge(ctx, obj, change{metadataChange{annotations, obj.GetResourceVersion()}, spec})
 }
 
-// merge writes a JSON merge patch. obj becomes what the server returns.
-func (e Executor) merge(ctx context.Context, obj client.Object, change map[string]any) error {
-	data, err := json.Marshal(change)
-	if err != nil {
-		return fmt.Errorf("encoding the patch of %T %s: %w", obj, obj.GetName(), err)
-	}
-	if err := e.Client.Patch(ctx, obj, client.RawPatch(types.MergePatchType, data)); err != nil {
+// merge writes a patch. obj becomes what the server returns.
+func (e Executor) merge(ctx context.Context, obj client.Object, patch client.Patch) error {
+	if err := e.Client.Patch(ctx, obj, patch); err != nil {
 		return fmt.Errorf("patching %T %s: %w", obj, obj.GetName(), err)
 	}
 	e.wrote(obj)
@@ -193,8 +180,11 @@ func (e Executor) adopt(ctx context.Context, ro *v1alpha1.Rollout, rs *appsv1.Re
 		return fmt.Errorf("adopting ReplicaSet %s: %w", rs.Name, err)
 	}
 	owners := append(slices.Clone(rs.OwnerReferences), *metav1.NewControllerRef(ro, v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout)))
-	change := map[string]any{"metadata": map[string]any{"resourceVersion": rs.ResourceVersion, "ownerReferences": owners}}
-	return e.merge(ctx, &appsv1.ReplicaSet{ObjectMeta: identity(rs)}, change)
+	data, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": rs.ResourceVersion, "ownerReferences": owners}})
+	if err != nil {
+		return fmt.Errorf("encoding the owners of ReplicaSet %s: %w", rs.Name, err)
+	}
+	return e.merge(ctx, &appsv1.ReplicaSet{ObjectMeta: identity(rs)}, client.RawPatch(types.MergePatchType, data))
 }
 
 // unchanged asks the API server whether an object is still as it was observed: the
@@ -225,15 +215,12 @@ func (e Executor) createReplicaSet(ctx context.Context, ro *v1alpha1.Rollout, wa
 }
 
 func (e Executor) updateReplicaSet(ctx context.Context, a rollout.UpdateReplicaSet) error {
-	spec := map[string]any{}
-	if template := templatePatch(a); len(template) > 0 {
-		spec["template"] = template
-	}
+	spec := specChange{Template: templatePatch(a)}
 	if a.Replicas != *a.ReplicaSet.Spec.Replicas {
-		spec["replicas"] = a.Replicas
+		spec.Replicas = &a.Replicas
 	}
 	if a.MinReadySeconds != a.ReplicaSet.Spec.MinReadySeconds {
-		spec["minReadySeconds"] = a.MinReadySeconds
+		spec.MinReadySeconds = &a.MinReadySeconds
 	}
 	return e.patch(ctx, &appsv1.ReplicaSet{ObjectMeta: identity(a.ReplicaSet)}, a.Annotations, spec)
 }
@@ -263,7 +250,7 @@ func templatePatch(a rollout.UpdateReplicaSet) map[string]any {
 func (e Executor) selectPods(ctx context.Context, ro *v1alpha1.Rollout, a rollout.SelectPods) error {
 	manager := map[string]*string{v1alpha1.ManagedByRolloutsKey: &ro.Name}
 	selector := map[string]string{v1alpha1.DefaultRolloutUniqueLabelKey: a.Hash}
-	return e.patch(ctx, &corev1.Service{ObjectMeta: identity(a.Service)}, manager, map[string]any{"selector": selector})
+	return e.patch(ctx, &corev1.Service{ObjectMeta: identity(a.Service)}, manager, specChange{Selector: selector})
 }
 
 // route asks the router; what it did before an error is still told.

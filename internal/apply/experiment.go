@@ -42,7 +42,7 @@ func (e Executor) Experiment(ctx context.Context, observed *v1alpha1.Experiment,
 			return fmt.Errorf("experiment %s: %w", key, err)
 		}
 	}
-	if analysis.SameStatus(observed.Status, plan.Status) {
+	if analysis.SameStatus(&observed.Status, &plan.Status) {
 		return nil
 	}
 	patch, err := experimentStatusPatch(observed, plan.Status)

@@ -22,7 +22,7 @@ func (e Executor) create(ctx context.Context, obj client.Object) error {
 
 // terminate asks an AnalysisRun or an Experiment to end.
 func (e Executor) terminate(ctx context.Context, obj client.Object) error {
-	return e.patch(ctx, obj, nil, map[string]any{"terminate": true})
+	return e.patch(ctx, obj, nil, specChange{Terminate: true})
 }
 
 // delete deletes an object with all that it owns.

@@ -87,7 +87,7 @@ func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedNa
 			plan.Wake = until
 		}
 	}
-	if !rollout.SameStatus(observed.Status, plan.Status) {
+	if !rollout.SameStatus(&observed.Status, &plan.Status) {
 		r.patience.wrote(now)
 		if err := executor.Report(ctx, ro, plan.Status); err != nil {
 			return plan, err

@@ -22,5 +22,5 @@ func Settled(o Observed, plan Plan, now time.Time) (wake time.Time, settled bool
 			return time.Time{}, false
 		}
 	}
-	return next.Wake, len(next.Actions) == 0 && analysis.SameStatus(next.Status, plan.Status)
+	return next.Wake, len(next.Actions) == 0 && analysis.SameStatus(&next.Status, &plan.Status)
 }

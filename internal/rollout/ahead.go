@@ -3,6 +3,8 @@ package rollout
 import (
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 )
@@ -25,7 +27,7 @@ func DecideAhead(o Observed, now time.Time) (plan Plan, settled bool) {
 		if len(plan.Actions) > 0 {
 			return plan, false
 		}
-		if SameStatus(o.Rollout.Status, plan.Status) {
+		if SameStatus(&o.Rollout.Status, &plan.Status) {
 			return plan, true
 		}
 		ro := *o.Rollout
@@ -43,13 +45,15 @@ func DecideAhead(o Observed, now time.Time) (plan Plan, settled bool) {
 
 // SameStatus is [analysis.SameStatus] for those of Rollouts, which most often differ at
 // a glance.
-func SameStatus(a, b v1alpha1.RolloutStatus) bool {
+func SameStatus(a, b *v1alpha1.RolloutStatus) bool {
 	return !differAtAGlance(a, b) && analysis.SameStatus(a, b)
 }
 
 // differAtAGlance is true for statuses that differ in what differs most often,
 // which spares most of those that have changed the comparison of the rest.
-func differAtAGlance(a, b v1alpha1.RolloutStatus) bool {
+func differAtAGlance(a, b *v1alpha1.RolloutStatus) bool {
 	return a.Replicas != b.Replicas || a.UpdatedReplicas != b.UpdatedReplicas || a.ReadyReplicas != b.ReadyReplicas ||
-		a.AvailableReplicas != b.AvailableReplicas || a.Phase != b.Phase || a.Message != b.Message
+		a.AvailableReplicas != b.AvailableReplicas || a.Phase != b.Phase || a.Message != b.Message ||
+		a.CurrentPodHash != b.CurrentPodHash || a.StableRS != b.StableRS || a.ObservedGeneration != b.ObservedGeneration ||
+		!ptr.Equal(a.CurrentStepIndex, b.CurrentStepIndex)
 }

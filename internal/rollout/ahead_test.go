@@ -10,7 +10,7 @@ import (
 // is written.
 func TestDecideAhead(t *testing.T) {
 	d := newDesk(t, 5, canaryOf(weight(20), pauseFor("10s"), analysisStep(), weight(60))).templates().settle().image("v2").settle()
-	if plan, settled := DecideAhead(d.o, d.now); !settled || !SameStatus(plan.Status, *d.status()) {
+	if plan, settled := DecideAhead(d.o, d.now); !settled || !SameStatus(&plan.Status, d.status()) {
 		t.Errorf("while nothing happens: settled %t, %+v", settled, plan)
 	}
 	d.now = d.now.Add(10 * time.Second)

@@ -1,7 +1,8 @@
 package rollout
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -32,12 +33,8 @@ type cast struct {
 func identify(o Observed) cast {
 	var c cast
 	c.all = append(c.all, o.ReplicaSets...)
-	sort.SliceStable(c.all, func(i, j int) bool {
-		a, b := c.all[i], c.all[j]
-		if ra, rb := revision(a), revision(b); ra != rb {
-			return ra > rb
-		}
-		return a.Name < b.Name
+	slices.SortStableFunc(c.all, func(a, b *appsv1.ReplicaSet) int {
+		return cmp.Or(cmp.Compare(revision(b), revision(a)), cmp.Compare(a.Name, b.Name))
 	})
 	c.hash = o.Hashes.Template
 	if c.hash == "" {

@@ -55,5 +55,7 @@ func differAtAGlance(a, b *v1alpha1.RolloutStatus) bool {
 	return a.Replicas != b.Replicas || a.UpdatedReplicas != b.UpdatedReplicas || a.ReadyReplicas != b.ReadyReplicas ||
 		a.AvailableReplicas != b.AvailableReplicas || a.Phase != b.Phase || a.Message != b.Message ||
 		a.CurrentPodHash != b.CurrentPodHash || a.StableRS != b.StableRS || a.ObservedGeneration != b.ObservedGeneration ||
-		!ptr.Equal(a.CurrentStepIndex, b.CurrentStepIndex)
+		!ptr.Equal(a.CurrentStepIndex, b.CurrentStepIndex) ||
+		!ptr.Equal(a.Canary.CurrentStepAnalysisRunStatus, b.Canary.CurrentStepAnalysisRunStatus) ||
+		ptr.Deref(a.Canary.Weights, v1alpha1.TrafficWeights{}).Canary != ptr.Deref(b.Canary.Weights, v1alpha1.TrafficWeights{}).Canary
 }

@@ -3,6 +3,11 @@ package rollout
 import (
 	"testing"
 	"time"
+
+	"k8s.io/utils/ptr"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 )
 
 // What asks for a status only is decided together with what follows from it: the end
@@ -25,5 +30,35 @@ func TestDecideAhead(t *testing.T) {
 	d.carryOut(plan)
 	if plan, settled = DecideAhead(d.o, d.now); settled || len(plan.Actions) != 1 {
 		t.Errorf("the run: settled %t, %d actions", settled, len(plan.Actions))
+	}
+}
+
+// A glance never finds a difference that a thorough look would not.
+func TestSameStatus(t *testing.T) {
+	status := v1alpha1.RolloutStatus{Replicas: 5, CurrentPodHash: "a", StableRS: "b", ObservedGeneration: "3", CurrentStepIndex: ptr.To[int32](1),
+		Canary: v1alpha1.CanaryStatus{Weights: &v1alpha1.TrafficWeights{Canary: v1alpha1.WeightDestination{Weight: 20}},
+			CurrentStepAnalysisRunStatus: &v1alpha1.RolloutAnalysisRunStatus{Name: "run", Status: "Running"}}}
+	if !SameStatus(&status, status.DeepCopy()) {
+		t.Error("a copy differs")
+	}
+	for name, change := range map[string]func(*v1alpha1.RolloutStatus){
+		"replicas":        func(s *v1alpha1.RolloutStatus) { s.Replicas = 4 },
+		"hash":            func(s *v1alpha1.RolloutStatus) { s.CurrentPodHash = "" },
+		"stable":          func(s *v1alpha1.RolloutStatus) { s.StableRS = "a" },
+		"generation":      func(s *v1alpha1.RolloutStatus) { s.ObservedGeneration = "4" },
+		"step":            func(s *v1alpha1.RolloutStatus) { s.CurrentStepIndex = ptr.To[int32](0) },
+		"no step":         func(s *v1alpha1.RolloutStatus) { s.CurrentStepIndex = nil },
+		"weight":          func(s *v1alpha1.RolloutStatus) { s.Canary.Weights.Canary.Weight = 40 },
+		"no weight":       func(s *v1alpha1.RolloutStatus) { s.Canary.Weights = nil },
+		"stable weight":   func(s *v1alpha1.RolloutStatus) { s.Canary.Weights.Stable.Weight = 60 },
+		"verdict":         func(s *v1alpha1.RolloutStatus) { s.Canary.CurrentStepAnalysisRunStatus.Status = "Failed" },
+		"no run":          func(s *v1alpha1.RolloutStatus) { s.Canary.CurrentStepAnalysisRunStatus = nil },
+		"not at a glance": func(s *v1alpha1.RolloutStatus) { s.PromoteFull = true },
+	} {
+		other := status.DeepCopy()
+		change(other)
+		if SameStatus(&status, other) || SameStatus(other, &status) || analysis.SameStatus(&status, other) {
+			t.Errorf("%s: the same", name)
+		}
 	}
 }

@@ -32,10 +32,6 @@ func (a *Series) compare(b *Series) int {
 	return cmp.Or(cmp.Compare(a.place.first, b.place.first), cmp.Compare(a.place.second, b.place.second))
 }
 
-// firstRecords is for how many scrapes there is room at once: what is scraped for less
-// than four minutes of the usual interval never moves.
-const firstRecords = 16
-
 // record is what was scraped at a time.
 type record struct {
 	at      time.Time
@@ -72,10 +68,7 @@ func (d *Deferred) Record(numbers []int64) {
 		d.set(numbers)
 		return
 	}
-	switch len(d.past) {
-	case 0:
-		d.past = make([]record, 0, firstRecords)
-	case cap(d.past):
+	if len(d.past) == cap(d.past) {
 		d.trim()
 	}
 	d.past = append(d.past, record{d.target.at, slices.Clone(numbers)})

@@ -1,13 +1,14 @@
 package prom
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -18,9 +19,9 @@ type Growth map[string]float64
 // Growth tells whose counters a query adds up: one answer for each of its selectors
 // with a range, as of the range that ends at a time. Matchers of the labels that instead
 // names are put aside for those values, or for any value where it is empty, to ask for
-// another report of the same. There is
-// no answer if the query keeps series apart: by a grouping, or without adding anything
-// up. The error is that of the parser, or of the engine.
+// another report of the same. There is no answer if the query keeps series apart: by a
+// grouping, or without adding anything up. The error is that of the parser, or of the
+// engine.
 func (db *DB) Growth(query string, at time.Time, label string, instead map[string]string) (all []Growth, err error) {
 	expr, err := newLender().Parser.ParseExpr(query)
 	if err != nil {
@@ -67,19 +68,18 @@ func (db *DB) growth(s *parser.MatrixSelector, at time.Time, label string, inste
 		matchers = append(matchers, labels.MustNewMatcher(labels.MatchEqual, name, value))
 	}
 	selector := (&parser.VectorSelector{Name: vector.Name, LabelMatchers: matchers}).String()
-	values, err := db.Query(fmt.Sprintf("sum by (%s) (increase(%s[%dms]))", label, selector, s.Range.Milliseconds()), at)
-	if err != nil {
-		return nil, err
-	}
+	q := question{text: fmt.Sprintf("sum by (%s) (increase(%s[%dms]))", label, selector, s.Range.Milliseconds()), start: at}
 	grown := Growth{}
-	for _, v := range values {
-		of := strings.TrimSuffix(strings.TrimPrefix(v.Labels, "{"+label+"="), "}")
-		if text, err := strconv.Unquote(of); err == nil {
-			of = text
-		} else {
-			of = ""
+	var failed error
+	err := db.ask(context.Background(), q, func(r *promql.Result) {
+		v, err := r.Vector()
+		for _, sample := range v {
+			grown[sample.Metric.Get(label)] += sample.F
 		}
-		grown[of] += v.Value
+		failed = err
+	})
+	if err = cmp.Or(err, failed); err != nil {
+		return nil, fmt.Errorf("evaluate %q: %w", q.text, err)
 	}
 	return grown, nil
 }

@@ -39,15 +39,17 @@ func (r *Report) crowded(e *evidence) {
 	if c == nil || c.TrafficRouting == nil {
 		return
 	}
-	whole, canary := ptr.Deref(c.TrafficRouting.MaxTrafficWeight, 100), int32(0)
+	routing := traffic.Routing{MaxWeight: ptr.Deref(c.TrafficRouting.MaxTrafficWeight, 0)}
+	whole := routing.Total()
 	for i, s := range c.Steps {
 		if s.SetWeight != nil {
-			canary = *s.SetWeight
+			routing.CanaryWeight = *s.SetWeight
 		}
 		if s.Experiment == nil {
 			continue
 		}
-		asked, routing := int64(0), traffic.Routing{CanaryWeight: canary, MaxWeight: whole}
+		asked, canary := int64(0), routing.CanaryWeight
+		routing.Additional = nil
 		for _, t := range s.Experiment.Templates {
 			routing.Additional = append(routing.Additional, traffic.Destination{Host: t.Name, Weight: ptr.Deref(t.Weight, 0)})
 			asked += int64(ptr.Deref(t.Weight, 0))

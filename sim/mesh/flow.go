@@ -14,13 +14,17 @@ type tally struct {
 }
 
 // flow lets the loads send from the time of the last flow up to t. Nothing
-// changes in between.
+// changes in between. What pods answer is noted when somebody may look (see note),
+// because the flow goes in many small steps.
 func (m *Mesh) flow(t time.Time) {
 	span := t.Sub(m.flowed)
 	if span <= 0 {
 		return
 	}
 	m.sending = t
+	if !m.waiting.IsZero() && !m.inLastWindow(m.flowed) {
+		m.note()
+	}
 	for i := 0; i < len(m.loads); {
 		l := m.loads[i]
 		if l.plan == nil || l.plan.stamp != m.stamp {
@@ -30,7 +34,7 @@ func (m *Mesh) flow(t time.Time) {
 			m.send(l.proxy, &l.target, l.plan, n, &l.tally)
 		}
 		until, timed := l.until()
-		if timed && !until.After(t) || l.Source.Requests > 0 && l.tally.count.Requests >= l.Source.Requests {
+		if timed && !until.After(t) || l.Source.Requests > 0 && l.sent >= l.Source.Requests {
 			l.end()
 			continue
 		}
@@ -104,7 +108,7 @@ func (s *sender) failing(e *end, n int64) int64 {
 	return e.errors.take(n, e.answer.errorRate, s.mesh.random)
 }
 
-// reached notes requests that a pod answered.
+// reached carries requests to a pod, which answers them.
 func (s *sender) reached(l *leg, e *end, code int, n int64) {
 	if n == 0 {
 		return
@@ -112,16 +116,18 @@ func (s *sender) reached(l *leg, e *end, code int, n int64) {
 	if s.target.protocol != HTTP {
 		code = 0
 	}
-	var bad int64
-	if failed(code) {
-		bad = n
-	}
-	e.sink(s, l, code, false).add(n)
-	s.mesh.destinations[l.stats].Count.add(n, bad, 0)
-	s.mesh.countVersion(e.version, n, bad)
-	s.answered(code, n)
+	s.wait(e.sink(s, l, code, false), n)
 	if s.to.last != nil {
+		*s.to.last = Response{Status: code}
 		s.to.last.from(e)
+	}
+}
+
+// wait keeps answers that are to be noted.
+func (s *sender) wait(k *sink, n int64) {
+	k.waiting += n
+	if m := s.mesh; m.waiting.IsZero() {
+		m.waiting = m.flowed
 	}
 }
 
@@ -172,12 +178,11 @@ func (s *sender) copy(l *leg, n int64) {
 		e := l.ends[i]
 		bad := s.failing(e, k)
 		if bad > 0 {
-			e.sink(s, l, e.answer.errorCode, true).add(bad)
+			s.wait(e.sink(s, l, e.answer.errorCode, true), bad)
 		}
 		if k > bad {
-			e.sink(s, l, e.answer.code, true).add(k - bad)
+			s.wait(e.sink(s, l, e.answer.code, true), k-bad)
 		}
-		s.mesh.versions[e.version].mirrored += k
 	}
 }
 

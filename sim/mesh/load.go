@@ -41,6 +41,7 @@ type Load struct {
 	plan   *plan
 	began  time.Time
 	owed   float64 // of the next request, how much is due
+	sent   int64
 	ended  bool
 	tally  tally
 }
@@ -73,6 +74,7 @@ func (l *Load) Stop() {
 }
 
 func (l *Load) end() {
+	l.mesh.note()
 	l.ended = true
 	l.mesh.loads = slices.DeleteFunc(l.mesh.loads, func(x *Load) bool { return x == l })
 }
@@ -98,17 +100,21 @@ func (l *Load) Codes() map[int]int64 {
 
 // until is when the load ends by its duration; ok is false if it has none.
 func (l *Load) until() (at time.Time, ok bool) {
-	return l.began.Add(l.Source.Duration), l.Source.Duration > 0
+	if l.Source.Duration <= 0 {
+		return time.Time{}, false
+	}
+	return l.began.Add(l.Source.Duration), true
 }
 
-// due counts the requests in a span of time.
+// due counts the requests in a span of time, which are sent then.
 func (l *Load) due(d time.Duration) int64 {
 	l.owed += l.rate() * d.Seconds()
 	n := int64(l.owed + rounding)
 	l.owed -= float64(n)
 	if limit := l.Source.Requests; limit > 0 {
-		n = min(n, limit-l.tally.count.Requests)
+		n = min(n, limit-l.sent)
 	}
+	l.sent += n
 	return n
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/sim/kernel"
 	"github.com/aviary-rollouts/aviary/sim/prom"
 	"github.com/aviary-rollouts/aviary/sim/store"
@@ -67,8 +68,9 @@ type Mesh struct {
 	random  *rand.Rand // nil if requests are divided exactly
 
 	awake   bool
-	flowed  time.Time // up to when requests are counted
-	sending time.Time // up to when those are sent that are being counted
+	flowed  time.Time // up to when requests are sent
+	sending time.Time // up to when those are sent that are on their way
+	waiting time.Time // since when requests are answered but not noted; zero if all are
 	stamp   int64     // grows with every change that plans depend on
 	cluster tables
 	pods    map[types.UID]*pod
@@ -146,7 +148,10 @@ func (m *Mesh) CheckLost() error {
 }
 
 // stale makes all plans be made anew.
-func (m *Mesh) stale() { m.stamp++ }
+func (m *Mesh) stale() {
+	m.note()
+	m.stamp++
+}
 
 // cut counts everything up to now, which is about to change something.
 func (m *Mesh) cut(now time.Time) {
@@ -154,19 +159,25 @@ func (m *Mesh) cut(now time.Time) {
 	m.flow(now)
 }
 
-// catchUp makes, in order, the steps that lie before now. It does not count what
-// was sent since the last step: looking must not change what happens.
+// catchUp makes, in order, the steps that lie before now. It does not send what
+// is due since the last step: looking must not change what happens.
 func (m *Mesh) catchUp(now time.Time) {
 	for m.awake {
 		step, news := m.nextStep()
+		until := now
+		if !step.IsZero() {
+			until = clock.Earlier(step, now)
+		}
+		if m.tick(until) {
+			continue // a load has ended, which may have been the next step
+		}
 		scrape, scrapes := m.scraper.Next()
 		switch {
-		case scrapes && (step.IsZero() || scrape.Before(step)):
-			if scrape.After(now) {
-				return
-			}
+		case scrapes && !scrape.After(now) && (step.IsZero() || scrape.Before(step)):
+			m.note()
 			m.scraper.Run(scrape)
 		case step.IsZero() || step.After(now):
+			m.note()
 			return
 		default:
 			m.flow(step)
@@ -177,8 +188,23 @@ func (m *Mesh) catchUp(now time.Time) {
 	}
 }
 
-// nextStep returns when requests have to be counted next: at the end of a tick,
-// or because something changes then. It is zero if there is no reason to.
+// tick sends the requests of all full ticks up to a time, or up to the next scrape,
+// and reports whether a load has ended by that.
+func (m *Mesh) tick(until time.Time) (ended bool) {
+	loads, start := len(m.loads), m.kernel.Start()
+	for len(m.loads) == loads && loads > 0 {
+		t := start.Add(m.flowed.Sub(start).Truncate(m.opts.Tick) + m.opts.Tick)
+		scrape, scrapes := m.scraper.Next()
+		if t.After(until) || scrapes && scrape.Before(t) {
+			return false
+		}
+		m.flow(t)
+	}
+	return loads > 0
+}
+
+// nextStep returns when something changes next, other than that a tick ends: news
+// reach a proxy or an image, or a load ends. It is zero if nothing does.
 func (m *Mesh) nextStep() (at time.Time, news bool) {
 	earlier := func(t time.Time) bool { return at.IsZero() || t.Before(at) }
 	for _, p := range m.proxies {
@@ -191,12 +217,6 @@ func (m *Mesh) nextStep() (at time.Time, news bool) {
 	}
 	for _, l := range m.loads {
 		if t, ok := l.until(); ok && earlier(t) {
-			at, news = t, false
-		}
-	}
-	if len(m.loads) > 0 {
-		start := m.kernel.Start()
-		if t := start.Add(m.flowed.Sub(start).Truncate(m.opts.Tick) + m.opts.Tick); earlier(t) {
 			at, news = t, false
 		}
 	}
@@ -282,6 +302,8 @@ func (m *Mesh) Do(r Request) (Response, error) {
 		return Response{}, fmt.Errorf("send to %s: %w", r.URL, err)
 	}
 	to := tally{last: &Response{}}
-	m.send(p, &t, m.planFor(p, &t), 1, &to)
+	pl := m.planFor(p, &t)
+	m.send(p, &t, pl, 1, &to)
+	m.notePlan(pl, &to, m.window(m.flowed))
 	return *to.last, nil
 }

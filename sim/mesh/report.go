@@ -129,33 +129,38 @@ func (m *Mesh) destinationOf(d destination) int {
 	return i
 }
 
-// countVersion adds to a version and to the present window.
-func (m *Mesh) countVersion(i int, n, bad int64) {
+// countVersion adds to a version in all and in a window.
+func (m *Mesh) countVersion(w *Window, i int, n, bad int64) {
 	m.versions[i].count.add(n, bad, 0)
-	w := m.window()
 	for len(w.Versions) <= i {
 		w.Versions = append(w.Versions, Count{})
 	}
 	w.Versions[i].add(n, bad, 0)
 }
 
-// window returns the window of the requests that are being sent.
-func (m *Mesh) window() *Window {
-	if n := len(m.windows); n > 0 && m.flowed.Sub(m.windows[n-1].Start) < m.opts.Window {
-		return &m.windows[n-1] // time does not go back
+// window returns the window of requests that are sent from a time on.
+func (m *Mesh) window(from time.Time) *Window {
+	if m.inLastWindow(from) {
+		return &m.windows[len(m.windows)-1]
 	}
 	begin := m.kernel.Start()
-	start := begin.Add(m.flowed.Sub(begin).Truncate(m.opts.Window))
+	start := begin.Add(from.Sub(begin).Truncate(m.opts.Window))
 	if n := len(m.windows); n == 0 || m.windows[n-1].Start.Before(start) {
 		m.windows = append(m.windows, Window{Start: start})
 	}
 	return &m.windows[len(m.windows)-1]
 }
 
+// inLastWindow reports whether a time is in the last window. Time does not go back.
+func (m *Mesh) inLastWindow(t time.Time) bool {
+	n := len(m.windows)
+	return n > 0 && t.Sub(m.windows[n-1].Start) < m.opts.Window
+}
+
 // lose notes lost requests, as part of the last loss if that is of the same
 // kind and goes on.
 func (m *Mesh) lose(s *sender, d destination, why Reason, n int64) {
-	m.window().Lost += n
+	m.window(m.flowed).Lost += n
 	l := Loss{m.flowed, m.sending, s.proxy.key.String(), d.text(), why, n}
 	for i := range slices.Backward(m.lost) {
 		old := &m.lost[i]

@@ -180,6 +180,8 @@ type sink struct {
 	code   int
 	shape  *shape
 	groups [2]*group // of the client's and of the server's proxy; the first is nil for copies
+
+	waiting int64 // answers that are not noted yet
 }
 
 // sink returns the sink of a status code.
@@ -199,14 +201,6 @@ func (e *end) sink(s *sender, l *leg, code int, copied bool) *sink {
 	}
 	e.sinks = append(e.sinks, k)
 	return &e.sinks[len(e.sinks)-1]
-}
-
-func (k *sink) add(n int64) {
-	for _, g := range k.groups {
-		if g != nil {
-			g.add(n, k.shape)
-		}
-	}
 }
 
 // reportRefusal notes requests that the client's proxy answered itself.

@@ -1,0 +1,66 @@
+package mesh
+
+import "time"
+
+// note adds up what pods have answered since the last time. It is called before
+// anything is looked at or changes that the sums depend on: a scrape, a plan, a
+// window of the timeline.
+func (m *Mesh) note() {
+	if m.waiting.IsZero() {
+		return
+	}
+	w := m.window(m.waiting)
+	for _, l := range m.loads {
+		if l.plan != nil {
+			m.notePlan(l.plan, &l.tally, w)
+		}
+	}
+	m.waiting = time.Time{}
+}
+
+// notePlan adds up the answers that one sender got by a plan.
+func (m *Mesh) notePlan(pl *plan, to *tally, w *Window) {
+	for _, l := range pl.legs {
+		for _, e := range l.ends {
+			for i := range e.sinks {
+				if k := &e.sinks[i]; k.waiting > 0 {
+					m.noteAnswers(l, e, k, to, w)
+				}
+			}
+		}
+	}
+	for _, c := range pl.copies {
+		for _, e := range c.leg.ends {
+			for i := range e.sinks {
+				m.versions[e.version].mirrored += e.sinks[i].flush()
+			}
+		}
+	}
+}
+
+// noteAnswers adds up the answers of one pod with one status.
+func (m *Mesh) noteAnswers(l *leg, e *end, k *sink, to *tally, w *Window) {
+	n, bad := k.flush(), int64(0)
+	if failed(k.code) {
+		bad = n
+	}
+	m.destinations[l.stats].Count.add(n, bad, 0)
+	m.countVersion(w, e.version, n, bad)
+	m.total.add(n, bad, 0)
+	to.count.add(n, bad, 0)
+	if to.codes != nil {
+		to.codes[k.code] += n
+	}
+}
+
+// flush moves the answers that wait into the telemetry of the proxies and returns how
+// many there were.
+func (k *sink) flush() (n int64) {
+	n, k.waiting = k.waiting, 0
+	for _, g := range k.groups {
+		if g != nil && n > 0 {
+			g.add(n, k.shape)
+		}
+	}
+	return n
+}

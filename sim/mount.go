@@ -51,8 +51,7 @@ func newMount(s *Sim, controllers []control.Controller, f feed) *mount {
 func (m *mount) add(controllers []control.Controller) {
 	for _, c := range controllers {
 		r := &runner{Controller: c, mount: m, kernel: m.sim.kernel, kind: m.kindOf(c.For),
-			queued: map[types.NamespacedName]bool{}, failures: map[types.NamespacedName]int{}, timers: map[types.NamespacedName]func(){},
-			waits: map[types.NamespacedName]Wait{}, over: map[types.NamespacedName]Wait{}, left: m.sim.left[c.Name]}
+			objects: map[types.NamespacedName]*object{}, left: m.sim.left[c.Name]}
 		delete(m.sim.left, c.Name)
 		m.runners = append(m.runners, r)
 		m.subscribe(c.For, r.ownEvent)
@@ -91,9 +90,11 @@ func (m *mount) stop() {
 	}
 	for _, r := range m.runners {
 		left := map[types.NamespacedName]Wait{}
-		for key, cancel := range r.timers {
-			cancel()
-			left[key] = r.waits[key]
+		for key, o := range r.objects {
+			if o.cancel != nil {
+				o.cancel()
+				left[key] = o.wait
+			}
 		}
 		m.sim.left[r.Name] = left
 	}
@@ -124,15 +125,34 @@ func (m *mount) requeue(controller string, keys ...types.NamespacedName) {
 // runner is the queue of one controller.
 type runner struct {
 	control.Controller
-	mount    *mount
-	kernel   *kernel.Kernel
-	kind     schema.GroupVersionKind
-	queued   map[types.NamespacedName]bool
-	failures map[types.NamespacedName]int
-	timers   map[types.NamespacedName]func()
-	waits    map[types.NamespacedName]Wait // what the timers are for
-	over     map[types.NamespacedName]Wait // those that have ended and were not looked at yet
-	left     map[types.NamespacedName]Wait // those of the process before this one
+	mount   *mount
+	kernel  *kernel.Kernel
+	kind    schema.GroupVersionKind
+	objects map[types.NamespacedName]*object
+	left    map[types.NamespacedName]Wait // what the process before this one waited for
+}
+
+// object is what a runner remembers of one object that it was asked to look at.
+type object struct {
+	key      types.NamespacedName
+	look     func() // one reconcile
+	looks    kernel.Counter
+	queued   bool
+	failures int    // in a row
+	cancel   func() // the timer; nil if there is none
+	wait     Wait   // what the timer is for, or the last one was
+	over     *Wait  // a wait that has ended and was not looked at yet
+}
+
+// object returns what is remembered of an object.
+func (r *runner) object(key types.NamespacedName) *object {
+	o := r.objects[key]
+	if o == nil {
+		o = &object{key: key, looks: kernel.Counter{Name: r.Name, Of: key.String()}}
+		o.look = func() { r.run(o) }
+		r.objects[key] = o
+	}
+	return o
 }
 
 func (r *runner) ownEvent(e store.Event) {
@@ -169,41 +189,44 @@ func (r *runner) watchEvent(kind string, w control.Watch) func(store.Event) {
 // enqueue asks for one reconcile of an object at this instant; more of them
 // before it runs are one. The reason comes in up to three parts.
 func (r *runner) enqueue(key types.NamespacedName, why ...string) {
-	if r.mount.stopped || r.queued[key] {
+	if r.mount.stopped {
 		return
 	}
-	r.queued[key] = true
+	o := r.object(key)
+	if o.queued {
+		return
+	}
+	o.queued = true
 	reason := append(make([]string, 0, 10), r.Name, " ", key.Namespace, "/", key.Name, ": ")
 	r.kernel.Because(append(reason, why...)...)
-	r.kernel.Post(kernel.ClassReconcile, r.Name, func() { r.run(key) })
+	r.kernel.Post(kernel.ClassReconcile, r.Name, o.look)
 }
 
 // run is one reconcile.
-func (r *runner) run(key types.NamespacedName) {
-	delete(r.queued, key)
+func (r *runner) run(o *object) {
+	o.queued = false
 	if r.mount.stopped {
 		return
 	}
-	r.kernel.Count(r.Name, key.String())
-	r.takeOver(key)
+	r.kernel.Count(&o.looks)
+	r.takeOver(o)
 	before := r.mount.sim.store.Revision()
-	wake, err := r.reconcile(key)
-	r.waited(key, before)
+	wake, err := r.reconcile(o.key)
+	r.waited(o, before)
 	if r.mount.stopped {
 		return // it died on the way
 	}
-	if cancel := r.timers[key]; cancel != nil {
-		cancel()
-		delete(r.timers, key)
+	if o.cancel != nil {
+		o.cancel()
+		o.cancel = nil
 	}
-	switch {
-	case err != nil:
-		r.retry(key, err)
-	case !wake.IsZero():
-		delete(r.failures, key)
-		r.timer(key, wake, "it asked to be woken")
-	default:
-		delete(r.failures, key)
+	if err != nil {
+		r.retry(o, err)
+		return
+	}
+	o.failures = 0
+	if !wake.IsZero() {
+		r.timer(o, wake, "it asked to be woken")
 	}
 }
 
@@ -218,25 +241,25 @@ func (r *runner) reconcile(key types.NamespacedName) (wake time.Time, err error)
 }
 
 // retry asks for another look after a back-off that grows with each failure.
-func (r *runner) retry(key types.NamespacedName, err error) {
+func (r *runner) retry(o *object, err error) {
 	delay := firstRetry
-	for range r.failures[key] {
+	for range o.failures {
 		delay = min(2*delay, lastRetry)
 	}
-	r.failures[key]++
-	r.kernel.Trace().AddWords(r.Name, "error", key.String()+":", err.Error())
-	r.timer(key, r.kernel.Now().Add(delay), "retry after: "+err.Error())
+	o.failures++
+	r.kernel.Trace().AddWords(r.Name, "error", o.key.String()+":", err.Error())
+	r.timer(o, r.kernel.Now().Add(delay), "retry after: "+err.Error())
 }
 
-func (r *runner) timer(key types.NamespacedName, at time.Time, why string) {
+func (r *runner) timer(o *object, at time.Time, why string) {
 	wait := Wait{From: r.kernel.Now(), To: at}
-	if last, ok := r.waits[key]; ok && last.To.Equal(at) {
-		wait.From = last.From // the same, asked for again
+	if o.wait.To.Equal(at) {
+		wait.From = o.wait.From // the same, asked for again
 	}
-	r.waits[key] = wait
-	r.timers[key] = r.kernel.At(at, kernel.ClassWorld, r.Name, func() {
-		delete(r.timers, key)
-		r.over[key] = wait
-		r.enqueue(key, why)
+	o.wait = wait
+	o.cancel = r.kernel.At(at, kernel.ClassWorld, r.Name, func() {
+		o.cancel = nil
+		o.over = &wait
+		r.enqueue(o.key, why)
 	})
 }

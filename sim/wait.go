@@ -1,10 +1,6 @@
 package sim
 
-import (
-	"time"
-
-	"k8s.io/apimachinery/pkg/types"
-)
+import "time"
 
 // Wait is a span of time that had to pass before a controller did something:
 // the duration of a pause, the interval of a measurement, a delay.
@@ -20,26 +16,25 @@ func (s *Sim) Queries() []time.Time { return s.queries }
 
 // takeOver learns at the first look at an object what the process before this one had
 // waited for, if that has ended in the meantime.
-func (r *runner) takeOver(key types.NamespacedName) {
-	wait, ok := r.left[key]
+func (r *runner) takeOver(o *object) {
+	wait, ok := r.left[o.key]
 	if !ok {
 		return
 	}
-	delete(r.left, key)
+	delete(r.left, o.key)
 	if !r.kernel.Now().Before(wait.To) {
-		r.over[key] = wait
+		o.over = &wait
 	}
 }
 
 // waited notes a wait that has ended, if the reconcile after it wrote: the
 // revision of the store before it is no longer that of now.
-func (r *runner) waited(key types.NamespacedName, before int64) {
-	wait, ok := r.over[key]
-	if !ok {
+func (r *runner) waited(o *object, before int64) {
+	if o.over == nil {
 		return
 	}
-	delete(r.over, key)
 	if s := r.mount.sim; s.store.Revision() != before {
-		s.waits = append(s.waits, wait)
+		s.waits = append(s.waits, *o.over)
 	}
+	o.over = nil
 }

@@ -65,7 +65,6 @@ func New(seed uint64, start time.Time) *Kernel {
 	start = start.Round(0).UTC() // Round drops the monotonic reading.
 	k := &Kernel{seed: seed, start: start, now: start, streams: map[string]*rand.Rand{}}
 	k.limits = DefaultLimits()
-	k.guard.counts = map[counter]int{}
 	k.trace.kernel, k.trace.enabled = k, true
 	return k
 }

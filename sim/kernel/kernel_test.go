@@ -167,9 +167,12 @@ func TestLimits(t *testing.T) {
 		}, LimitError{"events at one instant", 101, 100}},
 		{"runs of one object", Limits{CountPerInstant: 5}, func(k *Kernel) {
 			var loop func()
+			web, other := Counter{Name: "rollout", Of: "default/web"}, map[int]*Counter{}
 			loop = func() {
-				k.Count("rollout", "default/web")
-				k.Count("rollout", fmt.Sprint("other ", k.Pending()))
+				n := len(other)
+				other[n] = &Counter{Name: "rollout", Of: fmt.Sprint("other ", n)}
+				k.Count(&web)
+				k.Count(other[n])
 				k.Post(ClassReconcile, "loop", loop)
 			}
 			k.Post(ClassReconcile, "loop", loop)
@@ -209,8 +212,9 @@ func TestLimits(t *testing.T) {
 func TestCountIsPerInstant(t *testing.T) {
 	k := New(1, epoch)
 	k.SetLimits(Limits{CountPerInstant: 2})
+	web := Counter{Name: "rollout", Of: "default/web"}
 	for i := range 100 {
-		k.After(time.Duration(i)*time.Second, ClassReconcile, "run", func() { k.Count("rollout", "default/web") })
+		k.After(time.Duration(i)*time.Second, ClassReconcile, "run", func() { k.Count(&web) })
 	}
 	if err := k.RunUntil(epoch.Add(time.Hour)); err != nil {
 		t.Error(err)

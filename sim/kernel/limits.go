@@ -13,7 +13,7 @@ type Limits struct {
 	// EventsPerInstant bounds the events of one call of Settle, and of one
 	// instant of RunUntil.
 	EventsPerInstant int
-	// CountPerInstant bounds each counter of [Kernel.Count] likewise.
+	// CountPerInstant bounds each [Counter] likewise.
 	CountPerInstant int
 	// Events bounds the events of the kernel's whole life.
 	Events int
@@ -101,15 +101,24 @@ func (k *Kernel) Fail(err error) {
 	}
 }
 
-// Count adds one to a named counter of the present instant, and fails the run
-// if that makes more than Limits.CountPerInstant. Controllers count their runs
-// with it: Count("rollout", "default/web").
-func (k *Kernel) Count(name, key string) {
-	c := counter{name, key}
-	n := k.guard.counts[c] + 1
-	k.guard.counts[c] = n
-	if n > k.limits.CountPerInstant {
-		k.Fail(&LimitError{Limit: "runs of " + name + " for " + key + " at one instant", Count: n, Max: k.limits.CountPerInstant})
+// Counter counts how often something is done with an object within one instant.
+// Controllers count their runs with it: Counter{Name: "rollout", Of: "default/web"}.
+type Counter struct {
+	// Name and Of appear in the failure.
+	Name, Of string
+
+	instant, n int
+}
+
+// Count adds one to a counter, which begins anew at each instant, and fails the run if
+// that makes more than Limits.CountPerInstant.
+func (k *Kernel) Count(c *Counter) {
+	if c.instant != k.guard.instants {
+		c.instant, c.n = k.guard.instants, 0
+	}
+	c.n++
+	if c.n > k.limits.CountPerInstant {
+		k.Fail(&LimitError{Limit: "runs of " + c.Name + " for " + c.Of + " at one instant", Count: c.n, Max: k.limits.CountPerInstant})
 	}
 }
 
@@ -120,20 +129,16 @@ func (k *Kernel) Because(parts ...string) { k.guard.reasons.add(parts) }
 
 // guard counts, and remembers the last few things that happened.
 type guard struct {
-	counts    map[counter]int
+	instants  int // that have begun
 	atInstant int
 	total     int
 	reasons   ring
 	events    [10]*event // a ring like reasons, formatted only on failure
 }
 
-type counter struct{ name, key string }
-
 func (g *guard) beginInstant() {
+	g.instants++
 	g.atInstant = 0
-	if len(g.counts) > 0 {
-		clear(g.counts)
-	}
 }
 
 // ran notes that e is about to run; the error is a broken limit.

@@ -30,7 +30,17 @@ type kubelet struct {
 }
 
 func (k *kubelet) row() control.Controller {
-	return control.Controller{Name: kubeletName, For: &corev1.Pod{}, Reconcile: k.reconcile}
+	return control.Controller{Name: kubeletName, For: &corev1.Pod{}, Echo: k.knows, Reconcile: k.reconcile}
+}
+
+// knows reports whether a change of a pod is none of a kubelet's business: no node has
+// the pod yet, or the kubelet itself reported its status.
+func (k *kubelet) knows(key types.NamespacedName, obj client.Object) bool {
+	if obj.(*corev1.Pod).Spec.NodeName == "" {
+		return true
+	}
+	s := k.sandboxes[key]
+	return s != nil && s.uid == obj.GetUID() && s.reported == obj.GetResourceVersion()
 }
 
 // keys lists the pods that nodes run, sorted.
@@ -103,6 +113,6 @@ func (k *kubelet) report(ctx context.Context, pod *corev1.Pod, s *sandbox, now t
 	if err := k.client.Status().Update(ctx, pod); err != nil {
 		return fmt.Errorf("report pod %s/%s: %w", pod.Namespace, pod.Name, err)
 	}
-	s.changed = false
+	s.changed, s.reported = false, pod.ResourceVersion
 	return nil
 }

@@ -31,6 +31,7 @@ type replicaSets struct {
 	selectors map[types.NamespacedName]podSelector
 	strays    map[types.NamespacedName][]types.NamespacedName // pods of a ReplicaSet whose labels it does not select
 	pods      corev1.PodList                                  // what was listed last, for its memory
+	reported  map[types.NamespacedName]string                 // the resource version of a ReplicaSet that the last report made
 }
 
 // podSelector is the selector of a ReplicaSet, which cannot change as long as it
@@ -42,9 +43,15 @@ type podSelector struct {
 
 func (r *replicaSets) row() control.Controller {
 	return control.Controller{
-		Name: "replicaset-controller", For: &appsv1.ReplicaSet{}, Reconcile: r.reconcile,
+		Name: "replicaset-controller", For: &appsv1.ReplicaSet{}, Echo: r.knows, Reconcile: r.reconcile,
 		Watches: []control.Watch{{Kind: &corev1.Pod{}, Keys: r.concerns}},
 	}
+}
+
+// knows reports whether a change is the status that this controller reported itself.
+func (r *replicaSets) knows(key types.NamespacedName, obj client.Object) bool {
+	_, ok := obj.(*appsv1.ReplicaSet)
+	return ok && r.reported[key] == obj.GetResourceVersion()
 }
 
 // ownerKeys names the controlling owner of an object if it is of a kind.
@@ -63,6 +70,7 @@ func (r *replicaSets) reconcile(ctx context.Context, key types.NamespacedName) (
 		if apierrors.IsNotFound(err) {
 			delete(r.selectors, key)
 			delete(r.strays, key)
+			delete(r.reported, key)
 			return time.Time{}, nil
 		}
 		return time.Time{}, fmt.Errorf("read ReplicaSet %s: %w", key, err)
@@ -311,5 +319,6 @@ func (r *replicaSets) report(ctx context.Context, rs *appsv1.ReplicaSet, status 
 	if err := r.client.Status().Update(ctx, rs); err != nil {
 		return fmt.Errorf("report ReplicaSet %s/%s: %w", rs.Namespace, rs.Name, err)
 	}
+	r.reported[client.ObjectKeyFromObject(rs)] = rs.ResourceVersion
 	return nil
 }

@@ -18,7 +18,8 @@ type sandbox struct {
 	stop       time.Time // when termination ends; zero while nobody asked
 	timing     Timing    // of this pod, jitter applied
 	containers []*container
-	changed    bool // the API has not seen the present state
+	changed    bool   // the API has not seen the present state
+	reported   string // the resource version of the pod that the last report made
 }
 
 // newSandbox prepares the containers of a pod that was just bound.

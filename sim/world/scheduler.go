@@ -38,7 +38,18 @@ func newScheduler(w *World, c client.Client) *scheduler {
 }
 
 func (s *scheduler) row() control.Controller {
-	return control.Controller{Name: "scheduler", For: &corev1.Pod{}, Reconcile: s.reconcile}
+	return control.Controller{Name: "scheduler", For: &corev1.Pod{}, Echo: s.hasPlace, Reconcile: s.reconcile}
+}
+
+// hasPlace reports whether a pod is on a node already, for which nothing is to be done.
+// It keeps what the pod looks like now, which rules of others may speak of.
+func (s *scheduler) hasPlace(key types.NamespacedName, obj client.Object) bool {
+	pod := obj.(*corev1.Pod)
+	if pod.Spec.NodeName == "" {
+		return false
+	}
+	s.placed[key] = placement{pod.Spec.NodeName, pod}
+	return true
 }
 
 func (s *scheduler) reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
@@ -50,10 +61,7 @@ func (s *scheduler) reconcile(ctx context.Context, key types.NamespacedName) (ti
 		return time.Time{}, nil
 	case err != nil:
 		return time.Time{}, fmt.Errorf("read pod %s: %w", key, err)
-	case pod.Spec.NodeName != "":
-		s.placed[key] = placement{pod.Spec.NodeName, pod}
-		return time.Time{}, nil
-	case pod.DeletionTimestamp != nil:
+	case s.hasPlace(key, pod), pod.DeletionTimestamp != nil:
 		return time.Time{}, nil
 	}
 	return time.Time{}, s.schedule(ctx, key, pod)

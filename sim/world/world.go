@@ -115,7 +115,7 @@ func New(k *kernel.Kernel, clientFor func(actor string) client.Client, o Options
 	w.nodes = &nodes{world: w, client: clientFor("node-controller"), down: map[string]time.Time{}}
 	w.scheduler = newScheduler(w, clientFor("scheduler"))
 	w.kubelet = &kubelet{world: w, client: clientFor("kubelet"), sandboxes: map[types.NamespacedName]*sandbox{}}
-	w.replicaSet = &replicaSets{world: w, client: clientFor("replicaset-controller"), selectors: map[types.NamespacedName]podSelector{}, strays: map[types.NamespacedName][]types.NamespacedName{}}
+	w.replicaSet = &replicaSets{world: w, client: clientFor("replicaset-controller"), selectors: map[types.NamespacedName]podSelector{}, strays: map[types.NamespacedName][]types.NamespacedName{}, reported: map[types.NamespacedName]string{}}
 	w.deployment = &deployments{client: clientFor("deployment-controller"), now: k.Now}
 	w.job = &jobs{world: w, client: clientFor("job-controller")}
 	w.endpoints = &endpoints{client: clientFor("endpointslice-controller"), selectors: map[types.NamespacedName]selectorOf{}}

@@ -282,7 +282,7 @@ func (s *Sim) Restart() {
 func (s *Sim) start() {
 	m := newMount(s, nil, s.view)
 	s.view.catchUp()
-	c := s.store.Client(ControllerName, store.ReadsKindsFrom(s.view.revision), store.SharesAnswers(), store.Hooks{
+	c := s.store.Client(ControllerName, store.ReadsKindsFrom(s.view.revision), store.SharesAnswers(), store.SharesStatus(), store.Hooks{
 		Before: func(op store.Op) error { return s.meet(m, op, s.injector.Before) },
 		After:  func(op store.Op) error { return s.meet(m, op, s.injector.After) },
 	})

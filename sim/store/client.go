@@ -110,6 +110,10 @@ func Shares() ClientOption { return clientOption(func(a *actor) { a.shares = tru
 // no more of an answer than who it is about.
 func SharesAnswers() ClientOption { return clientOption(func(a *actor) { a.sharesAnswers = true }) }
 
+// SharesStatus makes the statuses that a client writes share memory with the store, as
+// Shares does: for one that makes each status anew and leaves it alone from then on.
+func SharesStatus() ClientOption { return clientOption(func(a *actor) { a.sharesStatus = true }) }
+
 // actor is one client of the store.
 type actor struct {
 	store         *Store
@@ -118,6 +122,7 @@ type actor struct {
 	admitted      bool // custom resources are pruned, defaulted, validated
 	shares        bool // objects of the stored type are not copied
 	sharesAnswers bool // those that come back from writes are not
+	sharesStatus  bool // the statuses of those that are written are not
 	validation    string
 	view          func(schema.GroupVersionKind) Revision
 	hooks         []Hooks
@@ -228,8 +233,15 @@ func (t *table) keyIn(key types.NamespacedName) types.NamespacedName {
 // answer copies a stored object into the object of the caller of a write, who
 // keeps the TypeMeta that it had, as with controller-runtime's client.
 func (a *actor) answer(t *table, stored, out client.Object) error {
+	share := a.shares || a.sharesAnswers
+	if kind, ok := out.GetObjectKind().(*metav1.TypeMeta); ok {
+		before := *kind
+		err := fill(t, stored, out, share)
+		*kind = before
+		return err
+	}
 	gvk := out.GetObjectKind().GroupVersionKind()
-	if err := fill(t, stored, out, a.shares || a.sharesAnswers); err != nil {
+	if err := fill(t, stored, out, share); err != nil {
 		return err
 	}
 	if _, ok := out.(*unstructured.Unstructured); !ok || !gvk.Empty() {

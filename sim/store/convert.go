@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -34,7 +35,7 @@ func decode(req request, in client.Object) (client.Object, error) {
 	var out client.Object
 	switch {
 	case req.sub == "status":
-		out = t.statusOf(in, req.actor.shares)
+		out = t.statusOf(in, req.actor.shares || req.actor.sharesStatus)
 	case req.actor.shares:
 		out = t.shallowCopy(in)
 	default:
@@ -425,9 +426,23 @@ func (a *actor) setKind(obj client.Object, gvk schema.GroupVersionKind) {
 // giveKind sets the kind of an object that does not have it yet: to put it together
 // is dearer than to look.
 func giveKind(obj client.Object, gvk schema.GroupVersionKind) {
-	if kind := obj.GetObjectKind(); kind.GroupVersionKind() != gvk {
+	kind := obj.GetObjectKind()
+	if meta, ok := kind.(*metav1.TypeMeta); ok && meta.Kind == gvk.Kind && isVersion(meta.APIVersion, gvk.GroupVersion()) {
+		return
+	}
+	if kind.GroupVersionKind() != gvk {
 		kind.SetGroupVersionKind(gvk)
 	}
+}
+
+// isVersion reports whether an apiVersion is that of a group and version, without
+// taking the one apart or putting the other together.
+func isVersion(apiVersion string, gv schema.GroupVersion) bool {
+	if gv.Group == "" {
+		return apiVersion == gv.Version
+	}
+	group, ok := strings.CutSuffix(apiVersion, gv.Version)
+	return ok && len(group) == len(gv.Group)+1 && group[:len(gv.Group)] == gv.Group && group[len(gv.Group)] == '/'
 }
 
 // convertAutoscaler turns the one field of an autoscaling/v1 autoscaler that

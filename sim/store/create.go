@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -134,7 +133,7 @@ func (s *Store) generateName(t *table, namespace, prefix string) string {
 	counter := "generate " + namespace + "/" + prefix
 	for {
 		t.births[counter]++
-		_, bits := s.kernel.Hash(fmt.Sprintf("%s %s %d", t.gvk.GroupKind(), counter, t.births[counter]))
+		_, bits := s.kernel.Hash(t.groupKind + " " + counter + " " + strconv.FormatUint(uint64(t.births[counter]), 10))
 		suffix := make([]byte, suffixLength)
 		for i := range suffix {
 			suffix[i] = nameLetters[bits%uint64(len(nameLetters))]
@@ -147,18 +146,21 @@ func (s *Store) generateName(t *table, namespace, prefix string) string {
 	}
 }
 
-var dash = []byte("-")
-
 // newUID returns a version 4 UUID that depends on the seed, the kind, the name
 // and how many objects bore that name before.
 func (s *Store) newUID(t *table, key types.NamespacedName) types.UID {
 	name := key.String()
-	hi, lo := s.kernel.Hash("uid " + t.gvk.GroupKind().String() + " " + name + " " + strconv.FormatUint(uint64(t.births[name]), 10))
+	hi, lo := s.kernel.Hash("uid " + t.groupKind + " " + name + " " + strconv.FormatUint(uint64(t.births[name]), 10))
 	hi = hi&^0xf000 | 0x4000
 	lo = lo&^(0xc<<60) | 0x8<<60
 	var bytes [16]byte
 	binary.BigEndian.PutUint64(bytes[:8], hi)
 	binary.BigEndian.PutUint64(bytes[8:], lo)
-	digits := hex.AppendEncode(make([]byte, 0, 32), bytes[:])
-	return types.UID(slices.Concat(digits[:8], dash, digits[8:12], dash, digits[12:16], dash, digits[16:20], dash, digits[20:]))
+	text := make([]byte, 0, 36) // 8-4-4-4-12 digits
+	text = append(hex.AppendEncode(text, bytes[:4]), '-')
+	text = append(hex.AppendEncode(text, bytes[4:6]), '-')
+	text = append(hex.AppendEncode(text, bytes[6:8]), '-')
+	text = append(hex.AppendEncode(text, bytes[8:10]), '-')
+	text = hex.AppendEncode(text, bytes[10:])
+	return types.UID(text)
 }

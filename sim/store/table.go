@@ -23,10 +23,11 @@ type table struct {
 	facts    facts
 	layout   layout // zero for kinds that are stored unstructured
 
-	records map[types.NamespacedName]*record
-	live    []*record // sorted by namespace, then name
-	dead    []*record // deleted, but within history; same order
-	births  map[string]uint32
+	records   map[types.NamespacedName]*record
+	live      []*record // sorted by namespace, then name
+	dead      []*record // deleted, but within history; same order
+	births    map[string]uint32
+	groupKind string // as text, for the identities of objects
 
 	scratch client.Object // what holds a status while it is copied; nothing else is set
 
@@ -186,6 +187,7 @@ func (s *Store) tableFor(gvk schema.GroupVersionKind) *table {
 		records:   map[types.NamespacedName]*record{},
 		births:    map[string]uint32{},
 		eventName: "watch " + gvk.Kind,
+		groupKind: gk.String(),
 	}
 	t.facts = s.factsOf(gk)
 	t.resource = s.resourceOf(t.gvk).GroupResource()

@@ -10,23 +10,23 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/equal"
 )
 
 // Equal reports whether two templates make the same pods. The label that holds
 // the template hash is ignored.
 func Equal(a, b corev1.PodTemplateSpec) bool {
-	return equality.Semantic.DeepEqual(normalised(a), normalised(b))
+	return equal.Objects(normalised(a), normalised(b))
 }
 
-func normalised(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+func normalised(t corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
 	c := t.DeepCopy()
 	delete(c.Labels, v1alpha1.DefaultRolloutUniqueLabelKey)
 	SetDefaults(&c.Spec)
-	return *c
+	return c
 }
 
 // SetDefaults fills in what the API server would in every pod template, whoever

@@ -51,6 +51,9 @@ func hasOnlyProperties(s *spec.Schema) bool {
 // sameJSON compares JSON values. Those that share memory are equal at a glance.
 func sameJSON(a, b any) bool {
 	switch x := a.(type) {
+	case string:
+		y, ok := b.(string)
+		return ok && x == y
 	case map[string]any:
 		y, ok := b.(map[string]any)
 		return ok && len(x) == len(y) && (isShared(x, y) || sameFields(x, y))
@@ -58,7 +61,7 @@ func sameJSON(a, b any) bool {
 		y, ok := b.([]any)
 		return ok && len(x) == len(y) && (isShared(x, y) || slices.EqualFunc(x, y, sameJSON))
 	}
-	return equalValues(reflect.ValueOf(a), reflect.ValueOf(b))
+	return reflect.DeepEqual(a, b)
 }
 
 // sameFields compares objects with as many fields.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/equal"
 	"github.com/aviary-rollouts/aviary/internal/podtemplate"
 )
 
@@ -60,7 +61,7 @@ func checkMerge(t *testing.T, data []byte) (applied bool) {
 			t.Errorf("the short way took %s on %T, the general way says %v", data, obj, err)
 			continue
 		}
-		if !equalValues(reflect.ValueOf(short), reflect.ValueOf(general)) {
+		if !equal.Of(reflect.TypeOf(short).Elem()).Same(reflect.ValueOf(short).Elem(), reflect.ValueOf(general).Elem()) {
 			t.Errorf("%s on %T: %s", data, obj, cmp.Diff(string(mustJSON(general)), string(mustJSON(short))))
 		}
 	}

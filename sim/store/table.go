@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/version"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/aviary-rollouts/aviary/internal/equal"
 )
 
 // table holds the objects of one kind, whatever the version they are asked for
@@ -265,9 +267,16 @@ func itemKind(obj runtime.Object, kind string) string {
 
 // layout tells where the parts of a Go type of an API object are.
 type layout struct {
-	goType  reflect.Type // the struct; nil: the kind is stored unstructured
-	status  int          // index of the field Status, -1 if there is none
-	content []int        // all fields but TypeMeta, ObjectMeta and Status
+	goType     reflect.Type // the struct; nil: the kind is stored unstructured
+	status     int          // index of the field Status, -1 if there is none
+	sameStatus equal.Comparer
+	content    []contentField // all fields but TypeMeta, ObjectMeta and Status
+}
+
+// contentField is a field of a Go type and what compares it.
+type contentField struct {
+	index int
+	same  equal.Comparer
 }
 
 func layoutOf(t reflect.Type) layout {
@@ -276,9 +285,9 @@ func layoutOf(t reflect.Type) layout {
 		switch f := t.Field(i); {
 		case f.Name == "TypeMeta" || f.Name == "ObjectMeta":
 		case f.Name == "Status":
-			l.status = i
+			l.status, l.sameStatus = i, equal.Of(f.Type)
 		default:
-			l.content = append(l.content, i)
+			l.content = append(l.content, contentField{i, equal.Of(f.Type)})
 		}
 	}
 	return l

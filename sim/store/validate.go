@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -18,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/internal/equal"
 )
 
 // The paths of what every object has.
@@ -223,7 +224,7 @@ func validatePodChange(next, old *corev1.PodSpec, path *field.Path) field.ErrorL
 	if old.NodeName == "" {
 		munged.NodeName = ""
 	}
-	if equalValues(reflect.ValueOf(munged), reflect.ValueOf(*old)) {
+	if equal.Objects(&munged, old) {
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(path, mutablePodFields)}

@@ -12,7 +12,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/internal/control"
+	"github.com/aviary-rollouts/aviary/internal/equal"
 )
 
 const (
@@ -102,7 +102,7 @@ func sameTemplate(a, b *corev1.PodTemplateSpec) bool {
 	a, b = a.DeepCopy(), b.DeepCopy()
 	delete(a.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
 	delete(b.Labels, appsv1.DefaultDeploymentUniqueLabelKey)
-	return equality.Semantic.DeepEqual(a, b)
+	return equal.Objects(a, b)
 }
 
 func revision(rs *appsv1.ReplicaSet) int64 {
@@ -370,7 +370,7 @@ func (d *deployments) cleanUp(ctx context.Context, f *family) error {
 // report writes the Deployment's status if it is news.
 func (d *deployments) report(ctx context.Context, f *family) error {
 	status := f.status(d.now())
-	if equality.Semantic.DeepEqual(status, f.Status) {
+	if equal.Objects(&status, &f.Status) {
 		return nil
 	}
 	f.Deployment.Status = status

@@ -8,7 +8,6 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/control"
+	"github.com/aviary-rollouts/aviary/internal/equal"
 )
 
 // jobs is the Job controller: pods run until as many as asked for have
@@ -61,7 +61,7 @@ func (j *jobs) reconcile(ctx context.Context, key types.NamespacedName) (time.Ti
 	} else if err := j.stop(ctx, count); err != nil {
 		return time.Time{}, err
 	}
-	if equality.Semantic.DeepEqual(job.Status, status) {
+	if equal.Objects(&job.Status, &status) {
 		return wake, nil
 	}
 	job.Status = status

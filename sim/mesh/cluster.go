@@ -134,8 +134,10 @@ func (m *Mesh) podChanged(e store.Event) {
 		p = &pod{identity: istiometric.Of(object)}
 		m.pods[object.UID] = p
 	}
+	if p.object == nil || e.Type == watch.Deleted || !answersAlike(p.object, object) {
+		m.stale()
+	}
 	p.object = object
-	m.stale()
 	if e.Type != watch.Deleted {
 		return
 	}

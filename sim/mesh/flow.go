@@ -102,7 +102,7 @@ func (s *sender) spread(l *leg, n int64) []int64 {
 // failing counts the requests that an application fails on its own account.
 // What is not HTTP, nobody looks into.
 func (s *sender) failing(e *end, n int64) int64 {
-	if s.target.protocol != HTTP || n == 0 {
+	if s.target.protocol != HTTP || n == 0 || e.answer.errorRate <= 0 {
 		return 0
 	}
 	return e.errors.take(n, e.answer.errorRate, s.mesh.random)
@@ -123,9 +123,15 @@ func (s *sender) reached(l *leg, e *end, code int, n int64) {
 	}
 }
 
-// wait keeps answers that are to be noted.
+// wait counts answers in the telemetry of the proxies, and keeps them until they are
+// noted.
 func (s *sender) wait(k *sink, n int64) {
 	k.waiting += n
+	for _, g := range k.groups {
+		if g != nil {
+			g.add(n, k.shape)
+		}
+	}
 	if m := s.mesh; m.waiting.IsZero() {
 		m.waiting = m.flowed
 	}

@@ -174,7 +174,6 @@ func (m *Mesh) catchUp(now time.Time) {
 		scrape, scrapes := m.scraper.Next()
 		switch {
 		case scrapes && !scrape.After(now) && (step.IsZero() || scrape.Before(step)):
-			m.note()
 			m.scraper.Run(scrape)
 		case step.IsZero() || step.After(now):
 			m.note()

@@ -3,8 +3,8 @@ package mesh
 import "time"
 
 // note adds up what pods have answered since the last time. It is called before
-// anything is looked at or changes that the sums depend on: a scrape, a plan, a
-// window of the timeline.
+// anybody looks at the sums, and before a plan or the window of the timeline changes that
+// they belong to.
 func (m *Mesh) note() {
 	if m.waiting.IsZero() {
 		return
@@ -32,7 +32,7 @@ func (m *Mesh) notePlan(pl *plan, to *tally, w *Window) {
 	for _, c := range pl.copies {
 		for _, e := range c.leg.ends {
 			for i := range e.sinks {
-				m.versions[e.version].mirrored += e.sinks[i].flush()
+				m.versions[e.version].mirrored += e.sinks[i].noted()
 			}
 		}
 	}
@@ -40,7 +40,7 @@ func (m *Mesh) notePlan(pl *plan, to *tally, w *Window) {
 
 // noteAnswers adds up the answers of one pod with one status.
 func (m *Mesh) noteAnswers(l *leg, e *end, k *sink, to *tally, w *Window) {
-	n, bad := k.flush(), int64(0)
+	n, bad := k.noted(), int64(0)
 	if failed(k.code) {
 		bad = n
 	}
@@ -53,14 +53,8 @@ func (m *Mesh) noteAnswers(l *leg, e *end, k *sink, to *tally, w *Window) {
 	}
 }
 
-// flush moves the answers that wait into the telemetry of the proxies and returns how
-// many there were.
-func (k *sink) flush() (n int64) {
+// noted returns how many answers have waited, and forgets them.
+func (k *sink) noted() (n int64) {
 	n, k.waiting = k.waiting, 0
-	for _, g := range k.groups {
-		if g != nil && n > 0 {
-			g.add(n, k.shape)
-		}
-	}
 	return n
 }

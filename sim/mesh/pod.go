@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/equal"
 	"github.com/aviary-rollouts/aviary/sim/mesh/istiometric"
 	"github.com/aviary-rollouts/aviary/sim/prom"
 )
@@ -40,6 +42,15 @@ func (p *pod) serves(port int32) bool {
 		}
 	}
 	return true
+}
+
+// answersAlike reports whether a pod that changed still does with requests what it did.
+func answersAlike(before, now *corev1.Pod) bool {
+	return before.Status.Phase == now.Status.Phase && maps.Equal(before.Labels, now.Labels) &&
+		equal.Objects(&before.Spec.Containers, &now.Spec.Containers) &&
+		slices.EqualFunc(before.Status.ContainerStatuses, now.Status.ContainerStatuses, func(a, b corev1.ContainerStatus) bool {
+			return a.Name == b.Name && (a.State.Running == nil) == (b.State.Running == nil)
+		})
 }
 
 // containerOf returns the container that declares a port, or else the first.

@@ -141,7 +141,7 @@ type object struct {
 	failures int    // in a row
 	cancel   func() // the timer; nil if there is none
 	wait     Wait   // what the timer is for, or the last one was
-	over     *Wait  // a wait that has ended and was not looked at yet
+	over     Wait   // one that has ended and was not looked at yet; zero if there is none
 }
 
 // object returns what is remembered of an object.
@@ -259,7 +259,7 @@ func (r *runner) timer(o *object, at time.Time, why string) {
 	o.wait = wait
 	o.cancel = r.kernel.At(at, kernel.ClassWorld, r.Name, func() {
 		o.cancel = nil
-		o.over = &wait
+		o.over = wait
 		r.enqueue(o.key, why)
 	})
 }

@@ -23,18 +23,18 @@ func (r *runner) takeOver(o *object) {
 	}
 	delete(r.left, o.key)
 	if !r.kernel.Now().Before(wait.To) {
-		o.over = &wait
+		o.over = wait
 	}
 }
 
 // waited notes a wait that has ended, if the reconcile after it wrote: the
 // revision of the store before it is no longer that of now.
 func (r *runner) waited(o *object, before int64) {
-	if o.over == nil {
+	if o.over == (Wait{}) {
 		return
 	}
 	if s := r.mount.sim; s.store.Revision() != before {
-		s.waits = append(s.waits, *o.over)
+		s.waits = append(s.waits, o.over)
 	}
-	o.over = nil
+	o.over = Wait{}
 }

@@ -48,6 +48,7 @@ type Kernel struct {
 	now    time.Time     // start + offset, kept to make Now free
 	queue  queue
 	seq    uint64
+	spare  []*event // those that are over, to be used again
 
 	streams map[string]*rand.Rand
 	trace   Trace
@@ -86,14 +87,30 @@ func (k *Kernel) Trace() *Trace { return &k.trace }
 // were scheduled. The name appears in failures. Calling cancel before the
 // event has run removes it; calling it later, or twice, does nothing.
 func (k *Kernel) At(t time.Time, class Class, name string, fn func()) (cancel func()) {
-	e := k.schedule(t.Sub(k.start), class, name, fn)
-	return func() { k.queue.remove(e) }
+	return k.canceller(k.schedule(t.Sub(k.start), class, name, fn))
 }
 
 // After schedules fn for d from now; see [Kernel.At].
 func (k *Kernel) After(d time.Duration, class Class, name string, fn func()) (cancel func()) {
-	e := k.schedule(k.offset+d, class, name, fn)
-	return func() { k.queue.remove(e) }
+	return k.canceller(k.schedule(k.offset+d, class, name, fn))
+}
+
+// canceller removes an event, unless it is over and has become another one.
+func (k *Kernel) canceller(e *event) func() {
+	seq := e.seq
+	return func() {
+		if e.seq == seq && e.index >= 0 {
+			k.queue.remove(e)
+			k.retire(e)
+		}
+	}
+}
+
+// retire keeps an event that has left the queue for another use: there are hundreds in
+// the shortest run, and few at a time.
+func (k *Kernel) retire(e *event) {
+	e.fn = nil
+	k.spare = append(k.spare, e)
 }
 
 // Post schedules fn for the present instant. It is After(0, ...) for the many
@@ -107,7 +124,13 @@ func (k *Kernel) schedule(at time.Duration, class Class, name string, fn func())
 		at = k.offset
 	}
 	k.seq++
-	e := &event{at: at, class: class, seq: k.seq, name: name, fn: fn}
+	var e *event
+	if n := len(k.spare); n > 0 {
+		e, k.spare = k.spare[n-1], k.spare[:n-1]
+	} else {
+		e = &event{}
+	}
+	*e = event{at: at, class: class, seq: k.seq, name: name, fn: fn}
 	k.queue.push(e)
 	if n := k.queue.len(); n > k.limits.QueueLength {
 		k.Fail(&LimitError{Limit: "events waiting in the queue", Count: n, Max: k.limits.QueueLength})

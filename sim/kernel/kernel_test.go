@@ -99,6 +99,30 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// An event that is over may be another one by the time that somebody cancels it.
+func TestCancelLate(t *testing.T) {
+	k := New(1, epoch)
+	var got []string
+	ev := log(k, &got)
+	cancelA := k.After(time.Second, ClassWorld, "a", ev("a"))
+	cancelB := k.After(time.Hour, ClassWorld, "b", ev("b"))
+	if err := k.RunUntil(epoch.Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	cancelB()
+	for _, name := range []string{"c", "d", "e"} {
+		k.After(time.Second, ClassWorld, name, ev(name))
+	}
+	cancelA()
+	cancelB()
+	if err := k.RunUntil(epoch.Add(2 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"a@1s", "c@2s", "d@2s", "e@2s"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestOnInstant(t *testing.T) {
 	k := New(1, epoch)
 	var got []string

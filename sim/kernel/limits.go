@@ -133,7 +133,14 @@ type guard struct {
 	atInstant int
 	total     int
 	reasons   ring
-	events    [10]*event // a ring like reasons, formatted only on failure
+	events    [10]happened // a ring like reasons, formatted only on failure
+}
+
+// happened is what a failure says of an event.
+type happened struct {
+	at    time.Duration
+	class Class
+	name  string
 }
 
 func (g *guard) beginInstant() {
@@ -143,7 +150,7 @@ func (g *guard) beginInstant() {
 
 // ran notes that e is about to run; the error is a broken limit.
 func (g *guard) ran(e *event, l Limits) error {
-	g.events[g.total%len(g.events)] = e
+	g.events[g.total%len(g.events)] = happened{e.at, e.class, e.name}
 	g.total++
 	g.atInstant++
 	if g.atInstant > l.EventsPerInstant {
@@ -157,10 +164,9 @@ func (g *guard) ran(e *event, l Limits) error {
 
 func (g *guard) eventNames() []string {
 	var names []string
-	for i := range g.events {
-		if e := g.events[(g.total+i)%len(g.events)]; e != nil {
-			names = append(names, fmt.Sprintf("+%v %s: %s", e.at, e.class, e.name))
-		}
+	for i := max(0, g.total-len(g.events)); i < g.total; i++ {
+		e := g.events[i%len(g.events)]
+		names = append(names, fmt.Sprintf("+%v %s: %s", e.at, e.class, e.name))
 	}
 	return names
 }

@@ -77,7 +77,9 @@ func (k *Kernel) drain() {
 			k.Fail(err)
 			return
 		}
-		e.fn()
+		fn := e.fn
+		k.retire(e)
+		fn()
 	}
 }
 

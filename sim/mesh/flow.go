@@ -85,7 +85,7 @@ func (s *sender) leg(l *leg, n int64) {
 		return
 	}
 	for i, k := range s.spread(l, n) {
-		e := l.ends[i]
+		e := &l.ends[i]
 		bad := s.failing(e, k)
 		s.reached(l, e, e.answer.errorCode, bad)
 		s.reached(l, e, e.answer.code, k-bad)
@@ -181,7 +181,7 @@ func (s *sender) copy(l *leg, n int64) {
 		return
 	}
 	for i, k := range s.spread(l, n) {
-		e := l.ends[i]
+		e := &l.ends[i]
 		bad := s.failing(e, k)
 		if bad > 0 {
 			s.wait(e.sink(s, l, e.answer.errorCode, true), bad)

@@ -21,18 +21,20 @@ func (m *Mesh) note() {
 // notePlan adds up the answers that one sender got by a plan.
 func (m *Mesh) notePlan(pl *plan, to *tally, w *Window) {
 	for _, l := range pl.legs {
-		for _, e := range l.ends {
-			for i := range e.sinks {
-				if k := &e.sinks[i]; k.waiting > 0 {
+		for i := range l.ends {
+			e := &l.ends[i]
+			for j := range e.sinks {
+				if k := &e.sinks[j]; k.waiting > 0 {
 					m.noteAnswers(l, e, k, to, w)
 				}
 			}
 		}
 	}
 	for _, c := range pl.copies {
-		for _, e := range c.leg.ends {
-			for i := range e.sinks {
-				m.versions[e.version].mirrored += e.sinks[i].noted()
+		for i := range c.leg.ends {
+			e := &c.leg.ends[i]
+			for j := range e.sinks {
+				m.versions[e.version].mirrored += e.sinks[j].noted()
 			}
 		}
 	}

@@ -51,7 +51,7 @@ type leg struct {
 	destination destination
 	reason      Reason // why no request can be served; empty if one can
 	split       *split
-	ends        []*end
+	ends        []end
 	stats       int           // index into Mesh.destinations
 	latency     time.Duration // the average
 
@@ -302,8 +302,8 @@ func (m *Mesh) findEnds(p *proxy, t *target, l *leg, key types.NamespacedName, p
 	default:
 		l.split = p.splitOf(id, slices.Repeat([]int64{1}, len(l.ends)))
 		l.parts = make([]int64, len(l.ends))
-		for _, e := range l.ends {
-			l.latency += e.answer.latency.Mean() / time.Duration(len(l.ends))
+		for i := range l.ends {
+			l.latency += l.ends[i].answer.latency.Mean() / time.Duration(len(l.ends))
 		}
 	}
 }
@@ -318,10 +318,10 @@ func portNumber(slice *discoveryv1.EndpointSlice, name string) int32 {
 	return 0
 }
 
-func (m *Mesh) endFor(t *target, p *pod, port int32) *end {
+func (m *Mesh) endFor(t *target, p *pod, port int32) end {
 	image := p.image(port)
 	b := m.images.of(image, m.flowed, t.query)
-	return &end{
+	return end{
 		pod: p, image: image, version: m.versionOf(p, image),
 		answer: b.answer(t.path), errors: m.portionOf("errors " + image + "?" + b.Query),
 	}

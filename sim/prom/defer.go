@@ -21,6 +21,7 @@ type Deferred struct {
 	begin  func() (set func(numbers []int64))
 	set    func(numbers []int64) // nil until somebody asks
 	past   []record
+	memory []int64 // of the numbers of the records to come
 }
 
 // place is where a series stands among all others: queries see series in the
@@ -71,7 +72,18 @@ func (d *Deferred) Record(numbers []int64) {
 	if len(d.past) == cap(d.past) {
 		d.trim()
 	}
-	d.past = append(d.past, record{d.target.at, slices.Clone(numbers)})
+	d.past = append(d.past, record{d.target.at, d.keep(numbers)})
+}
+
+// keep copies numbers, of which there are few and often: a piece of memory serves
+// several copies.
+func (d *Deferred) keep(numbers []int64) []int64 {
+	n := len(numbers)
+	if cap(d.memory)-len(d.memory) < n {
+		d.memory = make([]int64, 0, 16*n)
+	}
+	d.memory = append(d.memory, numbers...)
+	return d.memory[len(d.memory)-n:]
 }
 
 // trim drops records beyond the retention, as samples are.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -69,9 +70,10 @@ func compareContent(a, b map[string]any) (content, status bool) {
 }
 
 func sameMetadata(a, b client.Object) bool {
-	before, after := a.GetOwnerReferences(), b.GetOwnerReferences()
 	return maps.Equal(a.GetLabels(), b.GetLabels()) &&
-		slices.Equal(a.GetFinalizers(), b.GetFinalizers()) && equal.Objects(&before, &after) &&
+		slices.Equal(a.GetFinalizers(), b.GetFinalizers()) && slices.EqualFunc(a.GetOwnerReferences(), b.GetOwnerReferences(), sameOwner) &&
 		equal.Objects(a.GetDeletionTimestamp(), b.GetDeletionTimestamp()) &&
 		equal.Objects(a.GetDeletionGracePeriodSeconds(), b.GetDeletionGracePeriodSeconds())
 }
+
+func sameOwner(a, b metav1.OwnerReference) bool { return equal.Objects(&a, &b) }

@@ -86,5 +86,8 @@ func isPlainSubdomain(s string) bool {
 	return true
 }
 
+// isPlainLabel reports whether a text is a DNS label, as the names of containers are.
+func isPlainLabel(s string) bool { return isPlainSubdomain(s) && !strings.Contains(s, ".") }
+
 // isLower reports whether a byte is a small letter or a digit.
 func isLower(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }

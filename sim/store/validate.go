@@ -191,7 +191,7 @@ func validateContainer(c *corev1.Container, seen sets.Set[string], path *field.P
 		errs = append(errs, field.Required(path.Child("name"), ""))
 	case seen.Has(c.Name):
 		errs = append(errs, field.Duplicate(path.Child("name"), c.Name))
-	default:
+	case !isPlainLabel(c.Name):
 		for _, msg := range validation.IsDNS1123Label(c.Name) {
 			errs = append(errs, field.Invalid(path.Child("name"), c.Name, msg))
 		}

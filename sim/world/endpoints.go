@@ -128,12 +128,22 @@ func endpointsOf(pods []corev1.Pod) []discoveryv1.Endpoint {
 		node := pod.Spec.NodeName
 		ends = append(ends, discoveryv1.Endpoint{
 			Addresses:  []string{pod.Status.PodIP},
-			Conditions: discoveryv1.EndpointConditions{Ready: &ready, Serving: &serving, Terminating: &terminating},
+			Conditions: discoveryv1.EndpointConditions{Ready: truth(ready), Serving: truth(serving), Terminating: truth(terminating)},
 			NodeName:   &node,
 			TargetRef:  &corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID},
 		})
 	}
 	return ends
+}
+
+// The API wants pointers to booleans, of which two are enough: nobody writes to them.
+var yes, no = true, false
+
+func truth(b bool) *bool {
+	if b {
+		return &yes
+	}
+	return &no
 }
 
 // portsOf resolves the Service's ports; named target ports are looked up in

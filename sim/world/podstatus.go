@@ -99,9 +99,9 @@ func (c *container) terminated(reason string) *corev1.ContainerStateTerminated {
 // others, such as readiness gates, are kept.
 func (s *sandbox) conditions(pod *corev1.Pod, phase corev1.PodPhase, now time.Time) []corev1.PodCondition {
 	list := conditionList{old: pod.Status.Conditions, now: apiTime(now)}
-	list.add(corev1.PodInitialized, s.initialized(), "ContainersNotInitialized", s.uninitializedMessage())
+	list.add(corev1.PodInitialized, s.initialized(), "ContainersNotInitialized", incomplete("incomplete", s.uninitialized()))
 	unready := s.unready()
-	ready, reason, message := len(unready) == 0, "ContainersNotReady", unreadyMessage(unready)
+	ready, reason, message := len(unready) == 0, "ContainersNotReady", incomplete("unready", unready)
 	switch phase {
 	case corev1.PodFailed:
 		ready = false
@@ -119,18 +119,19 @@ func (s *sandbox) conditions(pod *corev1.Pod, phase corev1.PodPhase, now time.Ti
 	return list.withOthers()
 }
 
-func (s *sandbox) uninitializedMessage() string {
-	var names []string
+// uninitialized lists the init containers that keep the others waiting.
+func (s *sandbox) uninitialized() (names []string) {
 	for _, c := range s.containers {
 		if c.init && !c.passed {
 			names = append(names, c.name)
 		}
 	}
-	return fmt.Sprintf("containers with incomplete status: [%s]", strings.Join(names, " "))
+	return names
 }
 
-func unreadyMessage(names []string) string {
-	return fmt.Sprintf("containers with unready status: [%s]", strings.Join(names, " "))
+// incomplete is the message of a condition that some containers do not meet.
+func incomplete(what string, containers []string) string {
+	return "containers with " + what + " status: [" + strings.Join(containers, " ") + "]"
 }
 
 // gatesOpen reports whether every readiness gate's condition is True.

@@ -5,16 +5,16 @@ import "sync"
 // maxMemo bounds how much is remembered.
 const maxMemo = 1024
 
-// memo remembers what costs many times more to make than to look up. The zero value is
+// Memo remembers what costs many times more to make than to look up. The zero value is
 // ready.
-type memo[K comparable, V any] struct {
+type Memo[K comparable, V any] struct {
 	mu   sync.Mutex
 	made map[K]V
 }
 
-// of returns what belongs to key, and makes it if it is not known. Errors are not
+// Of returns what belongs to key, and makes it if it is not known. Errors are not
 // remembered.
-func (m *memo[K, V]) of(key K, create func() (V, error)) (V, error) {
+func (m *Memo[K, V]) Of(key K, create func() (V, error)) (V, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if v, ok := m.made[key]; ok {

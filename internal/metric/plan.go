@@ -55,7 +55,7 @@ func (r *Registry) read(run *v1alpha1.AnalysisRun) *analysis.Analysis {
 	if run.UID == "" || run.Status.Phase.Completed() {
 		return analysis.Read(run)
 	}
-	reading, _ := r.readings.of(readingKey{run.UID, run.Generation}, func() (analysis.Reading, error) { // never an error
+	reading, _ := r.readings.Of(readingKey{run.UID, run.Generation}, func() (analysis.Reading, error) { // never an error
 		return analysis.ReadSpec(&run.Spec), nil
 	})
 	return reading.Of(run)

@@ -25,10 +25,10 @@ type Registry struct {
 	clock     clock.Clock
 	// judges are compiled conditions, by success and failure: every measurement of a
 	// metric has the same ones.
-	judges memo[[2]string, analysis.Judge]
+	judges Memo[[2]string, analysis.Judge]
 	// readings are what follows from the specs of runs: a run is looked at for each of
 	// its measurements, and its spec changes when it is terminated.
-	readings memo[readingKey, analysis.Reading]
+	readings Memo[readingKey, analysis.Reading]
 }
 
 // NewRegistry makes a registry of providers by the field of MetricProvider that
@@ -59,7 +59,7 @@ func (r *Registry) Do(ctx context.Context, run *v1alpha1.AnalysisRun, task analy
 		}
 	}
 	q := Query{Run: run, Metric: filled, Number: task.Number}
-	q.judge, q.judgeErr = r.judges.of([2]string{filled.SuccessCondition, filled.FailureCondition}, func() (analysis.Judge, error) {
+	q.judge, q.judgeErr = r.judges.Of([2]string{filled.SuccessCondition, filled.FailureCondition}, func() (analysis.Judge, error) {
 		return analysis.Condition(filled.SuccessCondition, filled.FailureCondition)
 	})
 	provider, err := r.providerOf(filled)

@@ -289,10 +289,10 @@ func TestOfCluster(t *testing.T) {
 }
 
 func TestJudges(t *testing.T) {
-	var j memo[[2]string, analysis.Judge]
+	var j Memo[[2]string, analysis.Judge]
 	for i := range maxMemo + 10 {
 		condition := fmt.Sprintf("result > %d", i)
-		_, err := j.of([2]string{condition}, func() (analysis.Judge, error) { return analysis.Condition(condition, "") })
+		_, err := j.Of([2]string{condition}, func() (analysis.Judge, error) { return analysis.Condition(condition, "") })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/internal/equal"
 	"github.com/aviary-rollouts/aviary/internal/metric"
 )
 
@@ -37,10 +38,21 @@ const (
 var errHistogram = errors.New("the query yields histograms: take a number out of them, as with histogram_quantile(0.95, ...)")
 
 // Provider asks Prometheus.
-type Provider struct{ deps metric.Deps }
+type Provider struct {
+	deps metric.Deps
+	// clients are those of servers that are asked without credentials and headers.
+	clients metric.Memo[endpoint, promv1.API]
+}
+
+// endpoint is what a client of a server without credentials and headers follows from.
+type endpoint struct {
+	address  string
+	insecure bool
+	caCert   string
+}
 
 // New makes a provider.
-func New(deps metric.Deps) *Provider { return &Provider{deps} }
+func New(deps metric.Deps) *Provider { return &Provider{deps: deps} }
 
 // Describe keeps the query with its arguments put in.
 func (p *Provider) Describe(q metric.Query) map[string]string {
@@ -83,6 +95,13 @@ func (p *Provider) server(ctx context.Context, spec *v1alpha1.PrometheusMetric) 
 	if address == "" {
 		return nil, errors.New("no address: set provider.prometheus.address, or ARGO_ROLLOUTS_PROMETHEUS_ADDRESS for the controller")
 	}
+	if len(spec.Headers) == 0 && equal.Objects(&spec.Authentication, &v1alpha1.Authentication{}) {
+		return p.clients.Of(endpoint{address, spec.Insecure, spec.CACert}, func() (promv1.API, error) { return p.connect(ctx, spec, address) })
+	}
+	return p.connect(ctx, spec, address)
+}
+
+func (p *Provider) connect(ctx context.Context, spec *v1alpha1.PrometheusMetric, address string) (promv1.API, error) {
 	if u, err := url.Parse(address); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, fmt.Errorf("address %q is not a URL: it needs a scheme and a host, as http://prometheus.monitoring:9090", address)
 	}

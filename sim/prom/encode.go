@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	jsoniter "github.com/json-iterator/go"
 	"github.com/prometheus/prometheus/model/labels"
@@ -31,7 +32,13 @@ func encode(text string, result *promql.Result, limit int) ([]byte, error) {
 	w.WriteRaw(`","result":`)
 	warnings := result.Warnings
 	switch v := result.Value.(type) {
-	case promql.Scalar, promql.String: // these know how to write themselves
+	case promql.Scalar:
+		w.WriteArrayStart()
+		w.WriteFloat64(float64(v.T) / 1000)
+		w.WriteMore()
+		w.WriteString(strconv.FormatFloat(v.V, 'f', -1, 64))
+		w.WriteArrayEnd()
+	case promql.String: // it knows how to write itself
 		w.WriteVal(v)
 	case promql.Vector:
 		if cut(&v, limit) {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/promql"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // evaluator is an engine with a parser of its own. It works on one query at a
@@ -41,9 +43,14 @@ func (e *evaluator) giveBack() {
 	idle.evaluators = append(idle.evaluators, e)
 }
 
+// noSpans tells the engine, once, that nobody collects the spans of its queries. It would
+// make five for each and keep them for a collector to come.
+var noSpans = sync.OnceFunc(func() { otel.SetTracerProvider(noop.NewTracerProvider()) })
+
 // newEngine returns an engine with the settings of a Prometheus server, but for
 // the timeout: it would be of real time, on which no answer may depend.
 func newEngine(l *lender) *promql.Engine {
+	noSpans()
 	return promql.NewEngine(promql.EngineOpts{
 		Parser:                   l,
 		MaxSamples:               50_000_000,

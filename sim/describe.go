@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -36,9 +37,9 @@ func Describe(e store.Event) string {
 // changes collects "what from -> to" for values that differ.
 type changes []string
 
-func (c *changes) add(what string, from, to any) {
-	if f, t := fmt.Sprint(from), fmt.Sprint(to); f != t {
-		*c = append(*c, fmt.Sprintf("%s %s -> %s", what, orNone(f), orNone(t)))
+func add[T comparable](c *changes, what string, from, to T) {
+	if from != to {
+		*c = append(*c, fmt.Sprintf("%s %s -> %s", what, orNone(fmt.Sprint(from)), orNone(fmt.Sprint(to))))
 	}
 }
 
@@ -56,14 +57,14 @@ func describeRollout(old, now *v1alpha1.Rollout) string {
 		old = &v1alpha1.Rollout{}
 	}
 	var c changes
-	c.add("replicas", deref(old.Spec.Replicas), deref(now.Spec.Replicas))
-	c.add("image", images(&old.Spec.Template), images(&now.Spec.Template))
-	c.add("paused", old.Spec.Paused, now.Spec.Paused)
-	c.add("abort", old.Status.Abort, now.Status.Abort)
-	c.add("step", deref(old.Status.CurrentStepIndex), deref(now.Status.CurrentStepIndex))
-	c.add("stable", old.Status.StableRS, now.Status.StableRS)
-	c.add("phase", old.Status.Phase, now.Status.Phase)
-	c.add("message", old.Status.Message, now.Status.Message)
+	add(&c, "replicas", deref(old.Spec.Replicas), deref(now.Spec.Replicas))
+	add(&c, "image", images(&old.Spec.Template), images(&now.Spec.Template))
+	add(&c, "paused", old.Spec.Paused, now.Spec.Paused)
+	add(&c, "abort", old.Status.Abort, now.Status.Abort)
+	add(&c, "step", deref(old.Status.CurrentStepIndex), deref(now.Status.CurrentStepIndex))
+	add(&c, "stable", old.Status.StableRS, now.Status.StableRS)
+	add(&c, "phase", old.Status.Phase, now.Status.Phase)
+	add(&c, "message", old.Status.Message, now.Status.Message)
 	return c.String()
 }
 
@@ -72,10 +73,10 @@ func describeReplicaSet(old, now *appsv1.ReplicaSet) string {
 		old = &appsv1.ReplicaSet{}
 	}
 	var c changes
-	c.add("replicas", deref(old.Spec.Replicas), deref(now.Spec.Replicas))
-	c.add("pods", old.Status.Replicas, now.Status.Replicas)
-	c.add("ready", old.Status.ReadyReplicas, now.Status.ReadyReplicas)
-	c.add("available", old.Status.AvailableReplicas, now.Status.AvailableReplicas)
+	add(&c, "replicas", deref(old.Spec.Replicas), deref(now.Spec.Replicas))
+	add(&c, "pods", old.Status.Replicas, now.Status.Replicas)
+	add(&c, "ready", old.Status.ReadyReplicas, now.Status.ReadyReplicas)
+	add(&c, "available", old.Status.AvailableReplicas, now.Status.AvailableReplicas)
 	return c.String()
 }
 
@@ -109,7 +110,7 @@ func describeService(old, now *corev1.Service) string {
 		old = &corev1.Service{}
 	}
 	var c changes
-	c.add("selects", old.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey], now.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey])
+	add(&c, "selects", old.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey], now.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey])
 	return c.String()
 }
 
@@ -117,7 +118,7 @@ func deref(n *int32) string {
 	if n == nil {
 		return ""
 	}
-	return fmt.Sprint(*n)
+	return strconv.Itoa(int(*n))
 }
 
 func images(t *corev1.PodTemplateSpec) string {

@@ -71,6 +71,16 @@ func (t *table) statusOf(obj client.Object, share bool) client.Object {
 	return out
 }
 
+// withoutContent returns an object that has the metadata and the status of obj, sharing
+// memory.
+func (t *table) withoutContent(obj client.Object) client.Object {
+	out := t.shallowCopy(obj)
+	for _, f := range t.layout.content {
+		reflect.ValueOf(out).Elem().Field(f.index).SetZero()
+	}
+	return out
+}
+
 // decodeContent is decode for JSON content that the store owns.
 func decodeContent(t *table, content map[string]any, strict bool) (client.Object, error) {
 	convertAutoscaler(t, content)
@@ -224,20 +234,18 @@ func (t *table) contentOf(stored client.Object) (map[string]any, error) {
 	return content, err
 }
 
-// contentOn returns a stored object as JSON content, of which base is all but the
-// status if it is not nil.
+// contentOn returns a stored object as JSON content, of which base is all but metadata
+// and status if it is not nil.
 func (t *table) contentOn(base map[string]any, stored client.Object) (map[string]any, error) {
 	if base == nil {
 		return contentOf(stored)
 	}
-	part, err := contentOf(t.statusOf(stored, true))
+	part, err := contentOf(t.withoutContent(stored))
 	if err != nil {
 		return nil, err
 	}
 	content := maps.Clone(base)
-	meta := maps.Clone(base["metadata"].(map[string]any))
-	meta["resourceVersion"] = stored.GetResourceVersion()
-	content["metadata"] = meta
+	content["metadata"] = part["metadata"]
 	delete(content, "status")
 	if status, has := part["status"]; has {
 		content["status"] = status

@@ -219,7 +219,7 @@ func FuzzPatch(f *testing.F) {
 }
 
 // The content that is remembered of an object is what a conversion makes of it, also
-// after writes of the status, which convert no more than that.
+// after writes of the status and of metadata, which convert no more than that.
 func TestContentIsCurrent(t *testing.T) {
 	f := newFixture(t, Options{}, AsUser())
 	rs := replicaSet("web", 2)
@@ -234,7 +234,10 @@ func TestContentIsCurrent(t *testing.T) {
 		{`{"status":{"replicas":1,"observedGeneration":1}}`, true, true},
 		{`{"status":{"replicas":2}}`, true, false},
 		{`{"status":{"readyReplicas":2}}`, true, true},
-		{`{"spec":{"replicas":5}}`, false, true},
+		{`{"metadata":{"annotations":{"c":"d"},"labels":{"a":null}}}`, false, false},
+		{`{"status":{"readyReplicas":1}}`, true, false},
+		{`{"metadata":{"annotations":null}}`, false, true},
+		{`{"metadata":{"annotations":{"e":"f"}},"spec":{"replicas":5}}`, false, true},
 		{`{"status":null}`, true, true},
 	} {
 		patch := client.RawPatch(merge, []byte(tc.patch))

@@ -147,11 +147,11 @@ func (s *Store) commit(c change) client.Object {
 	return stored
 }
 
-// base is what a write of a status leaves of the content of the object, if that is
-// known.
+// base is a content of the object that differs from that which is written in metadata
+// and status alone, if one is known: as long as the generation is the same.
 func (c change) base() map[string]any {
 	n := len(c.record.versions)
-	if c.sub != "status" || c.object == nil || n == 0 || c.table.layout.goType == nil {
+	if !c.table.facts.generation || c.object == nil || n == 0 || c.table.layout.goType == nil {
 		return nil
 	}
 	last := c.record.versions[n-1]

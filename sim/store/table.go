@@ -50,7 +50,7 @@ type versionOf struct {
 	rev     Revision
 	obj     client.Object
 	content map[string]any // obj as JSON, once somebody has asked for it
-	base    map[string]any // an earlier content that differs in nothing but status and resourceVersion, if there is one
+	base    map[string]any // an earlier content that differs in nothing but metadata and status, if there is one
 }
 
 // grave remembers a deleted record until no view can see it any more.

@@ -87,8 +87,12 @@ func (s *sender) leg(l *leg, n int64) {
 	for i, k := range s.spread(l, n) {
 		e := &l.ends[i]
 		bad := s.failing(e, k)
-		s.reached(l, e, e.answer.errorCode, bad)
-		s.reached(l, e, e.answer.code, k-bad)
+		if bad > 0 {
+			s.reached(l, e, e.answer.errorCode, bad)
+		}
+		if k > bad {
+			s.reached(l, e, e.answer.code, k-bad)
+		}
 	}
 }
 
@@ -110,9 +114,6 @@ func (s *sender) failing(e *end, n int64) int64 {
 
 // reached carries requests to a pod, which answers them.
 func (s *sender) reached(l *leg, e *end, code int, n int64) {
-	if n == 0 {
-		return
-	}
 	if s.target.protocol != HTTP {
 		code = 0
 	}
@@ -127,10 +128,9 @@ func (s *sender) reached(l *leg, e *end, code int, n int64) {
 // noted.
 func (s *sender) wait(k *sink, n int64) {
 	k.waiting += n
-	for _, g := range k.groups {
-		if g != nil {
-			g.add(n, k.shape)
-		}
+	k.server.n += n
+	if k.client != nil {
+		k.client.n += n
 	}
 	if m := s.mesh; m.waiting.IsZero() {
 		m.waiting = m.flowed

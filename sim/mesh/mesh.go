@@ -191,15 +191,19 @@ func (m *Mesh) catchUp(now time.Time) {
 // and reports whether a load has ended by that.
 func (m *Mesh) tick(until time.Time) (ended bool) {
 	loads, start := len(m.loads), m.kernel.Start()
-	for len(m.loads) == loads && loads > 0 {
-		t := start.Add(m.flowed.Sub(start).Truncate(m.opts.Tick) + m.opts.Tick)
+	if loads == 0 {
+		return false
+	}
+	t := start.Add(m.flowed.Sub(start).Truncate(m.opts.Tick))
+	for len(m.loads) == loads {
+		t = t.Add(m.opts.Tick)
 		scrape, scrapes := m.scraper.Next()
 		if t.After(until) || scrapes && scrape.Before(t) {
 			return false
 		}
 		m.flow(t)
 	}
-	return loads > 0
+	return true
 }
 
 // nextStep returns when something changes next, other than that a tick ends: news

@@ -53,7 +53,7 @@ type groupKey struct {
 // group is a set of requests with equal labels.
 type group struct {
 	key      groupKey
-	shapes   []shapeCount   // how many requests had which latency
+	shapes   []*shapeCount  // how many requests had which latency
 	total    *prom.Deferred // nil before the first scrape
 	duration *prom.Deferred // nil too for what is not HTTP
 	numbers  []int64        // memory for collect
@@ -75,14 +75,16 @@ func (r *reporter) group(key groupKey) *group {
 	return g
 }
 
-func (g *group) add(n int64, s *shape) {
-	for i := range g.shapes {
-		if g.shapes[i].shape == s {
-			g.shapes[i].n += n
-			return
+// of returns the count of the requests that have a latency.
+func (g *group) of(s *shape) *shapeCount {
+	for _, c := range g.shapes {
+		if c.shape == s {
+			return c
 		}
 	}
-	g.shapes = append(g.shapes, shapeCount{s, n})
+	c := &shapeCount{shape: s}
+	g.shapes = append(g.shapes, c)
+	return c
 }
 
 // collect records how many requests of each latency there were; what a
@@ -177,27 +179,26 @@ func (k *groupKey) labels() []prom.Label {
 
 // sink is where the answers of one pod with one status are counted.
 type sink struct {
-	code   int
-	shape  *shape
-	groups [2]*group // of the client's and of the server's proxy; the first is nil for copies
-
-	waiting int64 // answers that are not noted yet
+	code    int
+	client  *shapeCount // in the telemetry of the client's proxy; nil for copies
+	server  *shapeCount // in that of the pod's
+	waiting int64       // answers that are not noted yet
 }
 
 // sink returns the sink of a status code.
 func (e *end) sink(s *sender, l *leg, code int, copied bool) *sink {
 	for i := range e.sinks {
-		if k := &e.sinks[i]; k.code == code && (k.groups[0] == nil) == copied {
+		if k := &e.sinks[i]; k.code == code && (k.client == nil) == copied {
 			return k
 		}
 	}
 	m := s.mesh
 	key := groupKey{from: s.proxy.identity, to: e.pod.identity, destination: l.destination.host, protocol: s.target.protocol, code: code}
-	k := sink{code: code, shape: m.shapeOf(e.answer.latency)}
-	k.groups[1] = m.reporterOf(e.pod).group(key)
+	shape := m.shapeOf(e.answer.latency)
+	k := sink{code: code, server: m.reporterOf(e.pod).group(key).of(shape)}
 	if !copied {
 		key.source = true
-		k.groups[0] = s.proxy.report.group(key)
+		k.client = s.proxy.report.group(key).of(shape)
 	}
 	e.sinks = append(e.sinks, k)
 	return &e.sinks[len(e.sinks)-1]
@@ -206,7 +207,7 @@ func (e *end) sink(s *sender, l *leg, code int, copied bool) *sink {
 // reportRefusal notes requests that the client's proxy answered itself.
 func (s *sender) reportRefusal(host string, code int, flags string, n int64) {
 	key := groupKey{source: true, from: s.proxy.identity, destination: host, protocol: s.target.protocol, code: code, flags: flags}
-	s.proxy.report.group(key).add(n, s.mesh.shapeOf(refusal))
+	s.proxy.report.group(key).of(s.mesh.shapeOf(refusal)).n += n
 }
 
 func (m *Mesh) shapeOf(l Latency) *shape {

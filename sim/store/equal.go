@@ -71,9 +71,19 @@ func compareContent(a, b map[string]any) (content, status bool) {
 
 func sameMetadata(a, b client.Object) bool {
 	return maps.Equal(a.GetLabels(), b.GetLabels()) &&
-		slices.Equal(a.GetFinalizers(), b.GetFinalizers()) && slices.EqualFunc(a.GetOwnerReferences(), b.GetOwnerReferences(), sameOwner) &&
+		slices.Equal(a.GetFinalizers(), b.GetFinalizers()) && sameReferences(a.GetOwnerReferences(), b.GetOwnerReferences()) &&
 		equal.Objects(a.GetDeletionTimestamp(), b.GetDeletionTimestamp()) &&
 		equal.Objects(a.GetDeletionGracePeriodSeconds(), b.GetDeletionGracePeriodSeconds())
 }
 
-func sameOwner(a, b metav1.OwnerReference) bool { return equal.Objects(&a, &b) }
+func sameReferences(a, b []metav1.OwnerReference) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if !equal.Objects(&a[i], &b[i]) {
+			return false
+		}
+	}
+	return true
+}

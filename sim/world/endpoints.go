@@ -43,9 +43,8 @@ func (e *endpoints) row() control.Controller {
 
 // selecting names the Services that select a pod, sorted.
 func (e *endpoints) selecting(_ context.Context, pod client.Object) (keys []types.NamespacedName) {
-	set := labels.Set(pod.GetLabels())
 	for key, selector := range e.selectors {
-		if key.Namespace == pod.GetNamespace() && selector.Matches(set) {
+		if key.Namespace == pod.GetNamespace() && hasLabels(pod.GetLabels(), selector.set) {
 			keys = append(keys, key)
 		}
 	}

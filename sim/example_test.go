@@ -101,11 +101,10 @@ func ExampleSim_Trace() {
 	must(s.CheckQuiet()) // looking again at everything writes nothing
 
 	// Output:
-	// 09:00:00.000 rollouts-controller create ReplicaSet default/mock-server-6579c6cc98 rv=13 replicas none -> 0
+	// 09:00:00.000 rollouts-controller create ReplicaSet default/mock-server-6579c6cc98 rv=13 replicas none -> 5
 	// 09:00:00.000 event Normal RolloutUpdated default/mock-server: Rollout updated to revision 1
 	// 09:00:00.000 event Normal NewReplicaSetCreated default/mock-server: Created ReplicaSet mock-server-6579c6cc98 (revision 1)
 	// 09:00:00.000 event Normal RolloutCompleted default/mock-server: Rollout completed update to revision 1 (6579c6cc98): Initial deploy
-	// 09:00:00.000 rollouts-controller patch ReplicaSet default/mock-server-6579c6cc98 rv=20 replicas 0 -> 5
 	// 09:00:00.000 event Normal ScalingReplicaSet default/mock-server: Scaled up ReplicaSet mock-server-6579c6cc98 (revision 1) from 0 to 5
 }
 

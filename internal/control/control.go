@@ -67,6 +67,10 @@ type EventSink interface {
 type Deps struct {
 	// Client reads (possibly a little behind) and writes.
 	Client client.Client
+	// Live reads from the API server itself, at a request each, what a cache need not
+	// hold: the pods of the few Rollouts that have to look at each of theirs. Nil: Client
+	// holds them all.
+	Live client.Reader
 	// Clock tells the time.
 	Clock clock.Clock
 	// Events receives the events of the objects under control.

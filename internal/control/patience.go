@@ -30,8 +30,9 @@ type patience struct {
 	since map[types.NamespacedName]time.Time
 }
 
-// longestHold is how many times the limit numbers wait while the client is busy.
-const longestHold = 4
+// longestHold is how many times the limit numbers wait while the client is busy: a
+// minute with the limit that the controller has if nobody says otherwise.
+const longestHold = 12
 
 // newPatience returns one that lets numbers wait until limit. perSecond is how many
 // statuses the client may write in a second; 0 means any number.
@@ -66,8 +67,11 @@ func (p *patience) holds(key types.NamespacedName, was v1alpha1.RolloutStatus, p
 	if now.Before(until) {
 		return until, true
 	}
-	if p.spare.TokensAt(now) < 1 && now.Before(since.Add(longestHold*p.limit)) {
-		return now.Add(p.limit / 2), true
+	if last := since.Add(longestHold * p.limit); p.spare.TokensAt(now) < 1 && now.Before(last) {
+		if until = now.Add(p.limit / 2); until.After(last) {
+			until = last
+		}
+		return until, true
 	}
 	delete(p.since, key)
 	return time.Time{}, false

@@ -42,7 +42,7 @@ func TestPatience(t *testing.T) {
 		{"none", 0, 40, 0, 0},
 		{"nothing else is written", 5 * time.Second, 40, 0, 5 * time.Second},
 		{"less than half of what may be is written", 5 * time.Second, 40, 15, 5 * time.Second},
-		{"the client is busy", 5 * time.Second, 40, 40, 20 * time.Second},
+		{"the client is busy", 5 * time.Second, 40, 40, 60 * time.Second},
 		{"the client has no limit", 5 * time.Second, 0, 4000, 5 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -275,13 +275,22 @@ func left(rs *appsv1.ReplicaSet, pods labels.Selector) bool {
 	return pods != nil && !pods.Empty() && pods.Matches(labels.Set(rs.Labels)) && pods.Matches(labels.Set(rs.Spec.Template.Labels))
 }
 
-// readPods reads the pods of those ReplicaSets, if they are looked at.
+// readPods reads those pods of the ReplicaSets that are looked at.
 func (r *rolloutReconciler) readPods(ctx context.Context, o *rollout.Observed, selector labels.Selector) error {
-	if selector == nil || len(o.ReplicaSets) == 0 || !rollout.NeedsPods(*o) {
+	if selector == nil || len(o.ReplicaSets) == 0 {
 		return nil
 	}
+	reader := client.Reader(r.Client)
+	switch rollout.NeedsPods(*o) {
+	case rollout.NoPods:
+		return nil
+	case rollout.EveryPod:
+		if r.Live != nil {
+			reader = r.Live
+		}
+	}
 	list := &corev1.PodList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), client.MatchingLabelsSelector{Selector: selector}, shared); err != nil {
+	if err := reader.List(ctx, list, client.InNamespace(o.Rollout.Namespace), client.MatchingLabelsSelector{Selector: selector}, shared); err != nil {
 		return fmt.Errorf("listing pods: %w", err)
 	}
 	owners := map[types.UID]bool{}

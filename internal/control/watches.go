@@ -70,11 +70,11 @@ func (r *rolloutReconciler) rolloutOwning(_ context.Context, obj client.Object) 
 }
 
 // ownersOfPod wakes only for what a ReplicaSet's status does not tell: a pod
-// that cannot be scheduled, or one on its way out.
+// that cannot be scheduled. Caches need to hold no others than those that wait.
 func (r *rolloutReconciler) ownersOfPod(ctx context.Context, obj client.Object) []types.NamespacedName {
 	pod, ok := obj.(*corev1.Pod)
 	owner := metav1.GetControllerOfNoCopy(obj)
-	if !ok || owner == nil || owner.Kind != "ReplicaSet" || (pod.DeletionTimestamp == nil && !waitsForNode(pod)) {
+	if !ok || owner == nil || owner.Kind != "ReplicaSet" || !waitsForNode(pod) {
 		return nil
 	}
 	rs := &appsv1.ReplicaSet{}

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/utils/ptr"
@@ -22,7 +23,9 @@ import (
 func Uncached() []client.Object { return []client.Object{&corev1.Secret{}, &corev1.PodTemplate{}} }
 
 // cacheOptions describe what is kept in memory: our own share of the objects
-// under control, Jobs that measure, and of everything else what decisions read.
+// under control, Jobs that measure, and of everything else what decisions read. Of pods,
+// the most numerous, that is those which have not started: one of them may never do so,
+// which the status of its owner does not tell.
 func cacheOptions(o Options) cache.Options {
 	mine := cache.ByObject{Label: share(o.InstanceID), Transform: transform(trimMetadata)}
 	if o.Resync > 0 {
@@ -40,7 +43,7 @@ func cacheOptions(o Options) cache.Options {
 			&batchv1.Job{}:          {Label: labelled(v1alpha1.AnalysisRunUIDLabelKey), Transform: transform(trimMetadata)},
 			&appsv1.ReplicaSet{}:    {Transform: transform(trimReplicaSet)},
 			&appsv1.Deployment{}:    {Transform: transform(trimDeployment)},
-			&corev1.Pod{}:           {Transform: transform(trimPod)},
+			&corev1.Pod{}:           {Field: fields.OneTermEqualSelector("status.phase", string(corev1.PodPending)), Transform: transform(trimPod)},
 		},
 	}
 	if o.Namespace != "" {

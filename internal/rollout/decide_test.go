@@ -89,6 +89,7 @@ func (d *desk) carryOut(plan Plan) {
 			d.seq++
 			rs := a.ReplicaSet.DeepCopy()
 			rs.UID, rs.CreationTimestamp = types.UID(fmt.Sprint(d.seq)), metav1.NewTime(d.now)
+			d.run(rs, specReplicas(rs))
 			d.o.ReplicaSets = append(d.o.ReplicaSets, rs)
 		case UpdateReplicaSet:
 			for _, rs := range d.o.ReplicaSets {
@@ -157,8 +158,12 @@ func (d *desk) update(rs *appsv1.ReplicaSet, a UpdateReplicaSet) {
 			metav1.SetMetaDataAnnotation(&rs.ObjectMeta, k, *v)
 		}
 	}
-	rs.Status.Replicas = a.Replicas
-	rs.Status.ReadyReplicas, rs.Status.AvailableReplicas = a.Replicas, a.Replicas
+	d.run(rs, a.Replicas)
+}
+
+// run is a cluster that starts and ends pods at once.
+func (d *desk) run(rs *appsv1.ReplicaSet, pods int32) {
+	rs.Status.Replicas, rs.Status.ReadyReplicas, rs.Status.AvailableReplicas = pods, pods, pods
 	image := rs.Spec.Template.Spec.Containers[0].Image
 	if d.broken[image] {
 		rs.Status.ReadyReplicas, rs.Status.AvailableReplicas = 0, 0

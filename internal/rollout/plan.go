@@ -43,7 +43,7 @@ type (
 	AnnotateRollout struct{ Annotations map[string]string }
 	// AdoptReplicaSet makes the Rollout the owner of a ReplicaSet that nobody owns.
 	AdoptReplicaSet struct{ ReplicaSet *appsv1.ReplicaSet }
-	// CreateReplicaSet creates the ReplicaSet of a new revision, with 0 replicas.
+	// CreateReplicaSet creates the ReplicaSet of a new revision, with its first pods.
 	CreateReplicaSet struct{ ReplicaSet *appsv1.ReplicaSet }
 	// UpdateReplicaSet scales a ReplicaSet and changes its annotations, in one write.
 	UpdateReplicaSet struct {

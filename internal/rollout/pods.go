@@ -1,25 +1,37 @@
 package rollout
 
 import (
+	"slices"
+
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
 
-// NeedsPods says whether a decision looks at the pods of what else was observed: for a
-// restart, to give them the metadata of their role, or because some are not ready, of
-// which one may be a pod that cannot be scheduled. Most of the time none of that is so,
-// and there are more pods than anything else.
-func NeedsPods(o Observed) bool {
-	if restartDue(o.Rollout) || hasRoleMetadata(o.Rollout.Spec.Strategy) {
-		return true
+// Pods says which pods a decision looks at.
+type Pods int
+
+// There are more pods than anything else, and most of the time none is looked at.
+const (
+	NoPods Pods = iota
+	// PendingPods are those that have not started yet, one of which may be a pod that
+	// cannot be scheduled.
+	PendingPods
+	// EveryPod is looked at for a restart, and to give pods the metadata of their role.
+	EveryPod
+)
+
+// NeedsPods says which pods of what else was observed a decision looks at.
+func NeedsPods(o Observed) Pods {
+	if restartDue(o.Rollout) || hasRoleMetadata(o.Rollout.Spec.Strategy) || slices.ContainsFunc(o.ReplicaSets, wearsRole) {
+		return EveryPod
 	}
 	for _, rs := range o.ReplicaSets {
-		if rs.Status.ReadyReplicas < specReplicas(rs) || rs.Status.ObservedGeneration < rs.Generation || wearsRole(rs) {
-			return true
+		if rs.Status.ReadyReplicas < specReplicas(rs) || rs.Status.ObservedGeneration < rs.Generation {
+			return PendingPods
 		}
 	}
-	return false
+	return NoPods
 }
 
 // restartDue is true from spec.restartAt being set until the restart is over.

@@ -17,23 +17,23 @@ func TestNeedsPods(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		change func(ro *v1alpha1.Rollout, rs *appsv1.ReplicaSet)
-		want   bool
+		want   Pods
 	}{
-		{"all is well", func(*v1alpha1.Rollout, *appsv1.ReplicaSet) {}, false},
-		{"a pod is not ready", func(_ *v1alpha1.Rollout, rs *appsv1.ReplicaSet) { rs.Status.ReadyReplicas = 2 }, true},
-		{"the ReplicaSet was scaled just now", func(_ *v1alpha1.Rollout, rs *appsv1.ReplicaSet) { rs.Generation = 5 }, true},
-		{"a restart is due", func(ro *v1alpha1.Rollout, _ *appsv1.ReplicaSet) { ro.Spec.RestartAt = &at }, true},
+		{"all is well", func(*v1alpha1.Rollout, *appsv1.ReplicaSet) {}, NoPods},
+		{"a pod is not ready", func(_ *v1alpha1.Rollout, rs *appsv1.ReplicaSet) { rs.Status.ReadyReplicas = 2 }, PendingPods},
+		{"the ReplicaSet was scaled just now", func(_ *v1alpha1.Rollout, rs *appsv1.ReplicaSet) { rs.Generation = 5 }, PendingPods},
+		{"a restart is due", func(ro *v1alpha1.Rollout, _ *appsv1.ReplicaSet) { ro.Spec.RestartAt = &at }, EveryPod},
 		{"a restart is over", func(ro *v1alpha1.Rollout, _ *appsv1.ReplicaSet) {
 			ro.Spec.RestartAt, ro.Status.RestartedAt = &at, &at
-		}, false},
-		{"canary pods are marked", func(ro *v1alpha1.Rollout, _ *appsv1.ReplicaSet) { ro.Spec.Strategy.Canary.CanaryMetadata = role }, true},
-		{"stable pods are marked", func(ro *v1alpha1.Rollout, _ *appsv1.ReplicaSet) { ro.Spec.Strategy.Canary.StableMetadata = role }, true},
+		}, NoPods},
+		{"canary pods are marked", func(ro *v1alpha1.Rollout, _ *appsv1.ReplicaSet) { ro.Spec.Strategy.Canary.CanaryMetadata = role }, EveryPod},
+		{"stable pods are marked", func(ro *v1alpha1.Rollout, _ *appsv1.ReplicaSet) { ro.Spec.Strategy.Canary.StableMetadata = role }, EveryPod},
 		{"preview pods are marked", func(ro *v1alpha1.Rollout, _ *appsv1.ReplicaSet) {
 			ro.Spec.Strategy = v1alpha1.RolloutStrategy{BlueGreen: &v1alpha1.BlueGreenStrategy{PreviewMetadata: role}}
-		}, true},
+		}, EveryPod},
 		{"pods were marked", func(_ *v1alpha1.Rollout, rs *appsv1.ReplicaSet) {
 			rs.Annotations = map[string]string{v1alpha1.EphemeralMetadataAnnotation: `{"labels":{"role":"canary"}}`}
-		}, true},
+		}, EveryPod},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			ro := &v1alpha1.Rollout{Spec: v1alpha1.RolloutSpec{Strategy: v1alpha1.RolloutStrategy{Canary: &v1alpha1.CanaryStrategy{}}}}

@@ -37,11 +37,11 @@ type Room struct {
 // revisions that are going away, newest first.
 //
 // It surges before it drains: pods are added while the ceiling (replicas +
-// surge) allows. If all that is wanted fits, pods are removed one for one as
-// their replacements become available, so that capacity never falls below
-// replicas. Only if it does not fit does it drain down to replicas -
-// unavailable, and only once the pods that were added are available. That is
-// kinder than draining first, and needs no more passes:
+// surge) allows. Stable pods are removed once all that were added are available:
+// not one for one, which would be a write for each and frees no place that somebody
+// waits for. If all that is wanted fits, capacity never falls below replicas, else
+// it drains down to replicas - unavailable. That is kinder than draining first, and
+// needs no more passes:
 //
 //	5 replicas, surge 2, unavailable 1, stable 5, to canary 1 + stable 4:
 //	    0+5 > 1+5 > 1+4         (draining first: 0+5 > 0+4 > 1+4)
@@ -66,7 +66,10 @@ func NextSizes(room Room, canary, stable Side, older []Side) (nextCanary, nextSt
 		return nextCanary, nextStable, nextOlder
 	}
 	grown := room.grown(canary, stable)
-	nextStable = shrink(stable, floor-canary.Available)
+	nextStable = stable.Spec
+	if !grown || room.Stuck || pending(canary) == 0 {
+		nextStable = shrink(stable, floor-canary.Available)
+	}
 	needed := floor - min(stable.Available, nextStable)
 	if grown { // canary pods that do not serve are not missed; stable ones may be on their way
 		needed = min(needed, canary.Available)
@@ -268,23 +271,27 @@ func (d *decision) resize(next sizes) bool {
 	resized := false
 	for _, rs := range d.all {
 		to, ok := next[rs.Name]
-		from := specReplicas(rs)
-		if !ok || to == from {
+		if !ok || to == specReplicas(rs) {
 			continue
 		}
 		resized = true
 		d.update(rs).Replicas = to
-		direction := "up"
-		if to < from {
-			direction = "down"
-		}
-		d.event("ScalingReplicaSet", "Scaled %s ReplicaSet %s (revision %d) from %d to %d", direction, rs.Name, revision(rs), from, to)
+		d.scaled(rs, to)
 	}
 	if !d.held() || !resized || d.routed() {
 		d.noteSized(d.newRS)
 		d.noteSized(d.stableRS)
 	}
 	return resized
+}
+
+// scaled tells of the next size of a ReplicaSet.
+func (d *decision) scaled(rs *appsv1.ReplicaSet, to int32) {
+	from, direction := specReplicas(rs), "up"
+	if to < from {
+		direction = "down"
+	}
+	d.event("ScalingReplicaSet", "Scaled %s ReplicaSet %s (revision %d) from %d to %d", direction, rs.Name, revision(rs), from, to)
 }
 
 // noteSized writes on a ReplicaSet for which spec.replicas it was sized. While a

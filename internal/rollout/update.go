@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,7 +26,8 @@ func (d *decision) updateStarts() bool {
 }
 
 // startUpdate creates or finds the ReplicaSet of the template and begins a new
-// status. Nothing else happens in that pass.
+// status. Nothing else happens in that pass, but that a new ReplicaSet begins with
+// the pods that the first step gives it.
 func (d *decision) startUpdate() {
 	templateChanged := d.was.CurrentPodHash != d.hash
 	if d.newRS != nil && d.routed() {
@@ -54,6 +56,24 @@ func (d *decision) startUpdate() {
 	d.noteFastRollback(templateChanged)
 	if templateChanged && !d.spec.Paused && d.was.StableRS != "" && d.status.StableRS != d.hash {
 		d.event("RolloutNotCompleted", "Rollout not completed, started update to revision %d (%s)", d.revision(), d.hash)
+	}
+	if d.began == v1alpha1.NewReplicaSetReason {
+		d.sizeAtBirth()
+	}
+}
+
+// sizeAtBirth gives a ReplicaSet that is about to be created the size which the next
+// decision would give it, and so spares the API server a write.
+func (d *decision) sizeAtBirth() {
+	o, ro := d.Observed, *d.Rollout
+	ro.Status = *d.status.DeepCopy()
+	o.Rollout, o.ReplicaSets = &ro, append(slices.Clip(o.ReplicaSets), d.newRS)
+	next := Decide(o, d.now)
+	for _, a := range next.Actions {
+		if u, ok := a.(UpdateReplicaSet); ok && u.ReplicaSet == d.newRS && u.Replicas > 0 {
+			d.scaled(d.newRS, u.Replicas)
+			d.newRS.Spec.Replicas = &u.Replicas
+		}
 	}
 }
 
@@ -125,7 +145,7 @@ func (d *decision) claimRevision() {
 	}
 }
 
-// newReplicaSet is the ReplicaSet of the template, with 0 replicas.
+// newReplicaSet is the ReplicaSet of the template, as yet with 0 replicas.
 func (d *decision) newReplicaSet(revision string) *appsv1.ReplicaSet {
 	template := *d.Template.DeepCopy()
 	template.Labels = with(template.Labels, v1alpha1.DefaultRolloutUniqueLabelKey, d.hash)

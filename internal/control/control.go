@@ -84,11 +84,8 @@ type Deps struct {
 	Metrics metric.Settings
 	// Patience is how long the status of a Rollout may stay unwritten that
 	// differs from the one in the cluster in numbers of pods only; zero means
-	// not at all.
+	// not at all. Where writes are slow it may be so for longer.
 	Patience time.Duration
-	// WriteRate is how many writes of one kind the client sends in a second; zero
-	// means any number. When as many are sent, numbers of pods wait for longer.
-	WriteRate float32
 }
 
 // Recurring reports whether events about an object of this kind are told many

@@ -4,7 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,35 +16,50 @@ import (
 // While an update moves on, what happens next is written soon and takes the
 // numbers with it: an update of 5 pods in 2 steps needs 7 writes in place of 12.
 //
-// Where many Rollouts are updated at once, the client sends as many writes a second
-// as it may, and what updates them waits for its turn behind what only tells how far
-// they are. Then numbers wait for longer.
+// Where many Rollouts are updated at once, the API server or the client's own limit of
+// writes is what all of them wait for, and each status that only tells how far an update
+// is comes before one that moves another on. Then numbers wait for longer.
 //
 // What waits is remembered here only. A controller that dies forgets since when,
 // and waits anew.
 type patience struct {
 	limit time.Duration
-	spare *rate.Limiter // for statuses that can wait
 	mu    sync.Mutex
 	since map[types.NamespacedName]time.Time
+	// took is how long writes take on average, the last ones most; last is when one
+	// was made.
+	took time.Duration
+	last time.Time
 }
 
-// longestHold is how many times the limit numbers wait while the client is busy: a
-// minute with the limit that the controller has if nobody says otherwise.
-const longestHold = 12
+const (
+	// longestHold is how many times the limit numbers wait while writes are slow: a
+	// minute with the limit that the controller has if nobody says otherwise.
+	longestHold = 12
+	// slow is what a write takes where others wait for their turn: several times of
+	// what it takes an API server that has nothing else to do.
+	slow = 50 * time.Millisecond
+	// slowFor is for how long after the last write its slowness says something.
+	slowFor = 10 * time.Second
+	// lastWrites is of how many writes, about, the average is.
+	lastWrites = 8
+)
 
-// newPatience returns one that lets numbers wait until limit. perSecond is how many
-// statuses the client may write in a second; 0 means any number.
-func newPatience(limit time.Duration, perSecond float32) *patience {
-	spare := rate.Limit(perSecond) / 2
-	if perSecond <= 0 {
-		spare = rate.Inf
-	}
-	return &patience{limit: limit, spare: rate.NewLimiter(spare, max(1, int(perSecond/2))), since: map[types.NamespacedName]time.Time{}}
+// newPatience returns one that lets numbers wait until limit.
+func newPatience(limit time.Duration) *patience {
+	return &patience{limit: limit, since: map[types.NamespacedName]time.Time{}}
 }
 
-// wrote notes that a status is written.
-func (p *patience) wrote(now time.Time) { p.spare.AllowN(now, 1) }
+// wrote notes that a status was written from start to end, waiting included.
+func (p *patience) wrote(start, end time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.took += (end.Sub(start) - p.took) / lastWrites
+	p.last = end
+}
+
+// busy says whether others wait to write.
+func (p *patience) busy(now time.Time) bool { return p.took > slow && now.Sub(p.last) < slowFor }
 
 // holds says whether the next status of a Rollout can stay unwritten for now, and
 // until when.
@@ -67,7 +81,7 @@ func (p *patience) holds(key types.NamespacedName, was v1alpha1.RolloutStatus, p
 	if now.Before(until) {
 		return until, true
 	}
-	if last := since.Add(longestHold * p.limit); p.spare.TokensAt(now) < 1 && now.Before(last) {
+	if last := since.Add(longestHold * p.limit); p.busy(now) && now.Before(last) {
 		if until = now.Add(p.limit / 2); until.After(last) {
 			until = last
 		}

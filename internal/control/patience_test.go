@@ -11,14 +11,18 @@ import (
 )
 
 // told returns when a status that differs in numbers only is written, if it is looked
-// at whenever that was asked for, and a number of other statuses are written a second.
-func told(p *patience, others int) time.Duration {
+// at whenever that was asked for, and a write of another status takes so long each second
+// until those end.
+func told(p *patience, takes, end time.Duration) time.Duration {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	plan := rollout.Plan{Status: v1alpha1.RolloutStatus{Replicas: 3}}
+	for range 20 {
+		p.wrote(start.Add(-takes), start)
+	}
 	next := start
-	for at := start; ; at = at.Add(time.Second) {
-		for range others {
-			p.wrote(at)
+	for at := start; ; at = at.Add(500 * time.Millisecond) {
+		if at.Sub(start) < end {
+			p.wrote(at.Add(-takes), at)
 		}
 		if at.Before(next) {
 			continue
@@ -33,20 +37,18 @@ func told(p *patience, others int) time.Duration {
 
 func TestPatience(t *testing.T) {
 	for _, tc := range []struct {
-		name   string
-		limit  time.Duration
-		rate   float32
-		others int
-		want   time.Duration
+		name       string
+		limit      time.Duration
+		takes, end time.Duration
+		want       time.Duration
 	}{
-		{"none", 0, 40, 0, 0},
-		{"nothing else is written", 5 * time.Second, 40, 0, 5 * time.Second},
-		{"less than half of what may be is written", 5 * time.Second, 40, 15, 5 * time.Second},
-		{"the client is busy", 5 * time.Second, 40, 40, 60 * time.Second},
-		{"the client has no limit", 5 * time.Second, 0, 4000, 5 * time.Second},
+		{"none", 0, time.Second, time.Hour, 0},
+		{"writes are quick", 5 * time.Second, 20 * time.Millisecond, time.Hour, 5 * time.Second},
+		{"writes are slow", 5 * time.Second, 200 * time.Millisecond, time.Hour, time.Minute},
+		{"writes were slow", 5 * time.Second, 200 * time.Millisecond, 10 * time.Second, 20 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := told(newPatience(tc.limit, tc.rate), tc.others); got != tc.want {
+			if got := told(newPatience(tc.limit), tc.takes, tc.end); got != tc.want {
 				t.Errorf("numbers were told after %s, want %s", got, tc.want)
 			}
 		})
@@ -54,7 +56,7 @@ func TestPatience(t *testing.T) {
 }
 
 func TestPatienceIsForNumbersOnly(t *testing.T) {
-	p := newPatience(time.Minute, 40)
+	p := newPatience(time.Minute)
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	plan := rollout.Plan{Status: v1alpha1.RolloutStatus{Replicas: 3, Phase: v1alpha1.RolloutPhasePaused}}
 	if until, ok := p.holds(types.NamespacedName{Name: "web"}, v1alpha1.RolloutStatus{}, plan, now); ok {

@@ -88,10 +88,11 @@ func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedNa
 		}
 	}
 	if !rollout.SameStatus(&observed.Status, &plan.Status) {
-		r.patience.wrote(now)
+		start := r.Clock.Now()
 		if err := executor.Report(ctx, ro, plan.Status); err != nil {
 			return plan, err
 		}
+		r.patience.wrote(start, r.Clock.Now())
 		r.tellEnded(observed.Status, plan.Status)
 	}
 	if settled {

@@ -18,7 +18,7 @@ import (
 
 // Controllers returns the one table of controllers and of who wakes whom.
 func Controllers(d Deps) []Controller {
-	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newRolloutSpecs(), patience: newPatience(d.Patience, d.WriteRate)}
+	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newRolloutSpecs(), patience: newPatience(d.Patience)}
 	runs := newAnalysisRunReconciler(d)
 	experiments := &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newExperimentSpecs()}
 	return []Controller{{

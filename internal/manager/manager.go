@@ -137,7 +137,7 @@ func (r *runner) prepare(ctx context.Context, config *rest.Config) error {
 	view := clusterView{Client: r.GetClient(), kinds: kinds, namespace: r.options.Namespace}
 	controllers := control.Controllers(control.Deps{
 		Client: view, Live: r.GetAPIReader(), Clock: r.clock, Events: events, HTTP: r.options.HTTP, Metrics: r.options.Settings, Patience: r.options.StatusDelay,
-		WriteRate: config.QPS, Ended: r.meters.Ended,
+		Ended: r.meters.Ended,
 	})
 	if err := r.mount(ctx, controllers, kinds); err != nil {
 		return err

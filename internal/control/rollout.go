@@ -250,7 +250,7 @@ func (r *rolloutReconciler) readServices(ctx context.Context, o *rollout.Observe
 // it is going to.
 func (r *rolloutReconciler) readReplicaSets(ctx context.Context, o *rollout.Observed, pods labels.Selector, read *[]client.Object) error {
 	list := &appsv1.ReplicaSetList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), shared); err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(o.Rollout.Namespace), OwnedBy(o.Rollout.UID), shared); err != nil {
 		return fmt.Errorf("listing ReplicaSets: %w", err)
 	}
 	for i := range list.Items {

@@ -28,8 +28,8 @@ const (
 	eventRate = 1. / 30
 	// eventsRemembered is of how many Events it is known how often they were told, by us and
 	// by others. When one that is forgotten is told again, the API server still knows. The
-	// default of 4096 takes as much memory as the pods of a thousand Rollouts.
-	eventsRemembered = 1024
+	// default of 4096 takes as much memory as a thousand Rollouts and their ReplicaSets.
+	eventsRemembered = 2048
 )
 
 // recorder writes Events, and counts them.

@@ -134,6 +134,9 @@ func (r *runner) prepare(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := indexOwners(ctx, r.GetFieldIndexer()); err != nil {
+		return err
+	}
 	view := clusterView{Client: r.GetClient(), kinds: kinds, namespace: r.options.Namespace}
 	controllers := control.Controllers(control.Deps{
 		Client: view, Live: r.GetAPIReader(), Clock: r.clock, Events: events, HTTP: r.options.HTTP, Metrics: r.options.Settings, Patience: r.options.StatusDelay,

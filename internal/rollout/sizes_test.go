@@ -127,6 +127,8 @@ func TestSidesAtTheLimits(t *testing.T) {
 		{"only as many as can be spared", Room{Replicas: 5, Limits: limits}, full(3, 3), full(2, 2), []Side{full(1, 0), full(1, 0)}, 3, 2, []int32{0, 0}},
 		{"newest revision first", Room{Replicas: 5, Limits: limits}, starting(3, 3), full(2, 2), []Side{full(2, 0), full(2, 0)}, 3, 2, []int32{1, 2}},
 		{"an autoscaler takes pods away from both", Room{Replicas: 4, Limits: replicas.Limits{Surge: 1, Unavailable: 1}}, full(5, 2), full(5, 2), nil, 2, 2, nil},
+		{"not all replacements serve yet: the stable one is shrunk once, later", Room{Replicas: 5, Limits: limits}, Side{Spec: 3, Occupied: 3, Available: 2, Want: 3}, full(4, 2), nil, 3, 4, nil},
+		{"one of them cannot be placed: as far as it may", Room{Replicas: 5, Limits: limits, Stuck: true}, Side{Spec: 3, Occupied: 3, Available: 2, Want: 3}, full(4, 2), nil, 3, 2, nil},
 		{"to zero", Room{Replicas: 0}, full(1, 0), full(4, 0), nil, 0, 0, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -37,11 +37,11 @@ type Room struct {
 // revisions that are going away, newest first.
 //
 // It surges before it drains: pods are added while the ceiling (replicas +
-// surge) allows. Stable pods are removed once all that were added are available:
-// not one for one, which would be a write for each and frees no place that somebody
-// waits for. If all that is wanted fits, capacity never falls below replicas, else
-// it drains down to replicas - unavailable. That is kinder than draining first, and
-// needs no more passes:
+// surge) allows. If all that is wanted fits, stable pods are removed once all their
+// replacements are available: not one for one, which would be a write for each and
+// frees no place that somebody waits for. If it does not fit, they make room as those
+// become available, and down to replicas - unavailable once all that were added are.
+// That is kinder than draining first, and needs no more passes:
 //
 //	5 replicas, surge 2, unavailable 1, stable 5, to canary 1 + stable 4:
 //	    0+5 > 1+5 > 1+4         (draining first: 0+5 > 0+4 > 1+4)

@@ -4,6 +4,7 @@
 GO ?= go
 BIN := bin
 TOOL := $(GO) tool -modfile=tools/go.mod
+FLAGS := -trimpath -gcflags=all=-dwarf=false -tags=disable_pgv# as e2e/programs/flags.go has them, so that a package is compiled once for all programs
 
 .DEFAULT_GOAL := help
 
@@ -42,7 +43,7 @@ bench: ## Benchmarks with allocations, in the form that benchstat reads
 
 .PHONY: build
 build: ## Build the commands into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(BIN)/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '-s -w' -o $(BIN)/ ./cmd/...
 
 .PHONY: images
 images: ## Build the container images into bin/images, and into Docker where an engine runs
@@ -55,7 +56,7 @@ e2e: images ## Play all scenarios on a cluster of kind; docs/e2e.md says what ca
 
 .PHONY: try
 try: ## Start that control plane with nodes, a mesh, Prometheus and the controller, to drive by hand; needs root
-	$(GO) run -trimpath ./e2e/rig/cmd/try
+	CGO_ENABLED=0 $(GO) run $(FLAGS) ./e2e/rig/cmd/try
 
 .PHONY: e2e-local
 e2e-local: LONGEST = 4m
@@ -68,12 +69,12 @@ test-local: ## Test on real programs what can go wrong there: controllers killed
 
 .PHONY: local
 local: ## Start a real control plane on this machine, with our CRDs; ctrl-c ends it
-	$(GO) run -trimpath ./e2e/localplane/cmd/localplane --apply 'config/crd/argoproj.io_*.yaml'
+	CGO_ENABLED=0 $(GO) run $(FLAGS) ./e2e/localplane/cmd/localplane --apply 'config/crd/argoproj.io_*.yaml'
 
 .PHONY: bench-cluster
 bench-cluster: N = 200
 bench-cluster: ## Measure what N Rollouts cost the controller and the API server, on a real control plane
-	$(GO) run -trimpath ./e2e/scale/cmd/scale -n $(N)
+	CGO_ENABLED=0 $(GO) run $(FLAGS) ./e2e/scale/cmd/scale -n $(N)
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -126,25 +126,18 @@ func (p *Plane) build(ctx context.Context) error {
 	if builder.Progress == nil {
 		builder.Progress = p.options.Progress
 	}
-	for _, part := range []struct {
-		wanted  bool
-		program programs.Program
-		folder  *string
-	}{
-		{true, programs.Kubernetes, &p.binaries.kubernetes},
-		{p.options.Istio, programs.Istiod, &p.binaries.istiod},
-		{p.options.Prometheus, programs.Prometheus, &p.binaries.prometheus},
-	} {
-		if !part.wanted {
-			continue
-		}
-		folder, err := builder.Build(ctx, part.program)
-		if err != nil {
-			return err
-		}
-		*part.folder = folder
+	wanted, folders := []programs.Program{programs.Kubernetes}, []*string{&p.binaries.kubernetes}
+	if p.options.Istio {
+		wanted, folders = append(wanted, programs.Istiod), append(folders, &p.binaries.istiod)
 	}
-	return nil
+	if p.options.Prometheus {
+		wanted, folders = append(wanted, programs.Prometheus), append(folders, &p.binaries.prometheus)
+	}
+	built, err := builder.BuildAll(ctx, wanted)
+	for i, folder := range built {
+		*folders[i] = folder
+	}
+	return err
 }
 
 // prepare takes the folder and the ports and writes the files of the programs.

@@ -133,7 +133,7 @@ func TestControlPlaneWorks(t *testing.T) {
 		return nil
 	})
 	out, err := exec.Command(p.Kubectl(), "--kubeconfig", p.Kubeconfig(), "version").CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "Server Version: v1.34.4") {
+	if err != nil || !strings.Contains(string(out), "Server Version: v1.37.2") {
 		t.Errorf("kubectl version (%v) says\n%s", err, out)
 	}
 }

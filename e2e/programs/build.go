@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // progressEvery is after how many compiled packages a line of progress is due.
@@ -35,14 +37,9 @@ func (b Builder) Build(ctx context.Context, p Program) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	source := filepath.Join(b.Source, p.Name)
-	key, err := p.key(source)
-	if err != nil {
-		return "", err
-	}
-	target := filepath.Join(b.Cache, p.Name+"-"+key)
-	if built(target) {
-		return target, nil
+	source, target, err := b.locate(p)
+	if err != nil || built(target) {
+		return target, err
 	}
 	if err := os.MkdirAll(b.Cache, 0o755); err != nil {
 		return "", fmt.Errorf("making the folder for programs: %w", err)
@@ -56,6 +53,58 @@ func (b Builder) Build(ctx context.Context, p Program) (string, error) {
 		return target, nil
 	}
 	return target, b.make(ctx, p, source, target)
+}
+
+// BuildAll returns the folders of several programs, as Build does. It builds one after
+// another, since each build is busy on all cores and what one compiles the next need
+// not; the modules of the later ones are fetched meanwhile.
+func (b Builder) BuildAll(ctx context.Context, all []Program) (folders []string, err error) {
+	if b, err = b.resolve(); err != nil {
+		return nil, err
+	}
+	missing := slices.DeleteFunc(slices.Clone(all), func(p Program) bool {
+		_, target, err := b.locate(p)
+		return err != nil || built(target)
+	})
+	fetching, stop := context.WithCancel(ctx)
+	var fetcher sync.WaitGroup
+	fetcher.Go(func() {
+		for i, p := range missing {
+			if i > 0 { // the first is fetched where it is built
+				b.fetch(fetching, p)
+			}
+		}
+	})
+	defer fetcher.Wait()
+	defer stop()
+	for _, p := range all {
+		folder, err := b.Build(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		folders = append(folders, folder)
+	}
+	return folders, nil
+}
+
+// fetch lets the go command fetch the modules that a program's packages are in. What
+// does not succeed is told by the build, which asks for the same.
+func (b Builder) fetch(ctx context.Context, p Program) {
+	for _, binary := range p.Binaries {
+		list := append([]string{"list", "-deps", "-mod=readonly"}, Flags(binary.Tags...)...)
+		_ = b.command(ctx, filepath.Join(b.Source, p.Name), append(list, binary.Package)...).Run()
+	}
+}
+
+// locate returns the folder of a program's module, and the one that keeps what was
+// built from it.
+func (b Builder) locate(p Program) (source, target string, err error) {
+	source = filepath.Join(b.Source, p.Name)
+	key, err := p.key(source)
+	if err != nil {
+		return "", "", err
+	}
+	return source, filepath.Join(b.Cache, p.Name+"-"+key), nil
 }
 
 // built says whether a folder is there. It is renamed into place when complete.
@@ -113,18 +162,13 @@ func (b Builder) compile(ctx context.Context, source, target string, binary Bina
 	return nil
 }
 
-// arguments are those of the go command that builds a binary into a folder. What
-// debuggers read is not compiled, since it would not be linked: that is a twentieth of
-// the time.
+// arguments are those of the go command that builds a binary into a folder.
 func (b Binary) arguments(target string) []string {
 	ldflags := []string{"-s", "-w"}
 	for _, variable := range b.Stamp {
 		ldflags = append(ldflags, "-X", variable)
 	}
-	arguments := []string{"build", "-v", "-trimpath", "-buildvcs=false", "-mod=readonly", "-gcflags=all=-dwarf=false", "-ldflags", strings.Join(ldflags, " ")}
-	if len(b.Tags) > 0 {
-		arguments = append(arguments, "-tags", strings.Join(b.Tags, ","))
-	}
+	arguments := append([]string{"build", "-v", "-buildvcs=false", "-mod=readonly", "-ldflags", strings.Join(ldflags, " ")}, Flags(b.Tags...)...)
 	return append(arguments, "-o", filepath.Join(target, b.Name), b.Package)
 }
 

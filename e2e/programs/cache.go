@@ -56,8 +56,8 @@ func Checkout() (string, error) {
 	}
 }
 
-// key names what a program is built from: the nested module's files, the flags,
-// the platform.
+// key names what a program is built from: the nested module's files, the program's
+// description, the platform, all flags.
 func (p Program) key(source string) (string, error) {
 	hash := sha256.New()
 	files, err := filepath.Glob(filepath.Join(source, "*"))
@@ -74,11 +74,14 @@ func (p Program) key(source string) (string, error) {
 		}
 		fmt.Fprintf(hash, "%s %d\n%s", filepath.Base(file), len(content), content)
 	}
-	flags, err := json.Marshal(p)
+	described, err := json.Marshal(p)
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprintf(hash, "%s %s %s", flags, runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(hash, "%s %s %s", described, runtime.GOOS, runtime.GOARCH)
+	for _, binary := range p.Binaries {
+		fmt.Fprintf(hash, " %q", binary.arguments(""))
+	}
 	return hex.EncodeToString(hash.Sum(nil)[:6]), nil
 }
 

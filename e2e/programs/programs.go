@@ -2,9 +2,11 @@
 // Kubernetes, istiod and Prometheus, by `go build` from their Go modules, and
 // keeps them in the user's cache folder.
 //
-// Each folder below this one is a module of its own, so that the versions which a
-// program was tested with stay apart from ours: its go.mod pins them, its go.sum
-// proves them. Read [All] for what is built, then build.go for how.
+// Each folder below this one is a module of its own: its go.mod pins what a program is
+// built from, its go.sum proves it, and what only a program needs stays out of ours.
+// What several of these modules and ours need has the same version in all, so that it
+// is compiled once: a test says which command brings a module up to the others. Read
+// [All] for what is built, then flags.go and build.go for how.
 package programs
 
 // Program is what one nested module builds.
@@ -49,17 +51,19 @@ var Kubernetes = Program{
 	Binaries: []Binary{
 		{Name: "etcd", Package: "go.etcd.io/etcd/server/v3"},
 		{
-			Name: "kubernetes", Package: ".", Stamp: kubernetesVersion("1", "34", "4"),
+			Name: "kubernetes", Package: ".", Stamp: kubernetesVersion("1", "37", "2"),
 			Links: []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"},
 		},
 	},
 }
 
-// Istiod is Istio's control plane, with the CRDs that belong to it.
+// Istiod is Istio's control plane, with the CRDs that belong to it. It is built without
+// Istio's tag vtprotobuf, which gives Envoy's types a faster encoding: nothing here is
+// large enough to need it, and our own commands could not share these types.
 var Istiod = Program{
 	Name: "istiod",
 	Binaries: []Binary{{
-		Name: "istiod", Package: "istio.io/istio/pilot/cmd/pilot-discovery", Tags: []string{"vtprotobuf", "disable_pgv"},
+		Name: "istiod", Package: "istio.io/istio/pilot/cmd/pilot-discovery",
 	}},
 	Files: []File{{Name: "crds.yaml", Package: "istio.io/istio/pilot/cmd/pilot-discovery", Path: "manifests/charts/base/files/crd-all.gen.yaml"}},
 }

@@ -66,6 +66,31 @@ func TestBuildKeepsWhatItBuilt(t *testing.T) {
 	}
 }
 
+// Several programs are built in order, and one that fails is told of.
+func TestBuildAll(t *testing.T) {
+	files := helloSource()
+	for name, content := range helloSource() {
+		files[strings.Replace(name, "hello", "hi", 1)] = content
+	}
+	b := builder(t, files)
+	hi := hello
+	hi.Name = "hi"
+	folders, err := b.BuildAll(t.Context(), []Program{hello, hi})
+	if err != nil || len(folders) != 2 {
+		t.Fatalf("folders %q, error %v", folders, err)
+	}
+	for i, p := range []Program{hello, hi} {
+		if again, err := b.Build(t.Context(), p); err != nil || again != folders[i] {
+			t.Errorf("%s is in %s (%v), want %s", p.Name, folders[i], err, again)
+		}
+	}
+	missing := hello
+	missing.Name = "missing"
+	if _, err := b.BuildAll(t.Context(), []Program{hello, missing}); err == nil || !strings.Contains(err.Error(), "no module to build missing from") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // What a program is built from is part of its name.
 func TestChangesBuildAnew(t *testing.T) {
 	b := builder(t, helloSource())

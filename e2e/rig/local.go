@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,7 +169,7 @@ func (l *Local) build(ctx context.Context, packages ...string) (string, error) {
 		return "", err
 	}
 	kept := filepath.Join(l.options.Root, "bin", "rig") + string(filepath.Separator)
-	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-trimpath", "-o", kept}, packages...)...)
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", kept}, programs.Flags(), packages)...)
 	cmd.Dir, cmd.Env = l.options.Root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build %v: %w\n%s", packages, err, out)

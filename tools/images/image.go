@@ -114,6 +114,10 @@ func pack(ctx context.Context, o options, file string, recipes []recipe) error {
 	return nil
 }
 
+// flags are those of e2e/programs/flags.go, with which the programs in the images are
+// built as well: a package is compiled once for all.
+const flags = "-trimpath -gcflags=all=-dwarf=false -tags=disable_pgv"
+
 // compile returns a static binary: no C, no paths of this machine, no state of
 // the checkout, so that the same source gives the same bytes.
 func compile(ctx context.Context, o options, r recipe) ([]byte, error) {
@@ -122,12 +126,13 @@ func compile(ctx context.Context, o options, r recipe) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	flags := "-s -w"
+	ldflags := "-s -w"
 	if r.version != "" {
-		flags += " -X main.version=" + r.version
+		ldflags += " -X main.version=" + r.version
 	}
 	out := filepath.Join(dir, "binary")
-	command := exec.CommandContext(ctx, "go", "build", "-C", o.root, "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", out, "./"+r.folder)
+	arguments := append([]string{"build", "-C", o.root, "-buildvcs=false", "-ldflags", ldflags}, strings.Fields(flags)...)
+	command := exec.CommandContext(ctx, "go", append(arguments, "-o", out, "./"+r.folder)...)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+o.platform.OS, "GOARCH="+o.platform.Architecture)
 	if text, err := command.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build ./%s: %w\n%s", r.folder, err, text)

@@ -36,8 +36,8 @@ func TestVersionsAgree(t *testing.T) {
 		for module, version := range versions[name] {
 			differ[module] = differ[module] || version != newest[module]
 			if version != newest[module] && apart[module] == "" {
-				t.Errorf("%s of %s is %s, that of another program %s, so that it is compiled twice: go get -C %s %s@%s",
-					module, name, version, newest[module], filepath.Join("e2e", "programs", folder), module, newest[module])
+				t.Errorf("%s of %s is %s, that of another program %s, so that it is compiled twice: cd %[5]s && go get %[1]s@%[4]s && go mod tidy",
+					module, name, version, newest[module], filepath.Join("e2e", "programs", folder))
 			}
 		}
 	}

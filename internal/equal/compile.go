@@ -92,7 +92,7 @@ func pointers(t reflect.Type) comparison {
 type slice struct {
 	data unsafe.Pointer
 	len  int
-	cap  int
+	_    int // the capacity
 }
 
 func slices(t reflect.Type) comparison {

@@ -45,7 +45,7 @@ func asTheLibrary[T any, P interface {
 			func(m *metav1.MicroTime, c randfill.Continue) {
 				*m = metav1.MicroTime{Time: time.Unix(c.Int63n(1000), 0)}
 			},
-			func(m *metav1.FieldsV1, _ randfill.Continue) { m.Raw = []byte("{}") },
+			func(m *metav1.FieldsV1, _ randfill.Continue) { m.SetRawBytes([]byte("{}")) },
 		)
 		var a, other T
 		fill.Fill(&a)

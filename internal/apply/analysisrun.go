@@ -69,7 +69,7 @@ func (p runStatus) Data(client.Object) ([]byte, error) {
 // false where the two ways might differ; the run is then as it was.
 func (p runStatus) PatchGo(obj client.Object) bool {
 	run, ok := obj.(*v1alpha1.AnalysisRun)
-	if !ok || removes(run.Status, p.status) || hasFractions(p.status) {
+	if !ok || removes(run.Status, p.status) || p.hasFractions() {
 		return false
 	}
 	run.ResourceVersion = p.resourceVersion
@@ -95,14 +95,17 @@ func falls(old, summary v1alpha1.RunSummary) bool {
 		old.Error != 0 && summary.Error == 0
 }
 
+// partsOfSeconds reports whether one of some times, which may be nil, has a part of a
+// second.
+func partsOfSeconds(times ...*metav1.Time) bool {
+	return slices.ContainsFunc(times, func(t *metav1.Time) bool { return t != nil && t.Nanosecond() != 0 })
+}
+
 // hasFractions reports whether a time has a part of a second, which JSON drops.
-func hasFractions(status v1alpha1.AnalysisRunStatus) bool {
-	fraction := func(times ...*metav1.Time) bool {
-		return slices.ContainsFunc(times, func(t *metav1.Time) bool { return t != nil && t.Nanosecond() != 0 })
-	}
-	return fraction(status.StartedAt, status.CompletedAt) || slices.ContainsFunc(status.MetricResults, func(r v1alpha1.MetricResult) bool {
+func (p runStatus) hasFractions() bool {
+	return partsOfSeconds(p.status.StartedAt, p.status.CompletedAt) || slices.ContainsFunc(p.status.MetricResults, func(r v1alpha1.MetricResult) bool {
 		return slices.ContainsFunc(r.Measurements, func(m v1alpha1.Measurement) bool {
-			return fraction(m.StartedAt, m.FinishedAt, m.ResumeAt)
+			return partsOfSeconds(m.StartedAt, m.FinishedAt, m.ResumeAt)
 		})
 	})
 }

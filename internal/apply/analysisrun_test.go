@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -44,16 +43,7 @@ func TestPatchGo(t *testing.T) {
 		run := &v1alpha1.AnalysisRun{ObjectMeta: metav1.ObjectMeta{Name: "r", ResourceVersion: "7", Labels: map[string]string{"l": "v"}}, Status: tt.from}
 		run.Spec.Terminate = true
 		patch := runStatus{"7", tt.to}
-		want, direct := mergedByJSON(t, run, patch), run.DeepCopy()
-		if can := patch.PatchGo(direct); can != tt.can {
-			t.Errorf("%s: can %v", name, can)
-		}
-		if !tt.can {
-			want = run
-		}
-		if !equality.Semantic.DeepEqual(direct, want) {
-			t.Errorf("%s:\n%+v, want\n%+v", name, direct, want)
-		}
+		checkPatchGo(t, name, run, patch, tt.can)
 	}
 	if (runStatus{}).PatchGo(&v1alpha1.Experiment{}) {
 		t.Error("an Experiment is no run")

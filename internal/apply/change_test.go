@@ -62,6 +62,25 @@ func TestChangePatchGo(t *testing.T) {
 	}
 }
 
+// checkPatchGo compares an object that is patched as a Go object with what the JSON makes
+// of it, or with what it was where the patch must say that it cannot.
+func checkPatchGo(t *testing.T, name string, obj client.Object, patch interface {
+	client.Patch
+	PatchGo(client.Object) bool
+}, can bool) {
+	t.Helper()
+	want, direct := mergedByJSON(t, obj, patch), obj.DeepCopyObject().(client.Object)
+	if got := patch.PatchGo(direct); got != can {
+		t.Errorf("%s: can %v", name, got)
+	}
+	if !can {
+		want = obj
+	}
+	if !equality.Semantic.DeepEqual(direct, want) {
+		t.Errorf("%s:\n%+v, want\n%+v", name, direct, want)
+	}
+}
+
 // mergedByJSON does what an API server does.
 func mergedByJSON(t *testing.T, obj client.Object, patch client.Patch) client.Object {
 	t.Helper()

@@ -8,7 +8,6 @@ import (
 	"sort"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -122,7 +121,7 @@ func (experimentStatus) Type() types.PatchType { return types.MergePatchType }
 // with a part of a second; the Experiment is then as it was.
 func (p experimentStatus) PatchGo(obj client.Object) bool {
 	ex, ok := obj.(*v1alpha1.Experiment)
-	if !ok || partsOfSeconds(&p.status) {
+	if !ok || p.hasFractions() {
 		return false
 	}
 	ex.ResourceVersion = p.observed.ResourceVersion
@@ -131,13 +130,12 @@ func (p experimentStatus) PatchGo(obj client.Object) bool {
 	return true
 }
 
-// partsOfSeconds reports whether a time of a status has a part of a second.
-func partsOfSeconds(s *v1alpha1.ExperimentStatus) bool {
-	part := func(t *metav1.Time) bool { return t != nil && t.Nanosecond() != 0 }
-	return part(s.AvailableAt) ||
-		slices.ContainsFunc(s.TemplateStatuses, func(t v1alpha1.TemplateStatus) bool { return part(t.LastTransitionTime) }) ||
-		slices.ContainsFunc(s.Conditions, func(c v1alpha1.ExperimentCondition) bool {
-			return part(&c.LastUpdateTime) || part(&c.LastTransitionTime)
+// hasFractions reports whether a time has a part of a second, which JSON drops.
+func (p experimentStatus) hasFractions() bool {
+	return partsOfSeconds(p.status.AvailableAt) ||
+		slices.ContainsFunc(p.status.TemplateStatuses, func(t v1alpha1.TemplateStatus) bool { return partsOfSeconds(t.LastTransitionTime) }) ||
+		slices.ContainsFunc(p.status.Conditions, func(c v1alpha1.ExperimentCondition) bool {
+			return partsOfSeconds(&c.LastUpdateTime, &c.LastTransitionTime)
 		})
 }
 

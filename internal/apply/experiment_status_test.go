@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -38,16 +37,7 @@ func TestExperimentPatchGo(t *testing.T) {
 		ex := &v1alpha1.Experiment{ObjectMeta: metav1.ObjectMeta{Name: "e", ResourceVersion: "7", Labels: map[string]string{"l": "v"}}, Status: tt.from}
 		ex.Spec.Terminate = true
 		patch := experimentStatus{ex, tt.to}
-		want, direct := mergedByJSON(t, ex, patch), ex.DeepCopy()
-		if can := patch.PatchGo(direct); can != tt.can {
-			t.Errorf("%s: can %v", name, can)
-		}
-		if !tt.can {
-			want = ex
-		}
-		if !equality.Semantic.DeepEqual(direct, want) {
-			t.Errorf("%s:\n%+v, want\n%+v", name, direct, want)
-		}
+		checkPatchGo(t, name, ex, patch, tt.can)
 	}
 	if (experimentStatus{&v1alpha1.Experiment{}, began}).PatchGo(&v1alpha1.AnalysisRun{}) {
 		t.Error("a run is no Experiment")

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
 )
 
@@ -82,10 +83,7 @@ func (p *patience) holds(key types.NamespacedName, was v1alpha1.RolloutStatus, p
 		return until, true
 	}
 	if last := since.Add(longestHold * p.limit); p.busy(now) && now.Before(last) {
-		if until = now.Add(p.limit / 2); until.After(last) {
-			until = last
-		}
-		return until, true
+		return clock.Earlier(now.Add(p.limit/2), last), true
 	}
 	delete(p.since, key)
 	return time.Time{}, false

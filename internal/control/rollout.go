@@ -286,9 +286,7 @@ func (r *rolloutReconciler) readPods(ctx context.Context, o *rollout.Observed, s
 	case rollout.NoPods:
 		return nil
 	case rollout.EveryPod:
-		if r.Live != nil {
-			reader = r.Live
-		}
+		reader = r.Live
 	}
 	list := &corev1.PodList{}
 	if err := reader.List(ctx, list, client.InNamespace(o.Rollout.Namespace), client.MatchingLabelsSelector{Selector: selector}, shared); err != nil {

@@ -18,6 +18,9 @@ import (
 
 // Controllers returns the one table of controllers and of who wakes whom.
 func Controllers(d Deps) []Controller {
+	if d.Live == nil {
+		d.Live = d.Client
+	}
 	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newRolloutSpecs(), patience: newPatience(d.Patience)}
 	runs := newAnalysisRunReconciler(d)
 	experiments := &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newExperimentSpecs()}

@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -70,20 +69,9 @@ func compareContent(a, b map[string]any) (content, status bool) {
 }
 
 func sameMetadata(a, b client.Object) bool {
+	ownersA, ownersB := a.GetOwnerReferences(), b.GetOwnerReferences()
 	return maps.Equal(a.GetLabels(), b.GetLabels()) &&
-		slices.Equal(a.GetFinalizers(), b.GetFinalizers()) && sameReferences(a.GetOwnerReferences(), b.GetOwnerReferences()) &&
+		slices.Equal(a.GetFinalizers(), b.GetFinalizers()) && equal.Objects(&ownersA, &ownersB) &&
 		equal.Objects(a.GetDeletionTimestamp(), b.GetDeletionTimestamp()) &&
 		equal.Objects(a.GetDeletionGracePeriodSeconds(), b.GetDeletionGracePeriodSeconds())
-}
-
-func sameReferences(a, b []metav1.OwnerReference) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if !equal.Objects(&a[i], &b[i]) {
-			return false
-		}
-	}
-	return true
 }

@@ -31,7 +31,7 @@ func Decide(o Observed, now time.Time) Plan {
 		d.do(SetReplicas{Replicas: 1})
 		return d.plan
 	case o.Invalid != "":
-		d.wakeAfter(invalidRetry)
+		d.refuse()
 		return d.finish()
 	case d.updateStarts():
 		d.startUpdate()
@@ -48,6 +48,16 @@ func Decide(o Observed, now time.Time) Plan {
 	d.scaleWorkload()
 	d.deleteHistory()
 	return d.finish()
+}
+
+// refuse leaves everything as it is while the spec makes no sense. Only what measures
+// an update that a person has given up ends: that needs nothing of the spec.
+func (d *decision) refuse() {
+	d.wakeAfter(invalidRetry)
+	if d.status.Abort {
+		d.stopExperiments("")
+		d.stopStrays(nil)
+	}
 }
 
 // canary asks the questions of the canary strategy, in order.

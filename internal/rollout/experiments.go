@@ -27,18 +27,25 @@ func (DeleteExperiment) action() {}
 // runExperiments starts the Experiment of the current step, follows its verdict,
 // and ends those that nothing waits for any more.
 func (d *decision) runExperiments() {
-	step := d.experimentStep()
-	if step != nil {
+	needed := ""
+	if d.experimentStep() != nil {
 		d.followExperiment()
+		if !d.status.Abort {
+			needed = d.status.Canary.CurrentExperiment
+		}
 	}
+	d.stopExperiments(needed)
+	d.deleteOldExperiments()
+}
+
+// stopExperiments ends those that nothing waits for any more.
+func (d *decision) stopExperiments(needed string) {
 	for _, e := range d.Experiments {
-		needed := step != nil && e.Name == d.status.Canary.CurrentExperiment && !d.status.Abort
-		if !needed && !e.Status.Phase.Completed() && !e.Spec.Terminate {
+		if e.Name != needed && !e.Status.Phase.Completed() && !e.Spec.Terminate {
 			d.do(StopExperiment{Experiment: e})
 			d.event("ExperimentTerminating", "Terminating Experiment '%s'", e.Name)
 		}
 	}
-	d.deleteOldExperiments()
 }
 
 // experimentStep is the current step if it wants an Experiment now.

@@ -92,9 +92,6 @@ func (c *measuring) ended(s *State, of metav1.Object) (since time.Time, owner st
 		return time.Time{}, ""
 	}
 	since, over := c.over[ref.UID]
-	if f := s.rollouts[ref.UID]; f != nil && f.refused() {
-		return time.Time{}, ""
-	}
 	if asked := c.asks[of.GetUID()]; asked.After(since) {
 		since = asked
 	}

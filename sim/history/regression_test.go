@@ -36,13 +36,18 @@ func regressions() []regression {
 	return slices.Concat(heldRegressions(), podRegressions(), routedRegressions(), dynamicRegressions(), promotionRegressions(), staleRegressions())
 }
 
-// heldRegressions are those of Rollouts that a person has paused.
+// heldRegressions are those of Rollouts that a person has paused, or spoilt.
 func heldRegressions() []regression {
 	return []regression{
 		{"an analysis goes on measuring when a paused update is taken back", History{
 			Seed:    4385,
 			Setup:   Setup{Strategy: BlueGreen, Replicas: 6, AutoPromote: true, Pre: "quick"},
 			Actions: []Action{{time.Minute, SetImage, "2.0.0"}, {10 * time.Second, Pause, ""}, {0, Undo, ""}},
+		}},
+		{"an analysis goes on measuring when an update is given up whose spec is refused", History{
+			Seed:    320123,
+			Setup:   Setup{Strategy: Canary, Replicas: 2, Steps: []string{"pause"}, Routing: Subsets, Background: "endless"},
+			Actions: []Action{{0, SetImage, "4.0.0"}, {0, EditWhole, "10"}, {0, Abort, ""}},
 		}},
 	}
 }

@@ -141,6 +141,26 @@ func (d *decision) experimentShares() []traffic.Destination {
 	return shares
 }
 
+// additionalShares are the destinations beside stable and canary: those of a running
+// Experiment, and those of one that has ended as long as no stable pod could take
+// their requests. Its pods stay while they have a share.
+func (d *decision) additionalShares() []traffic.Destination {
+	shares := d.experimentShares()
+	if len(shares) > 0 || d.stableRS == nil || available(d.stableRS) > 0 {
+		return shares
+	}
+	known := func(e *v1alpha1.Experiment, host string) bool {
+		return slices.ContainsFunc(e.Status.TemplateStatuses, func(t v1alpha1.TemplateStatus) bool { return t.ServiceName == host })
+	}
+	for _, a := range d.Routing.Weights.Additional {
+		if slices.ContainsFunc(d.Experiments, func(e *v1alpha1.Experiment) bool { return known(e, a.Host) }) {
+			d.waiting("Service %s of an Experiment that has ended keeps its share: no stable pod is available", a.Host)
+			shares = append(shares, a)
+		}
+	}
+	return shares
+}
+
 // experimentPort is the port that the requests of a template must be sent to, 0
 // if that is where they came to.
 func (d *decision) experimentPort(e *v1alpha1.Experiment, template string) int32 {

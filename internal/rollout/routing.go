@@ -79,7 +79,7 @@ func (d *decision) wantedRouting() traffic.Routing {
 		CanaryHash:   hashOrNone(d.canaryTarget()),
 		CanaryWeight: d.routedWeight(), MaxWeight: d.whole(),
 		Managed:     traffic.ManagedRoutes(d.Rollout),
-		Additional:  d.experimentShares(),
+		Additional:  d.additionalShares(),
 		MoveSubsets: d.mayMoveSubsets(),
 	}
 	if d.outgoing() != nil {

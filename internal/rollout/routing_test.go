@@ -320,13 +320,24 @@ func TestPortOfAnExperiment(t *testing.T) {
 }
 
 // While a person holds the update nothing moves, but an Experiment that has ended
-// gives its share back.
+// gives its share back, if somebody can take it.
 func TestHeldUpdateGivesSharesBack(t *testing.T) {
 	step := v1alpha1.CanaryStep{Experiment: &v1alpha1.RolloutExperimentStep{
 		Templates: []v1alpha1.RolloutExperimentTemplate{{Name: "a", SpecRef: v1alpha1.StableSpecRef, Weight: ptr.To[int32](20)}},
 	}}
-	for phase, want := range map[v1alpha1.AnalysisPhase]bool{v1alpha1.AnalysisPhaseRunning: false, v1alpha1.AnalysisPhaseSuccessful: true} {
+	for _, test := range []struct {
+		phase  v1alpha1.AnalysisPhase
+		stable int32 // pods that are available
+		want   bool
+	}{
+		{v1alpha1.AnalysisPhaseRunning, 5, false},
+		{v1alpha1.AnalysisPhaseSuccessful, 5, true},
+		{v1alpha1.AnalysisPhaseSuccessful, 1, true},
+		{v1alpha1.AnalysisPhaseSuccessful, 0, false},
+	} {
+		phase, want := test.phase, test.want
 		d := routedDesk(t, nil, step).image("v2").settle()
+		d.slow("v1", test.stable)
 		d.o.Experiments = []*v1alpha1.Experiment{{
 			ObjectMeta: metav1.ObjectMeta{Name: d.status().Canary.CurrentExperiment},
 			Status:     v1alpha1.ExperimentStatus{Phase: phase, TemplateStatuses: []v1alpha1.TemplateStatus{{Name: "a", ServiceName: "web-a"}}},
@@ -338,7 +349,7 @@ func TestHeldUpdateGivesSharesBack(t *testing.T) {
 			return ok && len(r.Additional) == 0 && r.CanaryWeight == 0 && !r.MoveSubsets
 		})
 		if back != want {
-			t.Errorf("an Experiment that is %s gives its share back: %t, want %t", phase, back, want)
+			t.Errorf("an Experiment that is %s gives its share back to %d pods: %t, want %t", phase, test.stable, back, want)
 		}
 	}
 }

@@ -51,11 +51,14 @@ func byName[K comparable, V any](values map[K]V, object func(V) metav1.Object) [
 // ofExperiment looks at the Services and pods of an Experiment that is over, and
 // at one that its Rollout waits for no more.
 func (s *State) ofExperiment(e *v1alpha1.Experiment) error {
-	if owner := s.ownerOf(e.OwnerReferences); owner != nil && !e.Status.Phase.Completed() && owner.Status.Canary.CurrentExperiment != e.Name {
+	if owner := s.ownerOf(e); owner != nil && !e.Status.Phase.Completed() && owner.Status.Canary.CurrentExperiment != e.Name {
 		return fmt.Errorf("it is %q, and its Rollout waits for %q", e.Status.Phase, owner.Status.Canary.CurrentExperiment)
 	}
 	if !e.Status.Phase.Completed() {
 		return nil
+	}
+	if f := s.familyOf(e); f != nil && f.refused() {
+		return nil // requests may still be sent there
 	}
 	for _, svc := range byName(s.services, func(svc *corev1.Service) metav1.Object { return svc }) {
 		if metav1.IsControlledBy(svc, e) {
@@ -75,7 +78,7 @@ func (s *State) ofRun(run *v1alpha1.AnalysisRun) error {
 	if run.Status.Phase.Completed() {
 		return nil
 	}
-	if ro := s.ownerOf(run.OwnerReferences); ro != nil {
+	if ro := s.ownerOf(run); ro != nil {
 		switch {
 		case ro.Status.Abort || ro.Status.CurrentPodHash == ro.Status.StableRS:
 			return fmt.Errorf("it is %q, and its Rollout is at its end", run.Status.Phase)
@@ -92,11 +95,9 @@ func (s *State) ofRun(run *v1alpha1.AnalysisRun) error {
 }
 
 // ownerOf returns the Rollout that controls something; nil if none does.
-func (s *State) ownerOf(refs []metav1.OwnerReference) *v1alpha1.Rollout {
-	for _, ref := range refs {
-		if f := s.rollouts[ref.UID]; f != nil && ref.Controller != nil && *ref.Controller {
-			return f.Rollout
-		}
+func (s *State) ownerOf(of metav1.Object) *v1alpha1.Rollout {
+	if f := s.familyOf(of); f != nil {
+		return f.Rollout
 	}
 	return nil
 }

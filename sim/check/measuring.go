@@ -115,7 +115,7 @@ func (c *measuring) ends(s *State, uid types.UID, over bool) {
 
 // begins looks at an AnalysisRun or an Experiment that is new.
 func (c *measuring) begins(s *State, change Change) error {
-	owner := s.ownerOf(change.Object.GetOwnerReferences())
+	owner := s.ownerOf(change.Object)
 	if owner == nil || change.Old != nil || change.Deleted || change.ByUser {
 		return nil
 	}

@@ -121,8 +121,8 @@ func (c *routing) answers(s *State, f *Family, d v1alpha1.WeightDestination) err
 		c.answered[key] = s.Now
 		return nil
 	}
-	if f.Replicas() == 0 {
-		f.disruptedAt = s.Now // a person took them all
+	if f.Replicas() == 0 || f.refused() && set.Wanted() == 0 {
+		f.disruptedAt = s.Now // a person took them all, and gives none back while the spec is refused
 		c.answered[key] = s.Now
 		return nil
 	}

@@ -354,9 +354,9 @@ func becameUnready(c Change) bool {
 	return was && !is && pod.DeletionTimestamp == nil
 }
 
-// familyOf returns the Rollout that controls a ReplicaSet; nil if none does.
-func (s *State) familyOf(rs *appsv1.ReplicaSet) *Family {
-	if ref := metav1.GetControllerOfNoCopy(rs); ref != nil {
+// familyOf returns the Rollout that controls something; nil if none does.
+func (s *State) familyOf(of metav1.Object) *Family {
+	if ref := metav1.GetControllerOfNoCopy(of); ref != nil {
 		return s.rollouts[ref.UID]
 	}
 	return nil

@@ -57,6 +57,12 @@ func staleRegressions() []regression {
 	zero, two, three := intstr.FromInt32(0), intstr.FromInt32(2), intstr.FromInt32(3)
 	one := intstr.FromInt32(1)
 	return []regression{
+		{"what was on its way when a lag ended arrives late", History{
+			Seed:    343558,
+			Setup:   Setup{Strategy: Canary, Replicas: 7, Steps: []string{"experiment:62s"}, MaxSurge: &two, MinReadySeconds: 5, Extras: Extras{Metadata: true}},
+			Faults:  []string{"stale:age=2.682s,to=15m9s"},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {0, FailNode, "node-1"}, {10*time.Minute + 995*time.Millisecond, RetryExperiment, "5"}},
+		}},
 		{"a pod that was evicted and is still seen has others evicted", History{
 			Seed:    5394,
 			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"40", "analysis:rate", "45"}, MaxSurge: &one, MaxUnavailable: percent("0%"), Jitter: 0.5, Extras: Extras{AntiAffinity: "preferred"}},

@@ -49,6 +49,16 @@ func heldRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 2, Steps: []string{"pause"}, Routing: Subsets, Background: "endless"},
 			Actions: []Action{{0, SetImage, "4.0.0"}, {0, EditWhole, "10"}, {0, Abort, ""}},
 		}},
+		{"pods are wanted again, in a spec that is refused", History{
+			Seed:    341545,
+			Setup:   Setup{Strategy: Canary, Replicas: 7, Steps: []string{"45"}, Routing: Hosts, Dynamic: true},
+			Actions: []Action{{36 * time.Second, Autoscale, "0"}, {0, EditWhole, "10"}, {0, Scale, "9"}},
+		}},
+		{"an Experiment ends while a spec that is refused keeps its share", History{
+			Seed:    343772,
+			Setup:   Setup{Strategy: Canary, Replicas: 1, Steps: []string{"70", "experiment:tolerant:w20"}, Routing: Subsets},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {18 * time.Second, EditWhole, "1000"}},
+		}},
 	}
 }
 

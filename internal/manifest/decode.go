@@ -33,7 +33,7 @@ func Decode(f File, into any) (Source, error) {
 	strict, err := strictjson.UnmarshalStrict(data, into)
 	switch {
 	case err != nil:
-		return Source{}, d.typeError(err, data)
+		return Source{}, d.typeError(err, data, into)
 	case len(strict) > 0:
 		return Source{}, d.strictError(strict, into)
 	}

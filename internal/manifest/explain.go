@@ -2,16 +2,19 @@ package manifest
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	yamlv3 "go.yaml.in/yaml/v3"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	strictjson "sigs.k8s.io/json"
 )
 
@@ -68,82 +71,27 @@ func (d document) strictError(errs []error, into any) error {
 	return d.problem(field.FieldPath(), text, suggest(name, fieldsOf(reflect.TypeOf(into), parent)))
 }
 
-// typeError explains a value of the wrong type; data is the document as JSON.
-func (d document) typeError(err error, data []byte) error {
+// typeError explains a value that the type cannot hold; data is the document as
+// JSON.
+func (d document) typeError(err error, data []byte, into any) error {
+	field, target := culprit(data, reflect.TypeOf(into).Elem())
 	var mismatch *json.UnmarshalTypeError
-	if !errors.As(err, &mismatch) || mismatch.Field == "" {
+	switch isMismatch := errors.As(err, &mismatch); {
+	case field == "" && isMismatch:
+		names := slices.Sorted(slices.Values(fieldsOf(target, "")))
+		return d.problem("", "this document is "+describeValue(mismatch.Value), "write fields: "+strings.Join(names, ", "))
+	case field == "":
 		return d.problem("", strings.TrimPrefix(err.Error(), "json: "), "check the values of this document")
+	case isMismatch:
+		return d.problem(field, fmt.Sprintf("field %q is %s", field, describeValue(mismatch.Value)), "write "+describeType(target))
 	}
-	value, _, _ := strings.Cut(mismatch.Value, " ")
-	field := cmp.Or(pathAt(data, mismatch.Offset), mismatch.Field)
-	text := fmt.Sprintf("field %q is %s", field, describeValue(value))
-	return d.problem(field, text, "write "+describeType(mismatch.Type))
+	return d.problem(field, fmt.Sprintf("field %q: %s", field, strings.TrimPrefix(err.Error(), "json: ")), "write "+describeType(target))
 }
 
-// pathAt is the path of the value at an offset of a JSON document, counted as
-// the decoder counts: the end of a scalar, the opening bracket of anything else.
-// It is empty if there is no such value.
-func pathAt(data []byte, offset int64) string {
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	var w walk
-	for {
-		token, err := decoder.Token()
-		if err != nil {
-			return ""
-		}
-		if isValue := w.step(token); isValue && decoder.InputOffset() >= offset {
-			return w.path()
-		}
-	}
-}
-
-// walk is a place in a JSON document.
-type walk struct{ levels []level }
-
-// level is an object or a list that has been entered.
-type level struct {
-	list  bool
-	index int    // of the present item, in a list
-	key   string // of the present field, in an object
-	value bool   // an object's next token is a value
-}
-
-// step takes the next token and says whether it begins a value.
-func (w *walk) step(token json.Token) bool {
-	delim, isDelim := token.(json.Delim)
-	if isDelim && (delim == '}' || delim == ']') {
-		w.levels = w.levels[:len(w.levels)-1]
-		return false
-	}
-	if n := len(w.levels); n > 0 {
-		l := &w.levels[n-1]
-		if key, ok := token.(string); ok && !l.list && !l.value {
-			l.key, l.value = key, true
-			return false
-		}
-		l.index, l.value = l.index+1, false
-	}
-	if isDelim {
-		w.levels = append(w.levels, level{list: delim == '[', index: -1})
-	}
-	return true
-}
-
-// path is where the last value began.
-func (w *walk) path() string {
-	var b strings.Builder
-	for _, l := range w.levels {
-		switch {
-		case l.list && l.index >= 0:
-			fmt.Fprintf(&b, "[%d]", l.index)
-		case !l.list && l.key != "":
-			fmt.Fprintf(&b, ".%s", l.key)
-		}
-	}
-	return strings.TrimPrefix(b.String(), ".")
-}
-
+// describeValue says what a value is, as the decoder calls it: "string", or
+// "number 5.5".
 func describeValue(value string) string {
+	value, _, _ = strings.Cut(value, " ")
 	switch value {
 	case "array":
 		return "a list"
@@ -158,6 +106,9 @@ func describeValue(value string) string {
 
 // describeType says what a person has to write for a Go type.
 func describeType(t reflect.Type) string {
+	if text, known := written[t]; known {
+		return text
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return describeType(t.Elem())
@@ -172,6 +123,14 @@ func describeType(t reflect.Type) string {
 	default:
 		return "a map of fields, indented below it"
 	}
+}
+
+// written are the types that decode themselves.
+var written = map[reflect.Type]string{
+	reflect.TypeFor[metav1.Time]():        "a time such as 2026-01-31T12:00:00Z",
+	reflect.TypeFor[metav1.Duration]():    "a duration such as 30s, 5m or 1h",
+	reflect.TypeFor[resource.Quantity]():  "a quantity such as 500m, 2 or 128Mi",
+	reflect.TypeFor[intstr.IntOrString](): "a whole number or a string",
 }
 
 // lineOf is the line of a field such as "spec.steps[1].pause"; if the field is

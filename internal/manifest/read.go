@@ -255,7 +255,7 @@ func (d document) decodeTyped(data []byte, gvk schema.GroupVersionKind, scheme *
 	}
 	strict, err := strictjson.UnmarshalStrict(data, obj)
 	if err != nil {
-		return nil, d.typeError(err, data)
+		return nil, d.typeError(err, data, obj)
 	}
 	if len(strict) > 0 {
 		return nil, d.strictError(strict, obj)

@@ -15,9 +15,12 @@ import (
 )
 
 // concerns says which ReplicaSets a change of a pod concerns: the one that owns
-// it, and of a pod of nobody those that select it. It notes pods whose owner does
-// not select them any more.
+// it, and of a pod of nobody those that select it. One that is on its way out has been
+// counted out. It notes pods whose owner does not select them any more.
 func (r *replicaSets) concerns(_ context.Context, obj client.Object) []types.NamespacedName {
+	if obj.GetDeletionTimestamp() != nil {
+		return nil
+	}
 	ref := metav1.GetControllerOfNoCopy(obj)
 	if ref == nil {
 		return r.selecting(obj)

@@ -37,12 +37,29 @@ type selectorOf struct {
 func (e *endpoints) row() control.Controller {
 	return control.Controller{
 		Name: "endpointslice-controller", For: &corev1.Service{}, Reconcile: e.reconcile,
-		Watches: []control.Watch{{Kind: &corev1.Pod{}, Keys: e.selecting}},
+		Watches: []control.Watch{{Kind: &corev1.Pod{}, Keys: e.selecting, Same: sameEndpoint}},
 	}
 }
 
-// selecting names the Services that select a pod, sorted.
-func (e *endpoints) selecting(_ context.Context, pod client.Object) (keys []types.NamespacedName) {
+// sameEndpoint is true for changes of a pod that no slice shows.
+func sameEndpoint(was, is client.Object) bool {
+	a, b := was.(*corev1.Pod), is.(*corev1.Pod)
+	return hasEndpoint(a) == hasEndpoint(b) && a.Status.PodIP == b.Status.PodIP && podReady(a) == podReady(b) &&
+		(a.DeletionTimestamp == nil) == (b.DeletionTimestamp == nil) && maps.Equal(a.Labels, b.Labels)
+}
+
+// hasEndpoint reports whether a pod that is selected is in a slice: it has an address and
+// has not ended.
+func hasEndpoint(pod *corev1.Pod) bool {
+	return pod.Status.PodIP != "" && pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded
+}
+
+// selecting names the Services whose slices a pod is in, sorted.
+func (e *endpoints) selecting(_ context.Context, obj client.Object) (keys []types.NamespacedName) {
+	pod := obj.(*corev1.Pod)
+	if !hasEndpoint(pod) {
+		return nil
+	}
 	for key, selector := range e.selectors {
 		if key.Namespace == pod.GetNamespace() && hasLabels(pod.GetLabels(), selector.set) {
 			keys = append(keys, key)
@@ -119,7 +136,7 @@ func endpointsOf(pods []corev1.Pod) []discoveryv1.Endpoint {
 	var ends []discoveryv1.Endpoint
 	for i := range pods {
 		pod := &pods[i]
-		if pod.Status.PodIP == "" || pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
+		if !hasEndpoint(pod) {
 			continue
 		}
 		serving, terminating := podReady(pod), pod.DeletionTimestamp != nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -44,8 +45,20 @@ type podSelector struct {
 func (r *replicaSets) row() control.Controller {
 	return control.Controller{
 		Name: "replicaset-controller", For: &appsv1.ReplicaSet{}, Echo: r.knows, Reconcile: r.reconcile,
-		Watches: []control.Watch{{Kind: &corev1.Pod{}, Keys: r.concerns}},
+		Watches: []control.Watch{{Kind: &corev1.Pod{}, Keys: r.concerns, Same: sameMember}},
 	}
+}
+
+// sameMember is true for changes of a pod that leave the counts of its ReplicaSet as they
+// are, such as that a node has it or that its image was pulled.
+func sameMember(was, is client.Object) bool {
+	a, b := was.(*corev1.Pod), is.(*corev1.Pod)
+	return active(a) == active(b) && readySince(a).Equal(readySince(b)) && maps.Equal(a.Labels, b.Labels) &&
+		sameOwner(metav1.GetControllerOfNoCopy(a), metav1.GetControllerOfNoCopy(b))
+}
+
+func sameOwner(a, b *metav1.OwnerReference) bool {
+	return a == b || a != nil && b != nil && a.UID == b.UID
 }
 
 // knows reports whether a change is the status that this controller reported itself.

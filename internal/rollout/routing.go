@@ -329,7 +329,8 @@ func additionalText(list []v1alpha1.WeightDestination) string {
 }
 
 // routeReached is true when the weight of a step is in force, or as much of it
-// as the user's own subsets leave.
+// as the user's own subsets leave. Where no canary pods are asked for, with
+// replicas 0 or by a setCanaryScale, the canary gets no requests either.
 func (d *decision) routeReached(weight int32) bool {
 	if !d.routed() || d.Routing == nil {
 		return true
@@ -337,6 +338,9 @@ func (d *decision) routeReached(weight int32) bool {
 	if rs := d.outgoing(); rs != nil {
 		d.waiting("setWeight %d: %d of the requests still go to revision %d", weight, d.Routing.Weights.Canary, revision(rs))
 		return false
+	}
+	if d.routedCanary() == 0 {
+		weight = 0
 	}
 	wanted := traffic.Routing{CanaryWeight: weight, MaxWeight: d.whole()}.Split(d.Routing.Reserved)
 	if d.Routing.Synced && d.Routing.Weights.Canary == wanted.Canary {

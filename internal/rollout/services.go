@@ -81,7 +81,8 @@ func (d *decision) canarySelects() string {
 
 // selectPods switches a Service to a ReplicaSet. The first time a Service is
 // taken over every pod of the ReplicaSet must be available, later one is
-// enough; a ReplicaSet without available pods is never selected.
+// enough; a ReplicaSet without available pods is selected only where nobody is
+// meant to serve: it is the one that comes with the next pods.
 func (d *decision) selectPods(service string, rs *appsv1.ReplicaSet) {
 	if service == "" || rs == nil || d.Services[service] == nil {
 		return
@@ -94,7 +95,7 @@ func (d *decision) selectPods(service string, rs *appsv1.ReplicaSet) {
 	if from == "" {
 		needed = max(1, specReplicas(rs))
 	}
-	if from != to && available(rs) < needed {
+	if from != to && d.n > 0 && available(rs) < needed {
 		d.waiting("Service %s goes on selecting %q: %d of %d needed pods of ReplicaSet %s are available", service, from, available(rs), needed, rs.Name)
 		return
 	}

@@ -80,16 +80,16 @@ func TestSupersededWhereStablePodsMadeWay(t *testing.T) {
 }
 
 // A canary that a step wants without pods gives its share back before they go,
-// and gets none from the steps that follow.
+// and gets none from the steps that follow, which do not wait for it either.
 func TestScaledToNothingBehindAWeight(t *testing.T) {
 	none := int32(0)
 	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true },
-		weight(60), pauseFor(nil), v1alpha1.CanaryStep{SetCanaryScale: &v1alpha1.SetCanaryScale{Replicas: &none}}, weight(100))
+		weight(60), pauseFor(nil), v1alpha1.CanaryStep{SetCanaryScale: &v1alpha1.SetCanaryScale{Replicas: &none}}, weight(100), pauseFor(nil))
 	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:2 v2:3").wantSplits(60)
 	d.slow("v1", 2)
 	d.promote().settle().want("Progressing(more replicas need to be updated) step 3 v1:5 v2:3").wantSplits()
 	d.slow("v1", 5)
-	d.settle().want("Progressing(more replicas need to be updated) step 3 v1:5 v2:0").wantSplits(0)
+	d.settle().want("Paused(CanaryPauseStep) step 4 v1:5 v2:0").wantSplits(0)
 }
 
 // A stable version that does not serve gets nothing back either, until the third

@@ -7,7 +7,7 @@
 //	curl -X PUT localhost:8080/-/behaviour -d '{"errorRate": 0.1, "latency": "200ms"}'
 //
 // Read mockserver/server for its endpoints and mockserver/behaviour for what it
-// can be told. Its environment: ADDRESS, VERSION, SERVICE_NAME, POD_NAME,
+// can be told. Its environment: ADDRESS or HTTP_PORT, VERSION, SERVICE_NAME, POD_NAME,
 // DRAIN, MOCK_BEHAVIOUR (all of a behaviour, as JSON) or MOCK_ERROR_RATE,
 // MOCK_ERROR_CODE, MOCK_LATENCY, MOCK_P99, MOCK_AFTER, MOCK_QUERY, MOCK_BODY,
 // MOCK_READY and MOCK_CRASH, a field each.
@@ -25,6 +25,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -69,13 +70,17 @@ func parse(args []string, lookup func(string) (string, bool), out io.Writer) (se
 		return cmp.Or(text, otherwise)
 	}
 	drain, err := time.ParseDuration(env("DRAIN", "1s"))
-	if err != nil {
-		return settings{}, fmt.Errorf("environment variable DRAIN: %w", err)
+	if err != nil || drain < 0 {
+		return settings{}, fmt.Errorf("environment variable DRAIN=%s: give a duration such as 5s", env("DRAIN", ""))
+	}
+	port := env("HTTP_PORT", "8080")
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return settings{}, fmt.Errorf("environment variable HTTP_PORT=%s: give the number of a port, 0 to 65535", port)
 	}
 	s := settings{}
 	flags := flag.NewFlagSet("mockserver", flag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.StringVar(&s.address, "address", env("ADDRESS", ":8080"), "where to listen: HOST:PORT or :PORT")
+	flags.StringVar(&s.address, "address", env("ADDRESS", ":"+port), "where to listen: HOST:PORT or :PORT")
 	flags.StringVar(&s.version, "version", env("VERSION", version), "the version in every answer")
 	flags.StringVar(&s.service, "service", env("SERVICE_NAME", "mock-server"), "the service in every answer")
 	flags.StringVar(&s.pod, "pod", env("POD_NAME", ""), "the pod in every answer; empty: none")

@@ -37,6 +37,9 @@ func TestParse(t *testing.T) {
 	if err != nil || s.address != ":8080" || s.version != version || s.service != "mock-server" || s.drain != time.Second {
 		t.Errorf("defaults %+v, %v", s, err)
 	}
+	if s, err = parse(nil, lookupIn(map[string]string{"HTTP_PORT": "9080"}), io.Discard); err != nil || s.address != ":9080" {
+		t.Errorf("HTTP_PORT: %+v, %v", s, err)
+	}
 }
 
 func TestParseErrors(t *testing.T) {
@@ -47,7 +50,9 @@ func TestParseErrors(t *testing.T) {
 	}{
 		{[]string{"--port", "1"}, nil, "-port"},
 		{[]string{"8080"}, nil, `"8080" is no flag`},
-		{nil, map[string]string{"DRAIN": "long"}, "DRAIN"},
+		{nil, map[string]string{"DRAIN": "long"}, "DRAIN=long: give a duration such as 5s"},
+		{nil, map[string]string{"DRAIN": "-1s"}, "DRAIN=-1s: give a duration such as 5s"},
+		{nil, map[string]string{"HTTP_PORT": "http"}, "HTTP_PORT=http: give the number of a port, 0 to 65535"},
 		{nil, map[string]string{"MOCK_READY": "perhaps"}, "MOCK_READY"},
 	} {
 		if _, err := parse(c.args, lookupIn(c.env), io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {

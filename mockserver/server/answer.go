@@ -23,7 +23,7 @@ type message struct {
 // endpoints is what the index lists.
 var endpoints = []string{
 	"/status/{code}", "/delay/{ms}", "/version", "/close-before-response/{ms}", "/close-after-response/{ms}",
-	"/reset-before-response/{ms}", "/reset-after-response/{ms}", "/wrongprotocol/{ms}", "/healthz", "/metrics", "/-/behaviour",
+	"/reset-before-response/{ms}", "/reset-after-response/{ms}", "/wrongprotocol/{ms}", "/error", "/healthz", "/metrics", "/-/behaviour",
 }
 
 func (s *Server) index(w http.ResponseWriter, r *http.Request) {
@@ -39,6 +39,11 @@ func (s *Server) version(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) anything(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, r, "other", behaviour.Request{Code: http.StatusOK}, s.message("", nil))
+}
+
+// failure is what jobs ask that are to fail.
+func (s *Server) failure(w http.ResponseWriter, r *http.Request) {
+	s.answer(w, r, "error", behaviour.Request{Code: http.StatusInternalServerError}, s.message("", nil))
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {

@@ -9,6 +9,7 @@
 //	/close-before-response/{ms}, /close-after-response/{ms}
 //	/reset-before-response/{ms}, /reset-after-response/{ms}
 //	/wrongprotocol/{ms}        bytes that are no HTTP
+//	/error                     500
 //	anything else              200
 //
 // What its operators ask for, which no behaviour touches:

@@ -55,6 +55,7 @@ func (s *Server) routes() {
 		"/status/{code}":   s.status,
 		"/delay/{ms}":      s.delay,
 		"/{path...}":       s.anything,
+		"/error":           s.failure,
 		"/-/behaviour":     refuseMethod,
 		"/healthz":         s.health,
 		"GET /metrics":     s.metrics.handler(),

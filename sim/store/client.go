@@ -147,6 +147,7 @@ func (a *actor) do(ctx context.Context, op Op, call func() error) error {
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	op.Client = a.name
+	a.store.catchUp(op.Kind.GroupKind())
 	for _, hooks := range [2][]Hooks{a.store.hooks, a.hooks} {
 		for _, h := range hooks {
 			if h.Before == nil {

@@ -111,8 +111,8 @@ func (s *Store) stampNew(req request, obj client.Object) error {
 	return nil
 }
 
-// now returns the kernel's time as the API stores it, in whole seconds.
-func (s *Store) now() metav1.Time { return metav1.NewTime(s.kernel.Now()).Rfc3339Copy() }
+// now returns the time of a write as the API stores it, in whole seconds.
+func (s *Store) now() metav1.Time { return metav1.NewTime(s.time()).Rfc3339Copy() }
 
 // nameLetters is the alphabet of generated names: no vowels, and none of the
 // digits that look like letters.

@@ -211,6 +211,7 @@ func fillUnstructuredList(t *table, gvk schema.GroupVersionKind, found []client.
 // store: fn must not modify them, nor write to the kind while it runs. It is
 // for models and invariants that look at everything at every instant.
 func (s *Store) Range(gvk schema.GroupVersionKind, namespace string, fn func(client.Object) bool) {
+	s.catchUp(gvk.GroupKind())
 	for _, r := range span(s.tableFor(gvk).live, namespace) {
 		if !fn(r.head()) {
 			return

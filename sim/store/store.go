@@ -67,6 +67,8 @@ type Store struct {
 	uids   map[types.UID]*record
 	owned  map[types.UID]map[*record]struct{} // dependents by the uid of an owner
 	graves []grave                            // deleted records in order of deletion
+	behind []*table                           // those that have late writes
+	late   *moment                            // that of the late write that is being made; nil: none is
 
 	originals map[*record]client.Object // nil unless Options.DetectMutation
 
@@ -125,23 +127,23 @@ type change struct {
 // It returns the object as stored (for a deletion, its last state).
 func (s *Store) commit(c change) client.Object {
 	old := c.record.head()
-	s.rev++
+	rev := s.next()
 	stored := c.object
 	if stored == nil {
 		stored = c.table.shallowCopy(old)
 	}
-	stored.SetResourceVersion(strconv.FormatInt(s.rev, 10))
+	stored.SetResourceVersion(strconv.FormatInt(rev, 10))
 
-	c.table.put(c.record, versionOf{rev: s.rev, obj: c.object, base: c.base()})
+	c.table.put(c.record, versionOf{rev: rev, obj: c.object, base: c.base()})
 	c.record.trim(s.floor)
 	s.keepOriginal(c.record, c.object)
 	s.reindex(c.record, old, c.object)
 	if c.object == nil {
-		s.graves = append(s.graves, grave{s.rev, c.record})
+		s.graves = append(s.graves, grave{rev, c.record})
 	}
 	s.forget()
 
-	event := Event{Type: c.kind, Object: stored, Old: old, Revision: s.rev}
+	event := Event{Type: c.kind, Object: stored, Old: old, Revision: rev}
 	s.deliver(c.table, event)
 	s.traceWrite(c, event)
 	return stored

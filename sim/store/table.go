@@ -31,6 +31,8 @@ type table struct {
 	births    map[string]uint32
 	groupKind string // as text, for the identities of objects
 
+	late []lateWrite // in their order
+
 	scratch client.Object // what holds a status while it is copied; nothing else is set
 
 	subscribers []*subscription

@@ -42,6 +42,7 @@ type subscription struct {
 // calls are kernel events of ClassWatch at the instant of the write. The
 // returned function ends the subscription; events on their way are dropped.
 func (s *Store) Subscribe(gvk schema.GroupVersionKind, fn func(Event)) (cancel func()) {
+	s.catchUp(gvk.GroupKind())
 	t := s.tableFor(gvk)
 	sub := &subscription{gvk: gvk, fn: fn}
 	t.subscribers = append(t.subscribers, sub)

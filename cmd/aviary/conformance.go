@@ -123,14 +123,14 @@ func (f *conformanceFlags) judge(ctx context.Context, out, progress io.Writer, p
 	if err != nil {
 		return err
 	}
+	fmt.Fprintln(out)
+	if err := replay.WriteTable(out, replay.Features(outcomes)); err != nil {
+		return err
+	}
 	for _, r := range reports {
 		if err := r.write(f.on, outcomes); err != nil {
 			return err
 		}
-	}
-	fmt.Fprintln(out)
-	if err := replay.WriteTable(out, replay.Features(outcomes)); err != nil {
-		return err
 	}
 	for i := range outcomes {
 		if outcomes[i].Verdict() == replay.Failed {
@@ -350,6 +350,9 @@ func parseConformanceReports(outputs []string) ([]conformanceReportFile, error) 
 		switch form {
 		case "markdown", "json", "junit":
 			if file != "" {
+				if err := writable(file); err != nil {
+					return nil, err
+				}
 				reports = append(reports, conformanceReportFile{form, file})
 				continue
 			}

@@ -17,8 +17,9 @@ import (
 var wallTime = regexp.MustCompile(`(?m)( simulated|"wallSeconds":) +[0-9.e-]+(?:µs|ms|s)?`)
 
 // newTimelessReplay is aviary replay with "WALL" in the place of wall times.
-func newTimelessReplay() *cobra.Command {
-	cmd := newReplayCommand()
+func newTimelessReplay() *cobra.Command { return timeless(newReplayCommand()) }
+
+func timeless(cmd *cobra.Command) *cobra.Command {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		out := cmd.OutOrStdout()

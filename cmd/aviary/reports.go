@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -24,8 +25,22 @@ func parseReports(outputs []string) (reports, error) {
 		default:
 			return r, usagef("-o %s: give json, json=FILE or junit=FILE", o)
 		}
+		if err := writable(file); err != nil {
+			return r, err
+		}
 	}
 	return r, nil
+}
+
+// writable refuses a file that cannot be written, before anything is played for it.
+func writable(file string) error {
+	if info, err := os.Stat(file); file != "" && err == nil && info.IsDir() {
+		return usagef("-o: %s is a folder; name a file in it", file)
+	}
+	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
+		return usagef("-o: there is no folder %s for %s; make it first", filepath.Dir(file), filepath.Base(file))
+	}
+	return nil
 }
 
 // insteadOfLines says whether standard output belongs to a report.

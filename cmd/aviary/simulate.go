@@ -208,7 +208,7 @@ func readOutput(text string) (simulateOutput, error) {
 		}
 	case "html", "svg":
 		if file != "" {
-			return simulateOutput{format, file}, nil
+			return simulateOutput{format, file}, writable(file)
 		}
 		return simulateOutput{}, usagef("--output %s needs a file; write -o %s=report.%s", text, format, format)
 	}

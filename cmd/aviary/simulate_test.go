@@ -96,7 +96,7 @@ func TestSimulatePictures(t *testing.T) {
 			t.Errorf("%s lacks %q (%v)", file, want, err)
 		}
 	}
-	if text = output(newSimulateCommand(), append(args, "-o", "html="+filepath.Join(page, "x"))); !strings.Contains(text, "not a directory") {
+	if text = output(newSimulateCommand(), append(args, "-o", "html="+filepath.Join(page, "x"))); !strings.Contains(text, "there is no folder "+page+" for x") {
 		t.Errorf("a file that cannot be written: %s", text)
 	}
 }

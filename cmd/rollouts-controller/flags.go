@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -33,6 +34,7 @@ type flags struct {
 	qps                       float32
 	burst                     int
 	threads                   map[string]*int
+	controllers               []string
 	metricsPort, healthzPort  int
 	profiles                  string
 	logLevel, logFormat       string
@@ -42,6 +44,12 @@ type flags struct {
 	lease, renew, retryPeriod time.Duration
 	showVersion               bool
 }
+
+// onlyAnalysis is what --controllers may say.
+const onlyAnalysis = "analysis"
+
+// highestPort is that of TCP.
+const highestPort = 65535
 
 func newFlags() *flags {
 	f := &flags{set: pflag.NewFlagSet("rollouts-controller", pflag.ContinueOnError), threads: map[string]*int{}}
@@ -57,6 +65,7 @@ func newFlags() *flags {
 	f.threads["rollout"] = s.Int("rollout-threads", 10, "Rollouts that are reconciled at a time")
 	f.threads["experiment"] = s.Int("experiment-threads", 10, "Experiments that are reconciled at a time")
 	f.threads["analysisrun"] = s.Int("analysis-threads", 30, "AnalysisRuns that are reconciled at a time")
+	s.StringSliceVar(&f.controllers, "controllers", nil, "analysis: control AnalysisRuns alone, where Rollouts are controlled elsewhere; empty: control everything")
 	s.IntVar(&f.metricsPort, "metricsPort", 8090, "Port of /metrics; 0: none")
 	s.IntVar(&f.healthzPort, "healthzPort", 8080, "Port of /healthz and /readyz; 0: none")
 	s.StringVar(&f.profiles, "enable-pprof-address", "", "Address of /debug/pprof, such as 127.0.0.1:6060; empty: none")
@@ -139,6 +148,19 @@ func (f *flags) check() error {
 			return fmt.Errorf("the threads of controller %s: %d is less than 1", name, *threads)
 		}
 	}
+	for _, name := range f.controllers {
+		if name != onlyAnalysis {
+			return fmt.Errorf("--controllers %s: give %s, or leave it out to control everything", name, onlyAnalysis)
+		}
+	}
+	if wrong := validation.IsValidLabelValue(f.instanceID); len(wrong) > 0 {
+		return fmt.Errorf("--instance-id %q is compared with a label, and can be none: %s", f.instanceID, strings.Join(wrong, "; "))
+	}
+	for name, port := range map[string]int{"metricsPort": f.metricsPort, "healthzPort": f.healthzPort} {
+		if port < 0 || port > highestPort {
+			return fmt.Errorf("--%s %d: give a port up to %d, or 0 for none", name, port, highestPort)
+		}
+	}
 	switch {
 	case f.resync < 0:
 		return fmt.Errorf("--rollout-resync %d: give a number of seconds, or 0 for never", f.resync)
@@ -168,7 +190,8 @@ func (f *flags) options() (*rest.Config, manager.Options, error) {
 	}
 	o := manager.Options{
 		InstanceID: f.instanceID, Resync: time.Duration(f.resync) * time.Second, StatusDelay: f.statusDelay, Workers: map[string]int{},
-		Metrics: port(f.metricsPort), Probes: port(f.healthzPort), Profiles: f.profiles,
+		OnlyAnalysis: len(f.controllers) > 0,
+		Metrics:      port(f.metricsPort), Probes: port(f.healthzPort), Profiles: f.profiles,
 		Settings: metric.Settings{
 			PrometheusAddress: os.Getenv("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS"),
 			JobNamespace:      os.Getenv("ARGO_ROLLOUTS_ANALYSIS_JOB_NAMESPACE"),

@@ -34,6 +34,10 @@ func TestMistakes(t *testing.T) {
 		{"--rollout-resync=-1", "--rollout-resync -1: give a number of seconds, or 0 for never"},
 		{"--status-delay=-1s", "--status-delay -1s: give a duration, or 0 for no delay"},
 		{"--leader-election-lease-duration=5s", "the lease of 5s must be longer than the renew deadline of 10s, and that longer than the retry period of 2s"},
+		{"--controllers=rollout", "--controllers rollout: give analysis, or leave it out to control everything"},
+		{"--instance-id=a/b", `--instance-id "a/b" is compared with a label, and can be none: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`},
+		{"--metricsPort=99999", "--metricsPort 99999: give a port up to 65535, or 0 for none"},
+		{"--healthzPort=-1", "--healthzPort -1: give a port up to 65535, or 0 for none"},
 		{"--loglevel=loud", `--loglevel "loud": choose one of trace, debug, info, warn, error`},
 		{"--logformat=xml", `--logformat "xml": choose text or json`},
 		{"--kubeconfig=/does/not/exist", "find the cluster: stat /does/not/exist: no such file or directory; name it with --kubeconfig"},
@@ -48,12 +52,12 @@ func TestMistakes(t *testing.T) {
 // TestDropIn passes what the Deployment of Argo Rollouts may.
 func TestDropIn(t *testing.T) {
 	f := newFlags()
-	args := "--namespaced --instance-id=blue --loglevel=debug --logformat=json --kloglevel=2 --istio-api-version=v1beta1 --alb-ingress-classes=alb " +
+	args := "--namespaced --instance-id=blue --controllers=analysis --loglevel=debug --logformat=json --kloglevel=2 --istio-api-version=v1beta1 --alb-ingress-classes=alb " +
 		"--nginx-ingress-classes=nginx --service-threads=5 --self-service-notification-enabled --aws-verify-target-group --leader-election-retry-period=1s"
 	if err := f.parse(strings.Fields(args), &bytes.Buffer{}); err != nil {
 		t.Fatal(err)
 	}
-	if !f.namespaced || f.instanceID != "blue" || f.retryPeriod != time.Second {
+	if len(f.controllers) != 1 || !f.namespaced || f.instanceID != "blue" || f.retryPeriod != time.Second {
 		t.Errorf("got %+v", f)
 	}
 }

@@ -51,6 +51,8 @@ type Options struct {
 	// Workers is how many objects are reconciled at a time, by the name of the
 	// controller; 1 where it says nothing.
 	Workers map[string]int
+	// OnlyAnalysis leaves all but AnalysisRuns to others.
+	OnlyAnalysis bool
 	// Metrics, Probes and Profiles are addresses to listen on ("host:port",
 	// ":port"); empty means not at all.
 	Metrics, Probes, Profiles string
@@ -134,14 +136,16 @@ func (r *runner) prepare(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := indexOwners(ctx, r.GetFieldIndexer()); err != nil {
-		return err
-	}
 	view := clusterView{Client: r.GetClient(), kinds: kinds, namespace: r.options.Namespace}
 	controllers := control.Controllers(control.Deps{
 		Client: view, Live: r.GetAPIReader(), Clock: r.clock, Events: events, HTTP: r.options.HTTP, Metrics: r.options.Settings, Patience: r.options.StatusDelay,
 		Ended: r.meters.Ended,
 	})
+	if r.options.OnlyAnalysis {
+		controllers = analysisAlone(controllers)
+	} else if err := indexOwners(ctx, r.GetFieldIndexer()); err != nil {
+		return err
+	}
 	if err := r.mount(ctx, controllers, kinds); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/control"
 )
 
@@ -49,6 +51,14 @@ func (r *runner) mount(ctx context.Context, controllers []control.Controller, ki
 		}
 	}
 	return nil
+}
+
+// analysisAlone picks the controllers of AnalysisRuns.
+func analysisAlone(all []control.Controller) []control.Controller {
+	return slices.DeleteFunc(slices.Clone(all), func(c control.Controller) bool {
+		_, analysis := c.For.(*v1alpha1.AnalysisRun)
+		return !analysis
+	})
 }
 
 // watch connects one kind to a queue: at once if the cluster must have it, else

@@ -9,7 +9,17 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/aviary-rollouts/aviary/internal/control"
 )
+
+// TestAnalysisAlone keeps the watches of AnalysisRuns and no others.
+func TestAnalysisAlone(t *testing.T) {
+	all := control.Controllers(control.Deps{})
+	if alone := analysisAlone(all); len(alone) != 1 || alone[0].Name != "analysisrun" || len(all) < 3 {
+		t.Errorf("got %d of %d controllers", len(alone), len(all))
+	}
+}
 
 // What is nobody's fault is no error in the log.
 func TestPasses(t *testing.T) {

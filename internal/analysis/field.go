@@ -3,6 +3,7 @@ package analysis
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -46,6 +47,56 @@ func Field(ro *v1alpha1.Rollout, path string) (string, error) {
 		return "", fmt.Errorf("path %s in rollout: %w", path, err)
 	}
 	return string(text), nil
+}
+
+// CheckField says whether a path can name a field of a Rollout at all. Whether the
+// Rollout has it is another question: parts of its status come and go.
+func CheckField(path string) error {
+	keys, err := splitPath(path)
+	if err != nil {
+		return err
+	}
+	at := reflect.TypeFor[v1alpha1.Rollout]()
+	for _, key := range keys {
+		if at = childType(at, key); at == nil {
+			return fmt.Errorf("a Rollout has no such field: %s is unknown there", key)
+		}
+		if reflect.PointerTo(at).Implements(reflect.TypeFor[json.Marshaler]()) {
+			return nil // what is inside of it is its own affair
+		}
+	}
+	return nil
+}
+
+// childType is the type of a field, of an element of a list, or of a value of a map;
+// nil if there is none.
+func childType(t reflect.Type, key string) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Map:
+		return t.Elem()
+	case reflect.Slice:
+		if i, err := strconv.Atoi(key); err != nil || i < 0 {
+			return nil
+		}
+		return t.Elem()
+	case reflect.Struct:
+		for i := range t.NumField() {
+			f := t.Field(i)
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name == key {
+				return f.Type
+			}
+			if inner := f.Type; f.Anonymous && name == "" {
+				if found := childType(inner, key); found != nil {
+					return found
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // child is the field of a tree, or the element of a list; nil if there is none.

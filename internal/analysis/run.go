@@ -84,6 +84,18 @@ func NewSpec(flat v1alpha1.AnalysisTemplateSpec, supplied []v1alpha1.Argument) (
 	return spec, uniqueNames(flat)
 }
 
+// Unasked lists, at the place of each argument that is supplied and that no template
+// declares, its name; the others are empty. [NewSpec] leaves those arguments out.
+func Unasked(declared, supplied []v1alpha1.Argument) []string {
+	names := make([]string, len(supplied))
+	for i, s := range supplied {
+		if !slices.ContainsFunc(declared, func(d v1alpha1.Argument) bool { return d.Name == s.Name }) {
+			names[i] = s.Name
+		}
+	}
+	return names
+}
+
 // Place gives a run a name that is free, beginning with the one that it has, or
 // returns the existing run that is the same and has not ended.
 func Place(run *v1alpha1.AnalysisRun, existing []*v1alpha1.AnalysisRun) (placed *v1alpha1.AnalysisRun, adopted bool) {

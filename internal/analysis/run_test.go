@@ -152,13 +152,43 @@ func TestField(t *testing.T) {
 	}
 }
 
+// TestCheckField: what a Rollout can have at all, whether this one has it or not.
+func TestCheckField(t *testing.T) {
+	for path, want := range map[string]string{
+		"metadata.name":                                "",
+		"metadata.labels['absent']":                    "",
+		"metadata.creationTimestamp":                   "",
+		"status.canary.weights.canary.weight":          "",
+		"status.pauseConditions[7].reason":             "",
+		"status.alb.canaryTargetGroup.name":            "",
+		"spec.template.spec.containers[0].image":       "",
+		"spec.strategy.canary.maxSurge":                "",
+		"apiVersion":                                   "",
+		"status.canary.weight":                         "a Rollout has no such field: weight is unknown there",
+		"status.pauseConditions.reason":                "a Rollout has no such field: reason is unknown there",
+		"metadata.name.first":                          "a Rollout has no such field: first is unknown there",
+		"spec.strategy.canary.steps[-1].setWeight":     "a Rollout has no such field: -1 is unknown there",
+		"status.canary.weights.additional['x'].weight": "a Rollout has no such field: x is unknown there",
+		"metadata.labels['env'":                        `"['env'" is not closed`,
+		"":                                             "it is empty",
+	} {
+		if got := errorText(CheckField(path)); got != want {
+			t.Errorf("%q: %q, want %q", path, got, want)
+		}
+	}
+}
+
 // FuzzField: no path brings it down.
 func FuzzField(f *testing.F) {
 	for _, path := range []string{"metadata.labels['x']", "a[0][1]", "[", "['", `["]`, "a.", ".", "status.conditions[9].x"} {
 		f.Add(path)
 	}
 	ro := &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Name: "web"}}
-	f.Fuzz(func(_ *testing.T, path string) { _, _ = Field(ro, path) })
+	f.Fuzz(func(t *testing.T, path string) {
+		if _, err := Field(ro, path); err == nil && CheckField(path) != nil {
+			t.Errorf("%q is there, and should not be: %v", path, CheckField(path))
+		}
+	})
 }
 
 // order is what the Rollout web wants at step 2 of revision 3.

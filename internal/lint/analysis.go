@@ -1,8 +1,11 @@
 package lint
 
 import (
+	"fmt"
 	"regexp"
+	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -81,12 +84,14 @@ func (r *report) run(run *v1alpha1.AnalysisRun) {
 }
 
 // experiment checks an Experiment and the analyses whose templates are all in
-// the files.
-func (r *report) experiment(e *v1alpha1.Experiment) {
-	r.add(validate.Experiment(e), nil)
+// the files. path is where it is written: spec, or the step that makes it.
+func (r *report) experiment(e *v1alpha1.Experiment, path *field.Path) {
+	for _, err := range validate.Experiment(e) {
+		r.error(path.String()+strings.TrimPrefix(err.Field, "spec"), "%s", err.ErrorBody())
+	}
 	library := Templates(r.all, e.Namespace)
 	for i, ref := range experiment.References(&e.Spec) {
-		path := field.NewPath("spec", "analyses").Index(i)
+		path := path.Child("analyses").Index(i)
 		refs := []v1alpha1.AnalysisTemplateRef{ref}
 		missing := library.Missing(refs)
 		for _, m := range missing {
@@ -100,9 +105,54 @@ func (r *report) experiment(e *v1alpha1.Experiment) {
 			r.error(path.Child("templateName").String(), "%v", err)
 			continue
 		}
-		if _, err := analysis.NewSpec(flat, valued(e.Spec.Analyses[i].Args)); err != nil {
+		args := valued(e.Spec.Analyses[i].Args)
+		if _, err := analysis.NewSpec(flat, args); err != nil {
 			r.error(path.Child("args").String(), "%v", err)
 		}
+		r.unasked(path.Child("args"), flat.Args, args)
+	}
+}
+
+// stepExperiments checks the Experiments that the steps of a Rollout make. Nobody
+// refuses those before their step is reached, in the middle of an update.
+func (r *report) stepExperiments(ro *v1alpha1.Rollout) {
+	c := ro.Spec.Strategy.Canary
+	if c == nil || ro.Spec.WorkloadRef != nil {
+		return
+	}
+	ro = ro.DeepCopy()
+	revision := &appsv1.ReplicaSet{Spec: appsv1.ReplicaSetSpec{Selector: ro.Spec.Selector, Template: ro.Spec.Template}}
+	for i := range c.Steps {
+		step := ro.Spec.Strategy.Canary.Steps[i].Experiment
+		if step == nil {
+			continue
+		}
+		for j := range step.Analyses {
+			for k := range step.Analyses[j].Args {
+				if arg := &step.Analyses[j].Args[k]; arg.ValueFrom != nil {
+					arg.Value, arg.ValueFrom = arg.Name, nil // what it is shows when the step is reached
+				}
+			}
+		}
+		path := field.NewPath("spec", "strategy", "canary", "steps").Index(i).Child("experiment")
+		made, err := experiment.ForStep(experiment.Step{Rollout: ro, Index: int32(i), Stable: revision, Canary: revision}, ro.Name)
+		if err != nil {
+			r.error(path.String(), "%v", err)
+			continue
+		}
+		r.experiment(made, path)
+	}
+}
+
+// unasked warns of arguments that no template declares: the run goes on without
+// them, and with the default of the one that was meant.
+func (r *report) unasked(path *field.Path, declared, supplied []v1alpha1.Argument) {
+	for i, name := range analysis.Unasked(declared, supplied) {
+		if name == "" {
+			continue
+		}
+		text := fmt.Sprintf("no template declares the argument %q: it is left out", name)
+		r.findings = append(r.findings, Finding{r.object, path.Index(i).Child("name").String(), text, true})
 	}
 }
 

@@ -52,7 +52,7 @@ func Check(objects []manifest.Object) []Finding {
 		case *v1alpha1.AnalysisRun:
 			r.run(typed)
 		case *v1alpha1.Experiment:
-			r.experiment(typed)
+			r.experiment(typed, field.NewPath("spec"))
 		}
 		all = append(all, r.findings...)
 	}

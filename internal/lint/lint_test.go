@@ -236,6 +236,17 @@ func TestAnalyses(t *testing.T) {
 		}},
 		{"an argument that is not given", rollout + strings.Replace(step, "name: app,", "name: ap,", 1) + strings.Replace(template, "interval: 1m", "count: 1", 1), []string{
 			`web.yaml:14: Rollout "web": spec.strategy.canary.steps[0].analysis.args: Invalid value: "app": missing analysis arguments in rollout spec`,
+			`warning: web.yaml:14: Rollout "web": spec.strategy.canary.steps[0].analysis.args[0].name: no template declares the argument "ap": it is left out`,
+		}},
+		{"an argument that nobody asks for", rollout + strings.Replace(step, "[{name: app, value: web}]", "[{name: app, value: web}, {name: ap, value: web}]", 1) +
+			strings.Replace(template, "interval: 1m", "count: 1", 1), []string{
+			`warning: web.yaml:14: Rollout "web": spec.strategy.canary.steps[0].analysis.args[1].name: no template declares the argument "ap": it is left out`,
+		}},
+		{"rules and arguments that cannot be", rollout + strings.Replace(step, "value: web}]\n", "valueFrom: {podTemplateHashValue: Newest}}]\n          dryRun: [{metricName: speed}]\n          measurementRetention: [{metricName: '(', limit: 5}]\n", 1) +
+			strings.Replace(template, "interval: 1m", "count: 1", 1), []string{
+			`web.yaml:15: Rollout "web": spec.strategy.canary.steps[0].analysis.dryRun[0].metricName: Invalid value: "speed": Rule didn't match any metric name(s)`,
+			`web.yaml:16: Rollout "web": spec.strategy.canary.steps[0].analysis.measurementRetention[0].metricName: Invalid value: "(": error parsing regexp: missing closing ): ` + "`(`",
+			`web.yaml:14: Rollout "web": spec.strategy.canary.steps[0].analysis.args[0].valueFrom.podTemplateHashValue: Unsupported value: "Newest": supported values: "Stable", "Latest"`,
 		}},
 		{"an analysis elsewhere", rollout + strings.TrimSuffix(step, "---\n"), nil},
 		{"an analysis misspelt", rollout + strings.Replace(step, "rate", "rat", 1) + template, []string{
@@ -273,9 +284,42 @@ func TestExperiments(t *testing.T) {
 		{"an argument from a secret", template + compare + strings.Replace(analyses, "value: '{{templates.a.podTemplateHash}}'", "valueFrom: {secretKeyRef: {name: s, key: k}}", 1), nil},
 		{"an argument that is not given", template + compare + strings.Replace(analyses, "name: app", "name: ap", 1), []string{
 			`web.yaml:24: Experiment "compare": spec.analyses[0].args: args.app was not resolved`,
+			`warning: web.yaml:24: Experiment "compare": spec.analyses[0].args[0].name: no template declares the argument "ap": it is left out`,
 		}},
 		{"nothing in it", "apiVersion: argoproj.io/v1alpha1\nkind: Experiment\nmetadata: {name: compare}\nspec:\n  templates: []\n", []string{
 			`web.yaml:5: Experiment "compare": spec.templates: Required value: an Experiment runs templates, analyses or both: give at least one`,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, check(t, "web.yaml", c.text)); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestStepExperiments looks at the Experiments that steps make as at any other.
+func TestStepExperiments(t *testing.T) {
+	const step = "      steps:\n      - experiment:\n          duration: 1m\n          templates:\n          - {name: a, specRef: stable}\n          - {name: b, specRef: canary}\n"
+	const analyses = "          analyses:\n          - name: rate\n            templateName: rate\n            args: [{name: app, value: '{{templates.b.podTemplateHash}}'}]\n"
+	const at = `Rollout "web": spec.strategy.canary.steps[0].experiment.`
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"one that runs", rollout + step + analyses + "---\n" + template, nil},
+		{"its template elsewhere", rollout + step + analyses, nil},
+		{"a field of the Rollout", rollout + step + strings.Replace(analyses, "value: '{{templates.b.podTemplateHash}}'", "valueFrom: {fieldRef: {fieldPath: status.canary.weights}}", 1), nil},
+		{"no duration", rollout + strings.Replace(step, "1m", "soon", 1), []string{
+			"web.yaml:13: " + at + `duration: Invalid value: "soon": must be a duration greater than 0, such as 30s, 5m or 1h30m`,
+		}},
+		{"a name twice", rollout + strings.Replace(step, "name: b", "name: a", 1), []string{"web.yaml:16: " + at + `templates[1].name: Duplicate value: "a"`}},
+		{"a tag for nothing", rollout + step + strings.Replace(analyses, "templates.b", "templates.c", 1), []string{
+			"web.yaml:20: " + at + `analyses[0].args[0].value: Invalid value: "{{templates.c.podTemplateHash}}": "c" names no template of this Experiment`,
+		}},
+		{"an argument misspelt", rollout + step + strings.Replace(analyses, "name: app", "name: ap", 1) + "---\n" + template, []string{
+			"web.yaml:20: " + at + "analyses[0].args: args.app was not resolved",
+			"warning: web.yaml:20: " + at + `analyses[0].args[0].name: no template declares the argument "ap": it is left out`,
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

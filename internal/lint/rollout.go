@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
 	"github.com/aviary-rollouts/aviary/internal/validate"
 )
@@ -25,6 +26,7 @@ func (r *report) rollout(ro *v1alpha1.Rollout) {
 	r.ingresses(ro)
 	r.istio(ro)
 	r.analyses(ro)
+	r.stepExperiments(ro)
 }
 
 // references checks the workload and the Services. Without the workload there
@@ -125,6 +127,17 @@ func (r *report) analyses(ro *v1alpha1.Rollout) {
 		}
 	}
 	r.add(errs, nil)
+	for _, ref := range validate.Analyses(ro) {
+		flat, err := analysis.Flatten(library, ref.Spec.Templates)
+		if err != nil {
+			continue
+		}
+		var supplied []v1alpha1.Argument
+		for _, arg := range ref.Spec.Args {
+			supplied = append(supplied, v1alpha1.Argument{Name: arg.Name})
+		}
+		r.unasked(ref.Field.Child("args"), flat.Args, supplied)
+	}
 }
 
 // without leaves out the errors about what is below a path.

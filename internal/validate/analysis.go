@@ -49,7 +49,8 @@ func Analyses(ro *v1alpha1.Rollout) []AnalysisRef {
 
 // Templates lists what is wrong with the templates that the analyses of a
 // Rollout refer to: missing, not to be merged, without end where the update
-// waits for the end, or with arguments that nobody supplies.
+// waits for the end, or with arguments that nobody supplies; and with the rules
+// and the arguments that the Rollout adds.
 func Templates(ro *v1alpha1.Rollout, library analysis.Library) field.ErrorList {
 	var errs field.ErrorList
 	for _, ref := range Analyses(ro) {
@@ -74,6 +75,8 @@ func (ref AnalysisRef) problems(library analysis.Library) field.ErrorList {
 				"AnalysisTemplate "+ref.names()+" has metric "+m.Name+" which runs indefinitely. Invalid value for count: "+countText(m)))
 		}
 	}
+	errs = append(errs, rules(ref.Spec.DryRun, ref.Spec.MeasurementRetention, flat.Metrics, ref.Field)...)
+	errs = append(errs, suppliedArgs(ref.Spec.Args, ref.Field.Child("args"))...)
 	supplied := map[string]bool{}
 	for _, a := range ref.Spec.Args {
 		supplied[a.Name] = true
@@ -81,6 +84,27 @@ func (ref AnalysisRef) problems(library analysis.Library) field.ErrorList {
 	for _, a := range flat.Args {
 		if !supplied[a.Name] && a.Value == nil && a.ValueFrom == nil {
 			errs = append(errs, field.Invalid(ref.Field.Child("args"), a.Name, "missing analysis arguments in rollout spec"))
+		}
+	}
+	return errs
+}
+
+// suppliedArgs checks the arguments that a Rollout gives to an analysis. A field
+// that is named must be one that a Rollout can have; whether it has it is seen
+// when the run is made.
+func suppliedArgs(list []v1alpha1.AnalysisRunArgument, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for i, arg := range list {
+		from, at := arg.ValueFrom, path.Index(i).Child("valueFrom")
+		switch {
+		case from == nil:
+		case from.PodTemplateHashValue != nil:
+			revisions := []v1alpha1.ValueFromPodTemplateHash{v1alpha1.Stable, v1alpha1.Latest}
+			errs = append(errs, oneOf(*from.PodTemplateHashValue, revisions, at.Child("podTemplateHashValue"))...)
+		case from.FieldRef != nil:
+			if err := analysis.CheckField(from.FieldRef.FieldPath); err != nil {
+				errs = append(errs, field.Invalid(at.Child("fieldRef", "fieldPath"), from.FieldRef.FieldPath, err.Error()))
+			}
 		}
 	}
 	return errs

@@ -35,7 +35,7 @@ func AnalysisTemplate(t, flat *v1alpha1.AnalysisTemplateSpec) field.ErrorList {
 		return errs
 	}
 	errs = append(errs, undeclared(t.Metrics, flat.Args, path.Child("metrics"))...)
-	return append(errs, rules(t, flat.Metrics, path)...)
+	return append(errs, rules(t.DryRun, t.MeasurementRetention, flat.Metrics, path)...)
 }
 
 // Metrics lists what is wrong with the metrics of a template or a run, each by
@@ -107,25 +107,23 @@ func undeclaredText(declared []string) string {
 }
 
 // rules finds rules that match no metric, as the run will say.
-func rules(t *v1alpha1.AnalysisTemplateSpec, metrics []v1alpha1.Metric, path *field.Path) field.ErrorList {
+func rules(dryRun []v1alpha1.DryRun, retention []v1alpha1.MeasurementRetention, metrics []v1alpha1.Metric, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	check := func(rule string, run v1alpha1.AnalysisRunSpec, at *field.Path) {
+	check := func(rule string, spec v1alpha1.AnalysisRunSpec, at *field.Path) {
 		for _, m := range metrics {
 			// Only the name matters; the rest of a metric may wait for arguments.
 			named := v1alpha1.Metric{Name: m.Name, Provider: v1alpha1.MetricProvider{Web: &v1alpha1.WebMetric{}}}
-			run.Metrics = append(run.Metrics, named)
+			spec.Metrics = append(spec.Metrics, named)
 		}
-		problem := analysis.Read(&v1alpha1.AnalysisRun{Spec: run}).Problem()
-		if _, why, found := strings.Cut(problem, "[0]: "); found {
-			errs = append(errs, field.Invalid(at, rule, why))
+		if _, why, found := strings.Cut(analysis.ReadSpec(&spec).Problem(), "[0]: "); found {
+			errs = append(errs, field.Invalid(at.Child("metricName"), rule, why))
 		}
 	}
-	for i, r := range t.DryRun {
-		check(r.MetricName, v1alpha1.AnalysisRunSpec{DryRun: t.DryRun[i : i+1]}, path.Child("dryRun").Index(i).Child("metricName"))
+	for i, r := range dryRun {
+		check(r.MetricName, v1alpha1.AnalysisRunSpec{DryRun: dryRun[i : i+1]}, path.Child("dryRun").Index(i))
 	}
-	for i, r := range t.MeasurementRetention {
-		check(r.MetricName, v1alpha1.AnalysisRunSpec{MeasurementRetention: t.MeasurementRetention[i : i+1]},
-			path.Child("measurementRetention").Index(i).Child("metricName"))
+	for i, r := range retention {
+		check(r.MetricName, v1alpha1.AnalysisRunSpec{MeasurementRetention: retention[i : i+1]}, path.Child("measurementRetention").Index(i))
 	}
 	return errs
 }

@@ -37,6 +37,9 @@ func canary(spec *v1alpha1.RolloutSpec, path *field.Path) field.ErrorList {
 	for i := range c.Steps {
 		errs = append(errs, step(c, &c.Steps[i], path, path.Child("steps").Index(i))...)
 	}
+	if c.Analysis != nil {
+		errs = append(errs, optionalNotNegative(c.Analysis.StartingStep, path.Child("analysis", "startingStep"))...)
+	}
 	errs = append(errs, antiAffinity(c.AntiAffinity, path.Child("antiAffinity"))...)
 	errs = append(errs, optionalNotNegative(c.MinPodsPerReplicaSet, path.Child("minPodsPerReplicaSet"))...)
 	return append(errs, progressThreshold(c.ReplicaProgressThreshold, path.Child("replicaProgressThreshold"))...)

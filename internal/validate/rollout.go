@@ -91,6 +91,13 @@ func timing(spec *v1alpha1.RolloutSpec, path *field.Path) field.ErrorList {
 	if spec.RevisionHistoryLimit != nil {
 		errs = append(errs, notNegative(*spec.RevisionHistoryLimit, path.Child("revisionHistoryLimit"))...)
 	}
+	if w := spec.RollbackWindow; w != nil {
+		errs = append(errs, notNegative(w.Revisions, path.Child("rollbackWindow", "revisions"))...)
+	}
+	if a := spec.Analysis; a != nil {
+		errs = append(errs, optionalNotNegative(a.SuccessfulRunHistoryLimit, path.Child("analysis", "successfulRunHistoryLimit"))...)
+		errs = append(errs, optionalNotNegative(a.UnsuccessfulRunHistoryLimit, path.Child("analysis", "unsuccessfulRunHistoryLimit"))...)
+	}
 	deadline := valueOr(spec.ProgressDeadlineSeconds, defaultProgressDeadlineSeconds)
 	if deadlinePath := path.Child("progressDeadlineSeconds"); deadline <= spec.MinReadySeconds {
 		errs = append(errs, field.Invalid(deadlinePath, deadline, deadlineTooShort))

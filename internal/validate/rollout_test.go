@@ -111,6 +111,11 @@ func TestTopLevel(t *testing.T) {
 		{"no history", spec(func(s *v1alpha1.RolloutSpec) { s.RevisionHistoryLimit = n32(0) }), ""},
 		{"negative history", spec(func(s *v1alpha1.RolloutSpec) { s.RevisionHistoryLimit = n32(-1) }),
 			`spec.revisionHistoryLimit: Invalid value: -1: must be greater than or equal to 0`},
+		{"a window of less than nothing", spec(func(s *v1alpha1.RolloutSpec) { s.RollbackWindow = &v1alpha1.RollbackWindowSpec{Revisions: -1} }),
+			`spec.rollbackWindow.revisions: Invalid value: -1: must be greater than or equal to 0`},
+		{"a negative number of runs", spec(func(s *v1alpha1.RolloutSpec) {
+			s.Analysis = &v1alpha1.AnalysisRunStrategy{UnsuccessfulRunHistoryLimit: n32(-1)}
+		}), `spec.analysis.unsuccessfulRunHistoryLimit: Invalid value: -1: must be greater than or equal to 0`},
 		{"negative minReadySeconds", spec(func(s *v1alpha1.RolloutSpec) { s.MinReadySeconds = -1 }),
 			`spec.minReadySeconds: Invalid value: -1: must be greater than or equal to 0`},
 		{"minReadySeconds below the default deadline", spec(func(s *v1alpha1.RolloutSpec) { s.MinReadySeconds = 599 }), ""},

@@ -122,7 +122,7 @@ func ingress(one string, several []string, oneName, severalName string, path *fi
 
 func istio(i *v1alpha1.IstioTrafficRouting, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	if (i.VirtualService == nil) == (len(i.VirtualServices) == 0) && (i.VirtualService != nil || i.DestinationRule == nil) {
+	if (i.VirtualService == nil) == (len(i.VirtualServices) == 0) { // subsets alone have no weights
 		errs = append(errs, field.Invalid(path.Child("virtualService"), "", virtualServiceOneOf))
 	}
 	if i.VirtualService != nil && i.VirtualService.Name == "" {

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -112,11 +113,16 @@ func experiment(r *v1alpha1.RolloutTrafficRouting, e *v1alpha1.RolloutExperiment
 		errs = append(errs, optionalNotNegative(t.Replicas, at.Child("replicas"))...)
 		switch {
 		case t.Weight == nil:
+		case *t.Weight < 0:
+			errs = append(errs, notNegative(*t.Weight, at.Child("weight"))...)
 		case r == nil:
 			errs = append(errs, field.Invalid(at.Child("weight"), *t.Weight, experimentWeight))
 		case r.SMI == nil && r.ALB == nil && r.Istio == nil && len(r.Plugins) == 0:
 			errs = append(errs, field.Invalid(at.Child("weight"), *t.Weight, experimentWeightKinds))
 		}
+	}
+	for i := range e.Analyses {
+		errs = append(errs, suppliedArgs(e.Analyses[i].Args, path.Child("analyses").Index(i).Child("args"))...)
 	}
 	return errs
 }
@@ -180,8 +186,13 @@ func managedRoute(r *v1alpha1.RolloutTrafficRouting, name string, path *field.Pa
 }
 
 func stringMatch(m v1alpha1.StringMatch, path *field.Path) field.ErrorList {
-	if countTrue(m.Exact != "", m.Prefix != "", m.Regex != "") == 1 {
-		return nil
+	if countTrue(m.Exact != "", m.Prefix != "", m.Regex != "") != 1 {
+		return field.ErrorList{field.Invalid(path, m, matchOneOf)}
 	}
-	return field.ErrorList{field.Invalid(path, m, matchOneOf)}
+	// Envoy's expressions are RE2, as Go's are: a router that cannot read one
+	// would refuse the whole of its configuration.
+	if _, err := regexp.Compile(m.Regex); err != nil {
+		return field.ErrorList{field.Invalid(path.Child("regex"), m.Regex, err.Error())}
+	}
+	return nil
 }

@@ -52,6 +52,9 @@ func TestCanaryFields(t *testing.T) {
 			`spec.strategy.antiAffinity: Invalid value: "none": AntiAffinity must have exactly one strategy listed`},
 		{"two kinds of anti-affinity", c(func(c *v1alpha1.CanaryStrategy) { c.AntiAffinity = both }),
 			`spec.strategy.antiAffinity: Invalid value: "preferred and required": AntiAffinity must have exactly one strategy listed`},
+		{"a background analysis before the first step", c(func(c *v1alpha1.CanaryStrategy) {
+			c.Analysis = &v1alpha1.RolloutAnalysisBackground{StartingStep: n32(-1)}
+		}), `spec.strategy.analysis.startingStep: Invalid value: -1: must be greater than or equal to 0`},
 		{"a negative floor", c(func(c *v1alpha1.CanaryStrategy) { c.MinPodsPerReplicaSet = n32(-1) }),
 			`spec.strategy.minPodsPerReplicaSet: Invalid value: -1: must be greater than or equal to 0`},
 		{"a threshold of all pods", c(func(c *v1alpha1.CanaryStrategy) {
@@ -109,6 +112,8 @@ func TestSteps(t *testing.T) {
 			s0 + `.experiment.templates[0].specRef: Unsupported value: "latest": supported values: "canary", "stable"`},
 		{"an experiment with a weight", withStep(`experiment: {templates: [{name: a, specRef: canary, weight: 5}]}`),
 			s0 + `.experiment.templates[0].weight: Invalid value: 5: Experiment template weight cannot be set unless TrafficRouting is enabled`},
+		{"an experiment with a field that no Rollout has", withStep(`experiment: {templates: [{name: a, specRef: canary}], analyses: [{name: x, templateName: t, args: [{name: a, valueFrom: {fieldRef: {fieldPath: status.cannary}}}]}]}`),
+			s0 + `.experiment.analyses[0].args[0].valueFrom.fieldRef.fieldPath: Invalid value: "status.cannary": a Rollout has no such field: cannary is unknown there`},
 		{"a header route without routing", withStep(`setHeaderRoute: {name: header}`),
 			s0 + `.setHeaderRoute: Invalid value: "header": SetHeaderRoute requires TrafficRouting, supports Istio, ALB, Apisix and Plugins`},
 		{"a mirror route without routing", withStep(`setMirrorRoute: {name: mirror}`),
@@ -126,6 +131,10 @@ func TestRoutedSteps(t *testing.T) {
 		{"scale by a negative count", withStep(`setCanaryScale: {replicas: -1}`), s0 + `.setCanaryScale.replicas: Invalid value: -1: must be greater than or equal to 0`},
 		{"scale combines with a weight", withStep(`{setCanaryScale: {replicas: 1}, setWeight: 5}`), ""},
 		{"an experiment with a weight", withStep(`experiment: {templates: [{name: a, specRef: canary, weight: 5}]}`), ""},
+		{"an experiment with a negative weight", withStep(`experiment: {templates: [{name: a, specRef: canary, weight: -5}]}`),
+			s0 + `.experiment.templates[0].weight: Invalid value: -5: must be greater than or equal to 0`},
+		{"a header with an expression that is none", withStep(`setHeaderRoute: {name: header, match: [{headerName: agent, headerValue: {regex: "fire("}}]}`),
+			s0 + `.setHeaderRoute.match[0].headerValue.regex: Invalid value: "fire(": error parsing regexp: missing closing ): ` + "`fire(`"},
 		{"a header route", withStep(`setHeaderRoute: {name: header, match: [{headerName: agent, headerValue: {regex: "fire.*"}}]}`), ""},
 		{"removal of a header route", withStep(`setHeaderRoute: {name: header}`), ""},
 		{"an unknown header route", withStep(`setHeaderRoute: {name: other}`),
@@ -210,6 +219,8 @@ func TestTrafficRouting(t *testing.T) {
 		{"istio with one twice", withRouting(`istio: {virtualServices: [{name: v}, {name: v}]}`), tr + `.istio.virtualServices[1].name: Duplicate value: "v"`},
 		{"istio with none", withRouting(`istio: {}`), tr + `.istio.virtualService: Invalid value: "": exactly one of virtualService and virtualServices must be set`},
 		{"istio with both", withRouting(`istio: {virtualService: {name: v}, virtualServices: [{name: w}]}`),
+			tr + `.istio.virtualService: Invalid value: "": exactly one of virtualService and virtualServices must be set`},
+		{"istio with subsets alone", withRouting(`istio: {destinationRule: {name: d, canarySubsetName: c, stableSubsetName: s}}`),
 			tr + `.istio.virtualService: Invalid value: "": exactly one of virtualService and virtualServices must be set`},
 		{"istio with one subset", withRouting(`istio: {virtualService: {name: v}, destinationRule: {name: d, canarySubsetName: a, stableSubsetName: a}}`),
 			tr + `.istio.destinationRule.canarySubsetName: Invalid value: "a": canarySubsetName and stableSubsetName must be different`},

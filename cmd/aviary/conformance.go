@@ -173,7 +173,7 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 
 // local starts a control plane on this machine.
 func (f *conformanceFlags) local(ctx context.Context, progress io.Writer) (venue, error) {
-	o := rig.Options{Dir: f.dir, Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Patience: f.patience, Progress: progress}
+	o := rig.Options{Dir: f.dir, Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Patience: f.patience, Killed: f.kill > 0, Progress: progress}
 	if f.dir == "" { // what is in the plane's own folder goes with it
 		folder, err := f.folder()
 		if err != nil {

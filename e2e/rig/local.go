@@ -43,6 +43,8 @@ type Options struct {
 	Root string
 	// Controller is the binary under test; empty means ours, built from Root.
 	Controller string
+	// Killed tells scenarios that the caller kills the controller now and then.
+	Killed bool
 	// ControllerArgs are more flags for it.
 	ControllerArgs []string
 	// Audit writes the API requests of the controller to a log.
@@ -308,7 +310,7 @@ func (l *Local) connect(ctx context.Context) error {
 	config := l.Plane.Config()
 	config.QPS, config.Burst = -1, -1
 	l.cluster = &backend.Cluster{
-		Name: "local", Config: config, Scheme: scheme, Clock: clock.Real{}, Wait: clock.Wait, Patience: l.options.Patience, Tools: l.tools,
+		Name: "local", Killed: l.options.Killed, Config: config, Scheme: scheme, Clock: clock.Real{}, Wait: clock.Wait, Patience: l.options.Patience, Tools: l.tools,
 		Accounts: accounts,
 	}
 	return l.cluster.Record(ctx)

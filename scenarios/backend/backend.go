@@ -17,8 +17,10 @@ const SimName = "sim"
 
 // Backend is a cluster that a scenario can be played on.
 type Backend interface {
-	// Name is the word used in guards: "sim", "local" or "kind".
+	// Name is "sim", "local" or "kind".
 	Name() string
+	// Is answers the word of a guard: the name, or "killed".
+	Is(word string) bool
 	// Client reads and writes as the user who types the commands.
 	Client() client.WithWatch
 	// Clock tells the cluster's time.

@@ -29,6 +29,9 @@ import (
 type Cluster struct {
 	// Name is "local", "kind", or whatever guards and reports shall call it.
 	Name string
+	// Killed is true where the controller is killed now and then. What it had not told
+	// yet it never tells: Events may be missing.
+	Killed bool
 	// Config reaches the API server as a user who may do anything.
 	Config *rest.Config
 	// Scheme holds the types of the objects.
@@ -155,8 +158,13 @@ func (b *Live) makeNamespace(name string) error {
 	return b.poll(ctx, b.patience(), func() bool { return b.admin.Get(ctx, account, &corev1.ServiceAccount{}) == nil })
 }
 
-// Name is the word used in guards.
+// Name is that of the cluster.
 func (b *Live) Name() string { return b.cluster.Name }
+
+// Is implements [Backend].
+func (b *Live) Is(word string) bool {
+	return word == b.cluster.Name || word == "killed" && b.cluster.Killed
+}
 
 // Client reads and writes as the user. A command that is repeated until it reads
 // what is expected reads in the record.

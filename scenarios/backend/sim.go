@@ -31,6 +31,9 @@ func NewSim(o sim.Options) (*Sim, error) {
 // Name returns "sim".
 func (b *Sim) Name() string { return SimName }
 
+// Is implements [Backend].
+func (b *Sim) Is(word string) bool { return word == SimName }
+
 // Client reads and writes as the user.
 func (b *Sim) Client() client.WithWatch { return b.sim.Client() }
 

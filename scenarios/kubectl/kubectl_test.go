@@ -42,6 +42,7 @@ func newCluster(t *testing.T) *cluster {
 }
 
 func (c *cluster) Name() string                 { return "sim" }
+func (c *cluster) Is(word string) bool          { return word == c.Name() }
 func (c *cluster) Client() client.WithWatch     { return c.client }
 func (c *cluster) Clock() clock.Clock           { return clock.Func(c.kernel.Now) }
 func (c *cluster) Settle(context.Context) error { return c.kernel.Settle() }

@@ -72,16 +72,18 @@ type Line struct {
 
 // Guard restricts a command, or a file, to some backends.
 type Guard struct {
-	// Backend is the name of a backend: "sim", "local" or "kind".
+	// Backend is what is asked of a backend: its name, "sim", "local" or "kind", or
+	// "killed", where the controller is killed now and then.
 	Backend string
-	// Not turns the guard round: everywhere but on Backend.
+	// Not turns the guard round: everywhere but there.
 	Not bool
 }
 
-// Allow reports whether every guard lets something happen on the backend.
-func Allow(guards []Guard, backend string) bool {
+// Allow reports whether every guard lets something happen on the backend
+// of which is answers.
+func Allow(guards []Guard, is func(word string) bool) bool {
 	for _, g := range guards {
-		if (g.Backend == backend) == g.Not {
+		if is(g.Backend) == g.Not {
 			return false
 		}
 	}

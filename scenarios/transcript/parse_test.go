@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -90,8 +92,10 @@ func TestGuards(t *testing.T) {
 	}{
 		{"", "sim", true}, {"[sim]", "sim", true}, {"[sim]", "kind", false},
 		{"[!kind]", "kind", false}, {"[!kind]", "sim", true}, {"[!kind] [!local]", "local", false},
+		{"[!killed]", "local killed", false}, {"[local]", "local killed", true},
 	} {
-		if got := Allow(parseGuards(test.guards), test.backend); got != test.want {
+		is := func(word string) bool { return slices.Contains(strings.Fields(test.backend), word) }
+		if got := Allow(parseGuards(test.guards), is); got != test.want {
 			t.Errorf("%q on %s: %v", test.guards, test.backend, got)
 		}
 	}

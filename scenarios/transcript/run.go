@@ -127,12 +127,12 @@ func (r *Runner) Run(ctx context.Context, f *File) (*Result, error) {
 // excluded says why the file cannot be played on the backend, or nothing.
 func (r *Runner) excluded(f *File) string {
 	name := r.Backend.Name()
-	if !Allow(f.Guards, name) {
+	if !Allow(f.Guards, r.Backend.Is) {
 		return "the first lines of the file exclude " + name
 	}
 	for i := range f.Parts {
 		c := f.Parts[i].Command
-		if c == nil || !Allow(c.Guards, name) {
+		if c == nil || !Allow(c.Guards, r.Backend.Is) {
 			continue
 		}
 		if call, err := r.Commands.Parse(c.Text()); err == nil && call.Missing != "" {
@@ -147,7 +147,7 @@ var errStop = errors.New("stop")
 func (r *Runner) play(ctx context.Context, f *File, result *Result) error {
 	for i := range f.Parts {
 		c := f.Parts[i].Command
-		if c == nil || !Allow(c.Guards, r.Backend.Name()) {
+		if c == nil || !Allow(c.Guards, r.Backend.Is) {
 			continue
 		}
 		if err := ctx.Err(); err != nil {

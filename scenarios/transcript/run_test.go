@@ -26,6 +26,7 @@ type bench struct {
 }
 
 func (b *bench) Name() string                 { return b.name }
+func (b *bench) Is(word string) bool          { return word == b.name }
 func (b *bench) Client() client.WithWatch     { return nil }
 func (b *bench) Clock() clock.Clock           { return clock.Func(func() time.Time { return b.now }) }
 func (b *bench) Settle(context.Context) error { return nil }

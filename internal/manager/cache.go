@@ -111,8 +111,8 @@ func trimDeployment(d *appsv1.Deployment) {
 	d.Status = appsv1.DeploymentStatus{}
 }
 
-// trimPod keeps whose a pod is, whether it could be scheduled and serves, and
-// which images it waits for. Pods that belong to no ReplicaSet and no Job are
+// trimPod keeps whose a pod is, whether it could be scheduled, and which images it
+// waits for. Pods that belong to no ReplicaSet and no Job are
 // none of our business.
 func trimPod(pod *corev1.Pod) {
 	trimMetadata(pod)
@@ -124,7 +124,7 @@ func trimPod(pod *corev1.Pod) {
 	}
 	pod.Status = corev1.PodStatus{
 		Conditions: slices.DeleteFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-			return c.Type != corev1.PodScheduled && c.Type != corev1.PodReady
+			return c.Type != corev1.PodScheduled
 		}),
 		InitContainerStatuses: waits(pod.Status.InitContainerStatuses),
 		ContainerStatuses:     waits(pod.Status.ContainerStatuses),

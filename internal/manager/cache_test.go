@@ -50,7 +50,7 @@ func TestTrimPod(t *testing.T) {
 		}}
 		if keeps {
 			want.Labels, want.Annotations = map[string]string{"app": "web"}, map[string]string{"note": "x"}
-			want.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady}, {Type: corev1.PodScheduled}}
+			want.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled}}
 			want.Status.ContainerStatuses = []corev1.ContainerStatus{
 				{Name: "waits", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}}},
 			}

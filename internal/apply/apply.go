@@ -49,14 +49,14 @@ type Executor struct {
 // Act carries out what is to be done for one Rollout, which must be as observed. The
 // answers of the server about the Rollout itself are in what it returns, which shares
 // nothing with what was observed and may lack the spec: none of the writes is one of
-// the whole.
+// the whole. What the API server refuses comes back as a [RefusedAction].
 func (e Executor) Act(ctx context.Context, observed *v1alpha1.Rollout, actions []rollout.Action) (*v1alpha1.Rollout, error) {
 	ro := &v1alpha1.Rollout{TypeMeta: observed.TypeMeta, ObjectMeta: *observed.ObjectMeta.DeepCopy()}
 	actions = slices.Clone(actions)
 	slices.SortStableFunc(actions, func(a, b rollout.Action) int { return stage(a) - stage(b) })
 	for _, a := range actions {
 		if err := e.act(ctx, observed, ro, a); err != nil {
-			return nil, fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err)
+			return nil, noting(a, fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err))
 		}
 	}
 	return ro, nil

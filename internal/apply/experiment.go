@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sort"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -99,7 +98,7 @@ func (e Executor) actFor(ctx context.Context, a experiment.Action) error {
 // that may be created the next time.
 func (e Executor) createOrRefuse(ctx context.Context, kind string, obj client.Object) error {
 	err := e.create(ctx, obj)
-	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) {
+	if Refuses(err) {
 		return &RefusedError{experiment.Object{Kind: kind, Name: obj.GetName()}, err}
 	}
 	return err

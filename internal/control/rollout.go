@@ -52,6 +52,9 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 	if errors.Is(err, apply.ErrNameTaken) {
 		return time.Time{}, r.countCollision(ctx, s.Rollout)
 	}
+	if refused := (*apply.RefusedAction)(nil); errors.As(err, &refused) {
+		return time.Time{}, errors.Join(err, r.tellRefused(ctx, key, s.Observed, refused, now))
+	}
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -41,7 +41,7 @@ func (d *decision) setProgressing() {
 		set(corev1.ConditionUnknown, v1alpha1.RolloutResumedReason, "Rollout is resumed")
 	case reason == v1alpha1.NewRSAvailableReason && d.fullyPromoted():
 		set(corev1.ConditionTrue, v1alpha1.ReplicaSetNotAvailableReason, "Rollout does not have minimum availability")
-	case d.progressed() || current == nil || reason == v1alpha1.RolloutAbortedReason:
+	case d.progressed() || current == nil || reason == v1alpha1.RolloutAbortedReason || reason == v1alpha1.FailedRSCreateReason:
 		d.touchCondition(v1alpha1.RolloutProgressing, corev1.ConditionTrue, v1alpha1.ReplicaSetUpdatedReason, `ReplicaSet "`+name+`" is progressing.`)
 	default:
 		d.checkDeadline(current)

@@ -1,0 +1,43 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/apply"
+	"github.com/aviary-rollouts/aviary/internal/rollout"
+)
+
+// The reasons of events about what the API server refuses.
+const (
+	updateRefused  = "ReplicaSetUpdateError"
+	anotherRefused = "ReconciliationError"
+)
+
+// tellRefused tells people what the API server refuses to a Rollout: nobody but them can
+// change that. Without its new ReplicaSet an update has not begun, and its status says why.
+func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.NamespacedName, o rollout.Observed, refused *apply.RefusedAction, now time.Time) error {
+	reason, message := anotherRefused, refused.Error()
+	switch a := refused.Action.(type) {
+	case rollout.CreateReplicaSet:
+		reason, message = v1alpha1.FailedRSCreateReason, fmt.Sprintf("Failed to create new replica set %q: %s", a.ReplicaSet.Name, apiReason(refused.Err))
+	case rollout.UpdateReplicaSet:
+		reason, message = updateRefused, fmt.Sprintf("Failed to update replica set %q: %s", a.ReplicaSet.Name, apiReason(refused.Err))
+	}
+	r.Events.Event(o.Rollout, corev1.EventTypeWarning, reason, message)
+	if reason != v1alpha1.FailedRSCreateReason {
+		return nil
+	}
+	status := rollout.NotCreated(o, message, now)
+	if rollout.SameStatus(&o.Rollout.Status, &status) {
+		return nil
+	}
+	ro := &v1alpha1.Rollout{TypeMeta: o.Rollout.TypeMeta, ObjectMeta: *o.Rollout.ObjectMeta.DeepCopy()}
+	return r.executor(key, ro, now, func(client.Object) {}).Report(ctx, ro, status)
+}

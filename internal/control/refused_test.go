@@ -1,0 +1,108 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/clock"
+)
+
+// eventLog is the events that were recorded, without their objects.
+type eventLog []string
+
+func (t *eventLog) Event(_ runtime.Object, eventType, reason, message string) {
+	*t = append(*t, eventType+" "+reason+" "+message)
+}
+
+// A policy that lets no ReplicaSet in is told in the status and by an Event, and the
+// update begins once it is gone.
+func TestReplicaSetRefused(t *testing.T) {
+	key := types.NamespacedName{Namespace: "shop", Name: "web"}
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]string{"app": "web"}
+	ro := &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1", Generation: 3}}
+	ro.Spec.Replicas, ro.Spec.Selector = ptr.To(int32(1)), &metav1.LabelSelector{MatchLabels: labels}
+	ro.Spec.Template.Labels, ro.Spec.Template.Spec.Containers = labels, []corev1.Container{{Name: "web", Image: "web:1"}}
+	ro.Spec.Strategy.Canary = &v1alpha1.CanaryStrategy{}
+	refuse, writes := true, 0
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(ro).WithStatusSubresource(ro).WithInterceptorFuncs(interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
+			if _, isReplicaSet := obj.(*appsv1.ReplicaSet); isReplicaSet && refuse {
+				return apierrors.NewForbidden(schema.GroupResource{Group: "apps", Resource: "replicasets"}, obj.GetName(), errors.New("no more of them"))
+			}
+			return c.Create(ctx, obj, opts...)
+		},
+		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, obj client.Object, opts ...client.SubResourceUpdateOption) error {
+			writes++
+			return c.SubResource(sub).Update(ctx, obj, opts...)
+		},
+	}).Build()
+	events, now := &eventLog{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	reconcile := Controllers(Deps{Client: c, Clock: clock.Func(func() time.Time { return now }), Events: events})[0].Reconcile
+	look := func() v1alpha1.RolloutStatus {
+		_, err := reconcile(context.Background(), key)
+		if (err != nil) != refuse {
+			t.Errorf("refuse %t: error %v", refuse, err)
+		}
+		now = now.Add(6 * time.Second)
+		if err := c.Get(context.Background(), key, ro); err != nil {
+			t.Fatal(err)
+		}
+		return ro.Status
+	}
+	status := look()
+	name := "web-" + hashIn(t, *events)
+	why := `Failed to create new replica set "` + name + `": replicasets.apps "` + name + `" is forbidden: no more of them`
+	if status.Phase != v1alpha1.RolloutPhaseProgressing || status.Message != "ReplicaSetCreateError: "+why || status.ObservedGeneration != "3" {
+		t.Errorf("status %s, %s, generation %s", status.Phase, status.Message, status.ObservedGeneration)
+	}
+	if want := "Warning ReplicaSetCreateError " + why; !slices.Contains(*events, want) {
+		t.Errorf("events %q, want %q", *events, want)
+	}
+	if look(); writes != 1 {
+		t.Errorf("%d writes of a status that stays the same", writes)
+	}
+	now = now.Add(10 * time.Minute)
+	if status = look(); status.Phase != v1alpha1.RolloutPhaseDegraded || status.Message != "ProgressDeadlineExceeded: "+why {
+		t.Errorf("after the deadline: %s, %s", status.Phase, status.Message)
+	}
+	refuse = false
+	if status = look(); status.Phase != v1alpha1.RolloutPhaseProgressing || status.Message != "more replicas need to be updated" {
+		t.Errorf("once it may be: %s, %s", status.Phase, status.Message)
+	}
+}
+
+// hashIn is the hash of the ReplicaSet that the last event names.
+func hashIn(t *testing.T, events eventLog) string {
+	t.Helper()
+	const before = `new replica set "web-`
+	for _, e := range slices.Backward(events) {
+		if _, rest, ok := strings.Cut(e, before); ok {
+			hash, _, _ := strings.Cut(rest, `"`)
+			return hash
+		}
+	}
+	t.Fatalf("no event names a ReplicaSet: %q", events)
+	return ""
+}

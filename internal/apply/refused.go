@@ -1,15 +1,18 @@
 package apply
 
 import (
+	"errors"
+
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/aviary-rollouts/aviary/internal/rollout"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // RefusedAction is returned when the API server will not have what a Rollout needs
-// done: a policy or a quota forbids it, or it is invalid. It is tried again, since
-// these are changed by people, who have to be told.
+// done: a policy or a quota forbids it, it is invalid, or what routes traffic is not
+// there. It is tried again, since these are changed by people, who have to be told.
 type RefusedAction struct {
 	Action rollout.Action
 	// Err is what was being done and what the API server said.
@@ -25,6 +28,9 @@ func (e *RefusedAction) Unwrap() error { return e.Err }
 // noting makes a refusal of an error that does not pass by itself. A namespace that is
 // about to go takes the Rollout with it.
 func noting(a rollout.Action, err error) error {
+	if errors.As(err, new(*traffic.Failure)) {
+		return &RefusedAction{a, err}
+	}
 	if Refuses(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return &RefusedAction{a, err}
 	}

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/apply"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // The reasons of events about what the API server refuses.
@@ -29,6 +31,8 @@ func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.Namespace
 		reason, message = v1alpha1.FailedRSCreateReason, fmt.Sprintf("Failed to create new replica set %q: %s", a.ReplicaSet.Name, apiReason(refused.Err))
 	case rollout.UpdateReplicaSet:
 		reason, message = updateRefused, fmt.Sprintf("Failed to update replica set %q: %s", a.ReplicaSet.Name, apiReason(refused.Err))
+	case rollout.Route:
+		reason, message = routingRefused(refused.Err)
 	}
 	r.Events.Event(o.Rollout, corev1.EventTypeWarning, reason, message)
 	if reason != v1alpha1.FailedRSCreateReason {
@@ -40,4 +44,13 @@ func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.Namespace
 	}
 	ro := &v1alpha1.Rollout{TypeMeta: o.Rollout.TypeMeta, ObjectMeta: *o.Rollout.ObjectMeta.DeepCopy()}
 	return r.executor(key, ro, now, func(client.Object) {}).Report(ctx, ro, status)
+}
+
+// routingRefused is the reason and the message of an event about traffic that cannot be
+// moved.
+func routingRefused(err error) (reason, message string) {
+	if missing := (*traffic.Failure)(nil); errors.As(err, &missing) {
+		return missing.Reason, missing.Error()
+	}
+	return traffic.ReasonError, apiReason(err)
 }

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/apply"
 	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/internal/rollout"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // eventLog is the events that were recorded, without their objects.
@@ -105,4 +109,27 @@ func hashIn(t *testing.T, events eventLog) string {
 	}
 	t.Fatalf("no event names a ReplicaSet: %q", events)
 	return ""
+}
+
+// Each refusal is told under the reason that people know it by.
+func TestRefusedReasons(t *testing.T) {
+	webhook := fmt.Errorf("routing traffic: %w", apierrors.NewForbidden(schema.GroupResource{Resource: "virtualservices"}, "web", errors.New("no hosts")))
+	for _, c := range []struct {
+		action rollout.Action
+		err    error
+		want   string
+	}{
+		{rollout.Route{}, webhook, `TrafficRoutingError virtualservices "web" is forbidden: no hosts`},
+		{rollout.Route{}, &traffic.Failure{Reason: traffic.ReasonNoVirtualService, Err: errors.New("VirtualService `web` not found")}, "VirtualServiceNotFound VirtualService `web` not found"},
+		{rollout.UpdateReplicaSet{ReplicaSet: &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "web-1"}}}, webhook,
+			`ReplicaSetUpdateError Failed to update replica set "web-1": virtualservices "web" is forbidden: no hosts`},
+		{rollout.CreateRun{}, webhook, `ReconciliationError routing traffic: virtualservices "web" is forbidden: no hosts`},
+	} {
+		events := &eventLog{}
+		r := &rolloutReconciler{Deps: Deps{Events: events}}
+		err := r.tellRefused(context.Background(), types.NamespacedName{}, rollout.Observed{Rollout: &v1alpha1.Rollout{}}, &apply.RefusedAction{Action: c.action, Err: c.err}, time.Time{})
+		if want := (eventLog{"Warning " + c.want}); err != nil || !slices.Equal(*events, want) {
+			t.Errorf("%T: %q, %v; want %q", c.action, *events, err, want)
+		}
+	}
 }

@@ -95,8 +95,9 @@ func hasSecret(args []v1alpha1.Argument) bool {
 	return false
 }
 
-// PutSecrets puts the values of secret arguments into a metric, by name.
-func PutSecrets(m v1alpha1.Metric, values map[string]string) (v1alpha1.Metric, error) {
+// PutValues puts the values of arguments into a metric, by name: of those that come
+// from Secrets, or of those that are known beforehand. The others stay placeholders.
+func PutValues(m v1alpha1.Metric, values map[string]string) (v1alpha1.Metric, error) {
 	if len(values) == 0 {
 		return m, nil
 	}

@@ -61,7 +61,7 @@ func TestArgsEverywhere(t *testing.T) {
 	if diff := cmp.Diff([]v1alpha1.Argument{secretArg("token", "s", "k")}, secrets); diff != "" || err != nil {
 		t.Errorf("secrets, %v (-want +got):\n%s", err, diff)
 	}
-	filled, err := PutSecrets(got[0], map[string]string{"token": `p"w`})
+	filled, err := PutValues(got[0], map[string]string{"token": `p"w`})
 	if v := filled.Provider.Prometheus.Headers[0].Value; v != `Bearer p"w` || err != nil {
 		t.Errorf("header %q, %v", v, err)
 	}

@@ -162,7 +162,7 @@ func (r *Registry) fill(ctx context.Context, run *v1alpha1.AnalysisRun, m v1alph
 		}
 		values[arg.Name] = value
 	}
-	filled, err := analysis.PutSecrets(m, values)
+	filled, err := analysis.PutValues(m, values)
 	if err != nil { // the error may show what a Secret holds
 		return m, redactor{}, &UnresolvedError{"the metric cannot be read with its secret arguments put in"}
 	}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
@@ -26,10 +27,40 @@ var (
 // that before the step is reached, so that it ends the update of a good version, too.
 func (r *Report) experiments(e *evidence) {
 	r.crowded(e)
+	r.endlessExperiments(e)
 	if step, field, problem, remedy := e.wrongExperiment(r.Outcome.Message); step >= 0 && r.Outcome.Verdict == Aborted {
 		path := fmt.Sprintf("spec.strategy.canary.steps[%d].experiment%s", step, field)
 		r.warn("mistake", step+1, "step %d experiment cannot run until this is corrected: %s:%d: %s: %s: %s%s",
 			step+1, e.object.File, e.object.LineOf(path), e.object, path, problem, remedy)
+	}
+}
+
+// endlessExperiments finds experiments that nothing ends but a person, or a version that
+// is found bad.
+func (r *Report) endlessExperiments(e *evidence) {
+	c := e.rollout.Spec.Strategy.Canary
+	if c == nil {
+		return
+	}
+	for i, s := range c.Steps {
+		if s.Experiment == nil {
+			continue
+		}
+		required := false
+		for _, u := range e.uses {
+			if u.step != i+1 || u.kind != "experiment" || !u.required {
+				continue
+			}
+			required = true
+			if m := slices.IndexFunc(u.metrics, analysis.RunsForever); m >= 0 {
+				r.warn("waits", i+1, "step %d experiment waits for an analysis whose metric %q is measured for ever; give the metric a count, or remove requiredForCompletion and give the experiment a duration",
+					i+1, u.metrics[m].Name)
+			}
+		}
+		if !required && s.Experiment.Duration == "" {
+			r.warn("waits", i+1, "step %d experiment has no duration, and no analysis with requiredForCompletion: it runs until a person ends it; run kubectl argo rollouts terminate experiment",
+				i+1)
+		}
 	}
 }
 

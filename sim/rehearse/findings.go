@@ -123,7 +123,8 @@ func (r *Report) percentages(e *evidence) {
 		value *intstr.IntOrString
 		pods  int32
 	}{{"maxSurge", c.MaxSurge, r.MaxSurge}, {"maxUnavailable", c.MaxUnavailable, r.MaxUnavailable}} {
-		if v := limit.value; v != nil && v.Type == intstr.String && v.StrVal != "" && v.StrVal[len(v.StrVal)-1] != '%' {
+		if _, digits := number(limit.value, 0); digits && limit.value != nil && limit.value.Type == intstr.String {
+			v := limit.value
 			r.warn("percentage", 0, "%s: %q in quotes means %s%%, here %s; write %s without quotes for a number of pods",
 				limit.name, v.StrVal, v.StrVal, count(limit.pods, "pod"), v.StrVal)
 		}

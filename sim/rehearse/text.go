@@ -113,7 +113,7 @@ func (r *Report) outcomeText(o Options) string {
 	case out.Phase == v1alpha1.RolloutPhasePaused && out.Ended:
 		return fmt.Sprintf("Ended Paused after %s%s: it waits for a person, for ever. Revision %d is stable.", out.Took, r.stepText(), out.Stable)
 	case out.Ended:
-		return fmt.Sprintf("Ended %s after %s: %s. Revision %d is stable.", out.Phase, out.Took, out.Message, out.Stable)
+		return fmt.Sprintf("Ended %s after %s: %s. Revision %d is stable.", out.Phase, out.Took, strings.TrimSuffix(out.Message, "."), out.Stable)
 	default:
 		return fmt.Sprintf("Not ended when the time was over (%s, see --until): %s%s. Revision %d is stable.", Duration(o.untilOrDefault()), out.status(), r.stepText(), out.Stable)
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/library"
@@ -21,30 +23,25 @@ type use struct {
 	kind string
 	// step is the number of the step from which on it measures, counted from 1;
 	// 0 if it belongs to none.
-	step    int
+	step int
+	// path is the field that says what is measured.
+	path *field.Path
+	// metrics have the arguments put in that are known beforehand.
 	metrics []v1alpha1.Metric
+	// required is true if an Experiment goes on until this has ended.
+	required bool
+	// unasked has, at the place of each argument that no template declares, its name.
+	unasked []string
 	// problem is why it has no metrics, if so.
 	problem string
 }
 
 // findUses reads the templates of all analyses.
 func (r *rehearsal) findUses(ctx context.Context) error {
-	add := func(place, kind string, step int, refs []v1alpha1.AnalysisTemplateRef) error {
-		l, err := library.Read(ctx, r.sim.Client(), r.observer.key.Namespace, refs)
-		if err != nil {
-			return fmt.Errorf("read the templates of %s: %w", place, err)
-		}
-		u := use{place: place, kind: kind, step: step}
-		flat, err := analysis.Flatten(l, refs)
-		if u.metrics = flat.Metrics; err != nil {
-			u.problem = err.Error()
-		}
-		r.uses = append(r.uses, u)
-		return nil
-	}
 	for _, ref := range validate.Analyses(r.rollout) {
-		place, kind, step := placeOfAnalysis(r.rollout, ref.Spec)
-		if err := add(place, kind, step, ref.Spec.Templates); err != nil {
+		u := use{path: ref.Field}
+		u.place, u.kind, u.step = placeOfAnalysis(r.rollout, ref.Spec)
+		if err := r.addUse(ctx, u, ref.Spec.Templates, ref.Spec.Args); err != nil {
 			return err
 		}
 	}
@@ -56,14 +53,50 @@ func (r *rehearsal) findUses(ctx context.Context) error {
 		if c.Steps[i].Experiment == nil {
 			continue
 		}
-		var refs []v1alpha1.AnalysisTemplateRef
-		for _, a := range c.Steps[i].Experiment.Analyses {
-			refs = append(refs, v1alpha1.AnalysisTemplateRef{TemplateName: a.TemplateName, ClusterScope: a.ClusterScope})
-		}
-		if err := add(fmt.Sprintf("step %d experiment", i+1), "experiment", i+1, refs); err != nil {
-			return err
+		for j, a := range c.Steps[i].Experiment.Analyses {
+			u := use{place: fmt.Sprintf("step %d experiment", i+1), kind: "experiment", step: i + 1, required: a.RequiredForCompletion}
+			u.path = field.NewPath("spec", "strategy", "canary", "steps").Index(i).Child("experiment", "analyses").Index(j)
+			refs := []v1alpha1.AnalysisTemplateRef{{TemplateName: a.TemplateName, ClusterScope: a.ClusterScope}}
+			if err := r.addUse(ctx, u, refs, a.Args); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
+}
+
+// addUse completes a use from its templates and the arguments that they are given.
+func (r *rehearsal) addUse(ctx context.Context, u use, refs []v1alpha1.AnalysisTemplateRef, args []v1alpha1.AnalysisRunArgument) error {
+	l, err := library.Read(ctx, r.sim.Client(), r.observer.key.Namespace, refs)
+	if err != nil {
+		return fmt.Errorf("read the templates of %s: %w", u.place, err)
+	}
+	flat, err := analysis.Flatten(l, refs)
+	if err != nil {
+		u.problem = err.Error()
+	}
+	known := map[string]string{}
+	for _, arg := range flat.Args {
+		if arg.Value != nil {
+			known[arg.Name] = *arg.Value
+		}
+	}
+	var supplied []v1alpha1.Argument
+	for _, arg := range args {
+		if known[arg.Name] = arg.Value; arg.ValueFrom != nil {
+			delete(known, arg.Name) // the Rollout will tell
+		}
+		supplied = append(supplied, v1alpha1.Argument{Name: arg.Name})
+	}
+	u.unasked = analysis.Unasked(flat.Args, supplied)
+	for _, m := range flat.Metrics {
+		filled, err := analysis.PutValues(m, known)
+		if err != nil {
+			filled = m // the run will say what is wrong
+		}
+		u.metrics = append(u.metrics, filled)
+	}
+	r.uses = append(r.uses, u)
 	return nil
 }
 

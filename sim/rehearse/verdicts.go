@@ -24,6 +24,7 @@ func (r *Report) analyses(e *evidence) {
 		if u.problem != "" && r.Updated() {
 			r.warn("template", u.step, "%s cannot begin: %s", u.place, u.problem)
 		}
+		r.unasked(e, &u)
 		for i := range u.metrics {
 			m := &u.metrics[i]
 			r.limits(&u, m)
@@ -40,6 +41,19 @@ func (r *Report) analyses(e *evidence) {
 	r.slowBackground(e)
 	r.withoutData(e)
 	r.unnoticed(e)
+}
+
+// unasked finds arguments that no template declares: a misspelt one leaves the one
+// that was meant at its default.
+func (r *Report) unasked(e *evidence, u *use) {
+	for i, name := range u.unasked {
+		if name == "" || u.problem != "" {
+			continue
+		}
+		path := u.path.Child("args").Index(i).Child("name").String()
+		r.warn("argument", u.step, "no template of %s declares the argument %q, so that it is left out: %s:%d: %s: %s",
+			u.place, name, e.object.File, e.object.LineOf(path), e.object, path)
+	}
 }
 
 // number reads a limit; known is false if it waits for an argument.
@@ -172,12 +186,30 @@ func (r *Report) shortPause(e *evidence, u *use, m *v1alpha1.Metric, window time
 		return
 	}
 	if pause < 0 {
-		r.warn("window", u.step, "metric %q of %s looks back %s and is measured %s: there is nothing to see of the new version yet; wait %s before it (pause, or initialDelay)",
-			m.Name, u.place, Duration(window), atOnce(delay), Duration(window))
+		sees := "there is nothing to see of the new version yet"
+		if hadRequests(c.Steps[:u.step-1]) {
+			sees = "it sees the weights before this one"
+		}
+		r.warn("window", u.step, "metric %q of %s looks back %s and is measured %s: %s; wait %s before it (pause, or initialDelay)",
+			m.Name, u.place, Duration(window), atOnce(delay), sees, Duration(window))
 		return
 	}
 	r.warn("window", pause+1, "step %d pause %s is shorter than what metric %q of %s looks back, %s: the first measurement sees %s of this weight; wait %s in all (pause, or initialDelay)",
 		pause+1, Duration(rollout.PauseDuration(*c.Steps[pause].Pause.Duration)), m.Name, u.place, Duration(window), Duration(held), Duration(window))
+}
+
+// hadRequests is true if steps let the new version serve for some time.
+func hadRequests(steps []v1alpha1.CanaryStep) bool {
+	weight := int32(0)
+	for _, s := range steps {
+		switch {
+		case s.SetWeight != nil:
+			weight = *s.SetWeight
+		case weight > 0 && (s.Pause != nil || s.Analysis != nil || s.Experiment != nil):
+			return true
+		}
+	}
+	return false
 }
 
 func atOnce(delay time.Duration) string {

@@ -112,6 +112,15 @@ func TestWarnings(t *testing.T) {
 		"no pause": {[]string{"      - pause: {duration: 30s}\n", ""}, "window",
 			"is measured at once: there is nothing to see of the new version yet", "never-fails"},
 		"endless pause": {[]string{"{duration: 30s}", "{}"}, "waits", "step 2 pause has no duration", "window"},
+		"initial delay by an argument": {[]string{"  metrics:\n", "  args: [{name: delay, value: 30s}]\n  metrics:\n", "    interval: 30s\n",
+			"    interval: 30s\n    initialDelay: \"{{args.delay}}\"\n"}, "", "", "window"},
+		"a second weight, at once": {[]string{"      - analysis:", "      - setWeight: 40\n      - analysis:"}, "window",
+			"is measured at once: it sees the weights before this one", "never-fails"},
+		"limit by an argument": {[]string{"  metrics:\n", "  args: [{name: limit, value: \"1\"}]\n  metrics:\n", "failureLimit: 2", "failureLimit: \"{{args.limit}}\"",
+			"          - templateName: success-rate\n", "          - templateName: success-rate\n          args: [{name: limit, value: \"3\"}]\n"}, "never-fails",
+			"can never fail: failureLimit 3 tolerates 3 failed measurements", "argument"},
+		"an argument that nobody asks for": {[]string{"          - templateName: success-rate\n", "          - templateName: success-rate\n          args: [{name: limit, value: \"3\"}]\n"}, "argument",
+			`no template of step 3 analysis declares the argument "limit", so that it is left out: manifest.yaml:18: Rollout "mock-server": spec.strategy.canary.steps[2].analysis.args[0].name`, "never-fails"},
 		"limit = count": {[]string{"failureLimit: 2", "failureLimit: 3"}, "never-fails",
 			"can never fail: failureLimit 3 tolerates 3 failed measurements, and count allows 3; write at most 2", "no-data"},
 		"once, with a limit": {[]string{"    interval: 30s\n    count: 3\n", ""}, "never-fails", "count allows 1; write at most 0", "no-data"},
@@ -178,6 +187,39 @@ func TestExperimentMistakes(t *testing.T) {
 				t.Errorf("%s: %s\nwant %s: ... %s", name, mistakes[0], place, tc.want)
 			}
 		}
+	}
+}
+
+// TestEndlessExperiment takes away what ends an experiment.
+func TestEndlessExperiment(t *testing.T) {
+	const path = "variant/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml"
+	const duration, required = "          duration: 2m\n", "          - name: baseline-canary-comparison\n"
+	for name, tc := range map[string]struct {
+		replace []string
+		want    string
+	}{
+		"a duration":  {nil, ""},
+		"neither":     {[]string{duration, ""}, "step 1 experiment has no duration, and no analysis with requiredForCompletion: it runs until a person ends it"},
+		"an analysis": {[]string{duration, "", required, required + "            requiredForCompletion: true\n"}, ""},
+		"one that never ends": {[]string{required, required + "            requiredForCompletion: true\n",
+			"  - name: baseline-success-rate\n    interval: 30s\n    count: 3\n", "  - name: baseline-success-rate\n    interval: 30s\n"}, `step 1 experiment waits for an analysis whose metric "baseline-success-rate" is measured for ever`},
+		"not waited for": {[]string{"  - name: baseline-success-rate\n    interval: 30s\n    count: 3\n", "  - name: baseline-success-rate\n    interval: 30s\n"}, ""},
+	} {
+		r := run(t, Options{Objects: editedFile(t, path, tc.replace...)})
+		if warned(r, "waits", tc.want) != (tc.want != "") {
+			t.Errorf("%s: %+v", name, r.Warnings)
+		}
+	}
+}
+
+// TestTwoAnalysesOfAnExperiment: each is a run of its own, so that the names of their
+// metrics need not differ.
+func TestTwoAnalysesOfAnExperiment(t *testing.T) {
+	const path = "variant/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml"
+	const first = "          analyses:\n"
+	r := run(t, Options{Objects: editedFile(t, path, first, first+"          - {name: again, templateName: success-rate}\n", "  - name: baseline-success-rate", "  - name: success-rate")})
+	if warned(r, "template", "") || len(r.Mistakes()) > 0 {
+		t.Errorf("%+v", r.Warnings)
 	}
 }
 

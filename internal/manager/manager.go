@@ -88,6 +88,9 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	}
 	meters := telemetry.New(o.Version)
 	config = rest.CopyConfig(config)
+	// Servers compress each change that a watch tells of. Those are small, and near: to
+	// unpack them takes longer than to read them.
+	config.DisableCompression = true
 	config.Wrap(meters.CountRequests)
 	if err := awaitServer(ctx, config, o.Log); err != nil {
 		return err

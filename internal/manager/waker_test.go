@@ -3,9 +3,13 @@ package manager
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -20,7 +24,8 @@ import (
 // and as it was, once each, but not for an echo or where nothing that matters changed.
 func TestWaker(t *testing.T) {
 	labelled := func(owner, resource string) *appsv1.ReplicaSet {
-		return &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Labels: map[string]string{"of": owner}, ResourceVersion: resource}}
+		generation, _ := strconv.ParseInt(resource, 10, 64) // of which each version is one
+		return &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Labels: map[string]string{"of": owner}, ResourceVersion: resource, Generation: generation}}
 	}
 	w := waker{
 		keys: func(_ context.Context, obj client.Object) []types.NamespacedName {
@@ -64,6 +69,42 @@ func TestWaker(t *testing.T) {
 		t.Error("without echoes every change wakes")
 	}
 }
+
+// The look at numbers of pods that change waits a moment for more of them, unless the
+// object is looked at for something else: nothing else waits.
+func TestNumbersWaitAMoment(t *testing.T) {
+	at := func(resource string, generation int64, uid types.UID) *appsv1.ReplicaSet {
+		return &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "a", UID: uid, ResourceVersion: resource, Generation: generation}}
+	}
+	ending := at("2", 1, "x")
+	ending.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
+	for _, c := range []struct {
+		what    string
+		was, is client.Object
+		want    time.Duration
+	}{
+		{"a status", at("1", 1, "x"), at("2", 1, "x"), aMoment},
+		{"a spec", at("1", 1, "x"), at("2", 2, "x"), 0},
+		{"an end", at("1", 1, "x"), ending, 0},
+		{"another of the same name", at("1", 1, "x"), at("2", 1, "y"), 0},
+		{"another kind", &corev1.Pod{}, &corev1.Pod{}, 0},
+	} {
+		q := &delays{}
+		update(t, waker{keys: itself}, q, c.was, c.is)
+		if !slices.Equal(q.noted, []time.Duration{c.want}) {
+			t.Errorf("%s: looked at after %v, want %v", c.what, q.noted, c.want)
+		}
+	}
+}
+
+// delays is a queue that notes for how long what is put into it waits, and can do
+// nothing else.
+type delays struct {
+	queue
+	noted []time.Duration
+}
+
+func (q *delays) AddAfter(_ reconcile.Request, d time.Duration) { q.noted = append(q.noted, d) }
 
 func update(t *testing.T, w waker, q queue, was, is client.Object) {
 	t.Helper()

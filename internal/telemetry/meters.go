@@ -65,6 +65,7 @@ type Meters struct {
 	reader  client.Reader // nil until Observe
 	cluster bool
 	series  map[seriesKey]*series
+	found   map[string]client.Object // what gone reads into, by controller
 }
 
 var _ prometheus.Collector = (*Meters)(nil)
@@ -87,7 +88,7 @@ type eventKind struct{ eventType, reason string }
 
 // New makes meters of a controller of this version.
 func New(version string) *Meters {
-	return &Meters{version: version, requests: newRequests(), endings: newEndings(), series: map[seriesKey]*series{}}
+	return &Meters{version: version, requests: newRequests(), endings: newEndings(), series: map[seriesKey]*series{}, found: map[string]client.Object{}}
 }
 
 // Observe makes the objects of a cache appear in the metrics. Without cluster,
@@ -126,7 +127,10 @@ func (m *Meters) gone(ctx context.Context, k seriesKey) bool {
 	if m.reader == nil {
 		return false
 	}
-	return apierrors.IsNotFound(m.reader.Get(ctx, k.NamespacedName, controllers[k.controller].prototype(), client.UnsafeDisableDeepCopy))
+	if m.found[k.controller] == nil {
+		m.found[k.controller] = controllers[k.controller].prototype()
+	}
+	return apierrors.IsNotFound(m.reader.Get(ctx, k.NamespacedName, m.found[k.controller], client.UnsafeDisableDeepCopy))
 }
 
 // Event counts one event of an object under control.

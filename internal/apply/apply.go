@@ -46,12 +46,15 @@ type Executor struct {
 	Wrote func(client.Object)
 }
 
-// Act carries out what is to be done for one Rollout, which must be as observed. The
-// answers of the server about the Rollout itself are in what it returns, which shares
-// nothing with what was observed and may lack the spec: none of the writes is one of
-// the whole. What the API server refuses comes back as a [RefusedAction].
+// Act carries out what is to be done for one Rollout, which must be as observed. It
+// returns what the server answered about the Rollout itself, if it was asked, and no more
+// than what tells its version otherwise: none of the writes is one of the whole. What the
+// API server refuses comes back as a [RefusedAction].
 func (e Executor) Act(ctx context.Context, observed *v1alpha1.Rollout, actions []rollout.Action) (*v1alpha1.Rollout, error) {
-	ro := &v1alpha1.Rollout{TypeMeta: observed.TypeMeta, ObjectMeta: *observed.ObjectMeta.DeepCopy()}
+	if len(actions) == 0 {
+		return observed, nil // as most looks end
+	}
+	ro := &v1alpha1.Rollout{TypeMeta: observed.TypeMeta, ObjectMeta: identity(observed)}
 	actions = slices.Clone(actions)
 	slices.SortStableFunc(actions, func(a, b rollout.Action) int { return stage(a) - stage(b) })
 	for _, a := range actions {
@@ -62,9 +65,10 @@ func (e Executor) Act(ctx context.Context, observed *v1alpha1.Rollout, actions [
 	return ro, nil
 }
 
-// Report writes the status of a Rollout, which must be as Act returned it.
-func (e Executor) Report(ctx context.Context, ro *v1alpha1.Rollout, status v1alpha1.RolloutStatus) error {
-	ro.Status = status
+// Report writes the status of a Rollout, which must be as Act returned it and is left so.
+// Of everything else the server takes nothing but the version that was seen.
+func (e Executor) Report(ctx context.Context, seen *v1alpha1.Rollout, status v1alpha1.RolloutStatus) error {
+	ro := &v1alpha1.Rollout{TypeMeta: seen.TypeMeta, ObjectMeta: identity(seen), Status: status}
 	if err := e.Client.Status().Update(ctx, ro); err != nil {
 		return fmt.Errorf("rollout %s: writing the status: %w", client.ObjectKeyFromObject(ro), err)
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -70,7 +69,7 @@ func (p *patience) holds(key types.NamespacedName, was v1alpha1.RolloutStatus, p
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if equality.Semantic.DeepEqual(was, plan.Status) || !differInNumbers(was, plan.Status) || tellsNews(plan) {
+	if rollout.SameStatus(&was, &plan.Status) || tellsNews(plan) || !differInNumbers(was, plan.Status) {
 		delete(p.since, key)
 		return time.Time{}, false
 	}
@@ -116,7 +115,7 @@ func differInNumbers(was, next v1alpha1.RolloutStatus) bool {
 			}
 		}
 	}
-	return equality.Semantic.DeepEqual(was, next)
+	return rollout.SameStatus(&was, &next)
 }
 
 // tellsNews is true when an event would be told again by the next decision, if

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/sim/label"
 )
 
 // split is one route of a VirtualService.
@@ -180,17 +181,6 @@ func subsets(dr *unstructured.Unstructured) (list []subset) {
 	return list
 }
 
-// selects reports whether a selector finds pods with these labels. It is
-// labels.Set.AsSelector for those who ask at each event.
-func selects(selector, podLabels labels.Set) bool {
-	for key, value := range selector {
-		if have, ok := podLabels[key]; !ok || have != value {
-			return false
-		}
-	}
-	return true
-}
-
 // selected lists the ReplicaSets, of Rollouts and of Experiments, whose pods a
 // selector finds.
 func (s *State) selected(namespace string, selector labels.Set) (sets []*Set) {
@@ -199,7 +189,7 @@ func (s *State) selected(namespace string, selector labels.Set) (sets []*Set) {
 	}
 	for _, set := range s.sets {
 		rs := set.ReplicaSet
-		if rs.Namespace == namespace && selects(selector, rs.Spec.Template.Labels) {
+		if rs.Namespace == namespace && label.All(rs.Spec.Template.Labels, selector) {
 			sets = append(sets, set)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/aviary-rollouts/aviary/sim/label"
 )
 
 // origin is what routes may ask about the sender of a request.
@@ -131,16 +133,7 @@ func (m *sourceMatch) matches(c *origin) bool {
 	if m.namespace != "" && m.namespace != c.namespace || !bound(m.gateways, c, true) {
 		return false
 	}
-	return hasLabels(c.labels, m.labels)
-}
-
-func hasLabels(have, want map[string]string) bool {
-	for name, value := range want {
-		if have[name] != value {
-			return false
-		}
-	}
-	return true
+	return label.All(c.labels, m.labels)
 }
 
 // bound reports whether a list of gateways includes the client's own proxy.

@@ -10,6 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aviary-rollouts/aviary/sim/label"
 )
 
 // Reason says why a request reached no application, in Envoy's two letters and
@@ -284,7 +286,7 @@ func (m *Mesh) findEnds(p *proxy, t *target, l *leg, key types.NamespacedName, p
 				continue
 			}
 			pod := m.pods[e.TargetRef.UID]
-			if pod == nil || !hasLabels(pod.object.Labels, want) {
+			if pod == nil || !label.All(pod.object.Labels, want) {
 				continue
 			}
 			believed = true

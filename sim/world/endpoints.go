@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/internal/control"
+	"github.com/aviary-rollouts/aviary/sim/label"
 )
 
 // endpoints is the EndpointSlice controller: one slice per Service with a
@@ -61,7 +62,7 @@ func (e *endpoints) selecting(_ context.Context, obj client.Object) (keys []type
 		return nil
 	}
 	for key, selector := range e.selectors {
-		if key.Namespace == pod.GetNamespace() && hasLabels(pod.GetLabels(), selector.set) {
+		if key.Namespace == pod.GetNamespace() && label.All(pod.GetLabels(), selector.set) {
 			keys = append(keys, key)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/internal/control"
+	"github.com/aviary-rollouts/aviary/sim/label"
 )
 
 // burst is how many pods one sync creates or deletes at most.
@@ -284,7 +285,7 @@ func replicaSetStatus(rs *appsv1.ReplicaSet, pods []*corev1.Pod, manageErr error
 	var wake time.Time
 	for _, pod := range pods {
 		status.Replicas++
-		if hasLabels(pod.Labels, rs.Spec.Template.Labels) {
+		if label.All(pod.Labels, rs.Spec.Template.Labels) {
 			status.FullyLabeledReplicas++
 		}
 		since := readySince(pod)

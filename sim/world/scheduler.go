@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/internal/control"
+	"github.com/aviary-rollouts/aviary/sim/label"
 )
 
 // scheduler binds pods to nodes. It looks at the number of pods per node, at
@@ -142,7 +143,7 @@ func (s *scheduler) refuses(n *node, pod *corev1.Pod, pods int) string {
 	switch {
 	case s.world.nodes.isDown(n.name):
 		return "node(s) had untolerated taint {node.kubernetes.io/unreachable: }"
-	case !hasLabels(n.labels, pod.Spec.NodeSelector):
+	case !label.All(n.labels, pod.Spec.NodeSelector):
 		return "node(s) didn't match Pod's node affinity/selector"
 	case pods >= n.capacity:
 		return "Too many pods"
@@ -221,17 +222,6 @@ func (s *scheduler) dislike(n *node, pod *corev1.Pod) (sum int) {
 		}
 	}
 	return sum
-}
-
-// hasLabels reports whether all of some labels are there. It is labels.SelectorFromSet
-// for those who ask at each look.
-func hasLabels(there, wanted map[string]string) bool {
-	for key, value := range wanted {
-		if have, ok := there[key]; !ok || have != value {
-			return false
-		}
-	}
-	return true
 }
 
 func requiredTerms(pod *corev1.Pod) []corev1.PodAffinityTerm {

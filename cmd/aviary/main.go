@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,7 @@ func newRootCommand() *cobra.Command {
 Aviary runs the reconcilers of its rollouts controller on a simulated cluster
 under virtual time: an update that takes half an hour is over in milliseconds,
 and goes the same way every time.`,
+		Version:       buildVersion(),
 		Args:          rootArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
@@ -60,6 +62,18 @@ and goes the same way every time.`,
 	flagsAreUsage(root)
 	root.AddCommand(newReplayCommand(), newSimulateCommand(), newTestCommand(), newMathCommand(), newConformanceCommand())
 	return root
+}
+
+// version is set when a release is linked: -ldflags "-X main.version=v1.2.3".
+var version string
+
+// buildVersion is what was linked, or what the toolchain knows.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return cmp.Or(version, "unknown")
+	}
+	return cmp.Or(version, info.Main.Version, "unknown")
 }
 
 // rootArguments refuses a word that is no subcommand.

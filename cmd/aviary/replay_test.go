@@ -98,6 +98,12 @@ func TestReplayAll(t *testing.T) {
 	}
 }
 
+func TestRootTellsItsVersion(t *testing.T) {
+	if got := output(newRootCommand(), []string{"--version"}); !regexp.MustCompile(`^aviary version \S.*\n$`).MatchString(got) {
+		t.Errorf("--version printed %q", got)
+	}
+}
+
 func TestRootRefusesUnknownCommands(t *testing.T) {
 	got := output(newRootCommand(), []string{"frobnicate"})
 	if !strings.HasPrefix(got, `Error: unknown command "frobnicate"; aviary has `) || !strings.HasSuffix(got, "(exit code 2)\n") {

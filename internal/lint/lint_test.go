@@ -119,6 +119,9 @@ func TestRollouts(t *testing.T) {
 			`web.yaml:12: Rollout "web": spec.strategy.steps[0].setWeight: Invalid value: 101: SetWeight needs to be between 0 and 100`,
 			`web.yaml:13: Rollout "web": spec.strategy.steps[1].pause.duration: Invalid value: "soon": Duration needs to be greater than 0`,
 		}},
+		{"a subscription", strings.Replace(rollout, "{name: web}", "\n  name: web\n  annotations:\n    notifications.argoproj.io/subscribe.on-rollout-completed.slack: deployments", 1) + "      maxSurge: 1\n", []string{
+			`warning: web.yaml:6: Rollout "web": metadata.annotations.notifications.argoproj.io/subscribe.on-rollout-completed.slack: this version sends no notifications; let something else watch Events or metrics`,
+		}},
 		{"services elsewhere", rollout + "      canaryService: canary\n      stableService: stable\n", nil},
 		{"services that fit", rollout + "      canaryService: canary\n      stableService: stable\n" + services, nil},
 		{"a service that does not fit", strings.Replace(rollout+"      canaryService: canary\n      stableService: stable\n"+services, "{app: web}}\n---", "{app: www}}\n---", 1), []string{
@@ -336,6 +339,10 @@ var documented = map[string][]string{
 	"cases/mock-server-canary-analysis-example.yaml": {
 		`:6: Rollout "mock-server": spec.template: Required value: Rollout has missing field '.spec.template'`,
 	},
+	"cases/mock-server-notification.yaml": {
+		`warning: :7: Rollout "mock-server": metadata.annotations.notifications.argoproj.io/subscribe.on-rollout-completed.slack: ` +
+			"this version sends no notifications; let something else watch Events or metrics",
+	},
 	"cases/mock-server-experiment.yaml": {
 		`:9: Experiment "mock-server-experiment": spec.templates[0].selector: Required value`,
 		`:22: Experiment "mock-server-experiment": spec.templates[1].selector: Required value`,
@@ -364,7 +371,11 @@ func TestDocuments(t *testing.T) {
 		}
 		var want []string
 		for _, finding := range documented[name] {
-			want = append(want, name+finding)
+			text, warns := strings.CutPrefix(finding, "warning: ")
+			if text = name + text; warns {
+				text = "warning: " + text
+			}
+			want = append(want, text)
 		}
 		if diff := cmp.Diff(want, check(t, name, string(text))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -18,6 +20,7 @@ import (
 // rollout checks a Rollout by itself and, if that makes sense, against what it
 // names.
 func (r *report) rollout(ro *v1alpha1.Rollout) {
+	r.subscriptions(ro)
 	if errs := validate.Spec(ro); len(errs) > 0 {
 		r.add(errs, nil)
 		return
@@ -27,6 +30,16 @@ func (r *report) rollout(ro *v1alpha1.Rollout) {
 	r.istio(ro)
 	r.analyses(ro)
 	r.stepExperiments(ro)
+}
+
+// subscriptions warns of people who wait for messages that nobody sends.
+func (r *report) subscriptions(ro *v1alpha1.Rollout) {
+	for _, name := range slices.Sorted(maps.Keys(ro.Annotations)) {
+		if strings.HasPrefix(name, v1alpha1.SubscribeAnnotationPrefix) {
+			const why = "this version sends no notifications; let something else watch Events or metrics"
+			r.findings = append(r.findings, Finding{r.object, "metadata.annotations." + name, why, true})
+		}
+	}
 }
 
 // references checks the workload and the Services. Without the workload there

@@ -10,7 +10,7 @@ FLAGS := -trimpath -gcflags=all=-dwarf=false -tags=disable_pgv# as e2e/programs/
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: replay
 replay: build ## Replay every scenario in the simulator
@@ -55,7 +55,7 @@ e2e: images ## Play all scenarios on a cluster of kind; docs/e2e.md says what ca
 	$(GO) test -v -tags e2e -count=1 -timeout 3h ./e2e -args -ginkgo.v $(E2E)
 
 .PHONY: try
-try: ## Start that control plane with nodes, a mesh, Prometheus and the controller, to drive by hand; needs root
+try: ## Start a real control plane on this machine with nodes, a mesh, Prometheus and the controller, to drive by hand; needs root
 	CGO_ENABLED=0 $(GO) run $(FLAGS) ./e2e/rig/cmd/try
 
 .PHONY: e2e-local

@@ -20,6 +20,9 @@ import (
 
 // start is the line of the first content of the document.
 func (d document) start() int {
+	if d.list != nil {
+		return d.line
+	}
 	for i, line := range bytes.Split(d.data, []byte("\n")) {
 		if text := bytes.TrimSpace(line); len(text) > 0 && text[0] != '#' {
 			return d.line + i
@@ -137,6 +140,9 @@ var written = map[reflect.Type]string{
 // not there, that of its nearest parent that is.
 func (d document) lineOf(path string) int {
 	var root yamlv3.Node
+	if d.list != nil && path != "" {
+		return d.list.lineOf(join(d.at, path))
+	}
 	if path == "" || yamlv3.Unmarshal(d.data, &root) != nil || len(root.Content) == 0 {
 		return d.start()
 	}
@@ -144,6 +150,24 @@ func (d document) lineOf(path string) int {
 		return d.line + line - 1
 	}
 	return d.start()
+}
+
+// itemLines are the lines on which the items of a List begin; none if they cannot be
+// told.
+func (d document) itemLines() []int {
+	var root yamlv3.Node
+	if yamlv3.Unmarshal(d.data, &root) != nil || len(root.Content) == 0 {
+		return nil
+	}
+	_, items, _ := enter(root.Content[0], "items")
+	if items == nil {
+		return nil
+	}
+	var lines []int
+	for _, item := range items.Content {
+		lines = append(lines, d.line+item.Line-1)
+	}
+	return lines
 }
 
 // find is the line, within the document, of the deepest part of a path that is

@@ -141,6 +141,10 @@ type document struct {
 	// line is the line of the first line of data, counted from 1.
 	line int
 	data []byte
+	// list is the document of the List that holds this one at a path such as
+	// items[2]; nil if none does.
+	list *document
+	at   string
 }
 
 var separator = regexp.MustCompile(`^---(\s|$)`)
@@ -196,12 +200,18 @@ func (d document) decode(scheme *runtime.Scheme) ([]Object, error) {
 // decodeList decodes the items of a List one by one.
 func (d document) decodeList(list *unstructured.Unstructured, scheme *runtime.Scheme) ([]Object, error) {
 	var all []Object
+	lines, number := d.itemLines(), 0
 	err := list.EachListItem(func(item runtime.Object) error {
 		data, err := item.(*unstructured.Unstructured).MarshalJSON()
 		if err != nil {
 			return err
 		}
-		objects, err := document{file: d.file, line: d.start(), data: data}.decode(scheme)
+		inner := document{file: d.file, line: d.start(), data: data, list: &d, at: fmt.Sprintf("items[%d]", number)}
+		if number < len(lines) {
+			inner.line = lines[number]
+		}
+		number++
+		objects, err := inner.decode(scheme)
 		all = append(all, objects...)
 		return err
 	})

@@ -46,7 +46,7 @@ items:
 	for _, o := range objects {
 		got = append(got, o.Place()+" "+o.String())
 	}
-	want := []string{`web.yaml:3 Rollout "web"`, `web.yaml:10 Service "a"`, `web.yaml:10 Service "b"`, `web.yaml:16 VirtualService "web"`}
+	want := []string{`web.yaml:3 Rollout "web"`, `web.yaml:13 Service "a"`, `web.yaml:14 Service "b"`, `web.yaml:16 VirtualService "web"`}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
@@ -96,7 +96,8 @@ func TestErrors(t *testing.T) {
 		"nothing":                  {"# nothing\n---\n", `web.yaml: there is no object in it; write a manifest, or leave the file out`},
 		"the same twice":           {service + "---\n" + service, `web.yaml:5: Service "web" is given a second time; remove it here or at web.yaml:1`},
 		"a key with dots":          {rollout + "  template:\n    metadata:\n      annotations:\n        prometheus.io/port: \"80\"\n      labls: {}\n", `web.yaml:10: unknown field "spec.template.metadata.labls"; did you mean "labels"?`},
-		"a list with a wrong item": {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: a}, spce: {}}\n", `web.yaml:1: unknown field "spce"; did you mean "spec"?`},
+		"a list with a wrong item": {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: a}, spce: {}}\n", `web.yaml:4: unknown field "spce"; did you mean "spec"?`},
+		"the second in a list":     {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: a}}\n- apiVersion: v1\n  kind: Service\n  metadata: {name: b}\n  spec:\n    ports:\n    - port: http\n", `web.yaml:10: field "spec.ports[0].port" is a string; write a whole number, without quotes`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read([]File{{"web.yaml", []byte(tc.text)}}, scheme(t))

@@ -48,7 +48,7 @@ var layers = []layer{
 	},
 	{
 		name:     "effects",
-		packages: []string{"internal/apply/...", "internal/library/...", "internal/traffic/...", "internal/metric/...", "internal/notify/..."},
+		packages: []string{"internal/apply/...", "internal/library/...", "internal/traffic/...", "internal/metric/..."},
 		ours:     []string{"api/...", "internal/clock", "equal", "policy"},
 	},
 	{

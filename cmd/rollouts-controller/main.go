@@ -1,8 +1,8 @@
 // Command rollouts-controller controls Rollouts, AnalysisRuns and Experiments in
 // a cluster.
 //
-// It is wiring only: flags.go holds the flags, log.go the log, and
-// internal/manager runs the controllers of internal/control.
+// It is wiring only: flags.go holds the flags, log.go the log, collector.go how much memory
+// is spent to save time, and internal/manager runs the controllers of internal/control.
 package main
 
 import (
@@ -27,11 +27,6 @@ import (
 // version is set when a release is linked: -ldflags "-X main.version=v1.2.3".
 var version string
 
-// collectAt makes the garbage collector run when the heap has grown by this many
-// per cent: the caches are most of it, and memory is what a controller is billed
-// for. GOGC decides where it is set.
-const collectAt = 60
-
 // atOnce is how many threads run Go code at a time. A controller waits for answers and
 // changes, and works for some microseconds in between: a second thread is awake before
 // it finds that nothing is left to do, which costs a tenth of the processor's time.
@@ -42,7 +37,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
+		sparingly()
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(atOnce)

@@ -44,6 +44,8 @@ type recorder struct {
 var _ control.EventSink = (*recorder)(nil)
 
 func newRecorder(config *rest.Config, h *http.Client, scheme *runtime.Scheme, meters *telemetry.Meters, log logr.Logger) (*recorder, error) {
+	config = rest.CopyConfig(config)
+	config.ContentType = runtime.ContentTypeProtobuf // which the client does not ask for by itself
 	core, err := typedcorev1.NewForConfigAndClient(config, h)
 	if err != nil {
 		return nil, fmt.Errorf("set up the writing of Events: %w", err)

@@ -41,11 +41,24 @@ func (d *decision) analyse() {
 	for _, s := range d.slots() {
 		d.follow(s)
 		if *s.status != nil && s.wanted {
-			needed[(*s.status).Name] = !d.status.Abort
+			needed[(*s.status).Name] = !d.status.Abort && !d.outlived(s)
 		}
 	}
 	d.stopStrays(needed)
 	d.deleteOldRuns()
+}
+
+// outlived is true for a post-promotion analysis that goes on when the old pods, which
+// the update would go back to, are to go. It is asked to end, and its last word counts.
+func (d *decision) outlived(s slot) bool {
+	if s.role != analysis.PostPromotion || d.held() {
+		return false
+	}
+	end, ok := d.postPromotionEnd()
+	if ok && d.now.Before(end) {
+		d.wakeAt(end)
+	}
+	return ok && !d.now.Before(end)
 }
 
 // slots lists the AnalysisRuns of the strategy, wanted now or not.

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -167,6 +168,44 @@ func TestBlueGreenAnalyses(t *testing.T) {
 		}
 		d.promote().settle().want("Progressing(waiting for analysis to complete) v1:3 v2:3")
 		d.verdict("2-post.1", v1alpha1.AnalysisPhaseSuccessful, "").want("Healthy v1:3 v2:3")
+	})
+	t.Run("the pause comes behind the first", func(t *testing.T) {
+		d := newDesk(t, 3, blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) {
+			bg.PrePromotionAnalysis, bg.AutoPromotionSeconds = &successRate, 60
+		})).templates().settle().image("v2").settle()
+		d.pass(time.Minute).want("Progressing(active service cutover pending) v1:3 v2:3")
+		d.verdict("2-pre", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(BlueGreenPause) v1:3 v2:3").selects("active", "v1")
+		d.pass(59 * time.Second).want("Paused(BlueGreenPause) v1:3 v2:3")
+		d.pass(2*time.Second).want("Healthy v1:3 v2:3").selects("active", "v2")
+	})
+	t.Run("neither is too slow for the progress deadline, and what follows has all of its time", func(t *testing.T) {
+		d := newDesk(t, 3, blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) {
+			bg.PrePromotionAnalysis, bg.PreviewReplicaCount = &successRate, ptr.To[int32](1)
+		})).templates().settle().image("v2").settle()
+		d.slow("v2", 1)
+		d.pass(time.Hour).want("Progressing(more replicas need to be updated) v1:3 v2:1")
+		d.verdict("2-pre", v1alpha1.AnalysisPhaseSuccessful, "").want("Progressing(active service cutover pending) v1:3 v2:3")
+		d.pass(9 * time.Minute).want("Progressing(active service cutover pending) v1:3 v2:3")
+		d.pass(2 * time.Minute).want(`Degraded(ProgressDeadlineExceeded: ReplicaSet "web-8478f44846" has timed out progressing.) v1:3 v2:3`)
+	})
+	t.Run("the second ends with the old pods where their time is given", func(t *testing.T) {
+		begin := func(delay *int32) *desk {
+			d := newDesk(t, 3, blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) {
+				bg.PostPromotionAnalysis, bg.ScaleDownDelaySeconds = &successRate, delay
+			})).templates().settle().image("v2").settle().selects("active", "v2")
+			d.o.Runs[0].Status.StartedAt = &metav1.Time{Time: d.now}
+			return d
+		}
+		begin(nil).pass(time.Hour).want("Progressing(waiting for analysis to complete) v1:3 v2:3")
+		d := begin(ptr.To[int32](40)).pass(39 * time.Second).want("Progressing(waiting for analysis to complete) v1:3 v2:3")
+		if d.o.Runs[0].Spec.Terminate {
+			t.Error("it is ended a second too soon")
+		}
+		if d.pass(time.Second).settle().want("Healthy v1:0 v2:3"); !d.o.Runs[0].Spec.Terminate {
+			t.Error("it measures on")
+		}
+		d = begin(ptr.To[int32](40)).pass(10*time.Second).verdict("2-post", v1alpha1.AnalysisPhaseSuccessful, "").want("Healthy v1:3 v2:3")
+		d.pass(29 * time.Second).want("Healthy v1:3 v2:3").pass(2 * time.Second).want("Healthy v1:0 v2:3")
 	})
 	t.Run("a fast rollback needs neither", func(t *testing.T) {
 		d := start().verdict("2-pre", v1alpha1.AnalysisPhaseSuccessful, "").verdict("2-post", v1alpha1.AnalysisPhaseSuccessful, "")

@@ -64,7 +64,7 @@ func (d *decision) blueGreenSizes() sizes {
 			d.dropDeadline(rs)
 			next[rs.Name] = d.n
 		default:
-			next[rs.Name] = d.delayedSize(rs, ptr.Deref(bg.ScaleDownDelaySeconds, defaultScaleDownDelay))
+			next[rs.Name] = d.delayedSize(rs, d.activeDelay())
 			if next[rs.Name] > 0 {
 				late++
 			}
@@ -78,6 +78,32 @@ func (d *decision) blueGreenSizes() sizes {
 		return sizes{}
 	}
 	return next
+}
+
+// activeDelay is how many seconds a ReplicaSet that is no longer active keeps its pods
+// from now on. A scaleDownDelaySeconds that is written counts from the switch, not from
+// the end of the post-promotion analysis.
+func (d *decision) activeDelay() int32 {
+	delay := d.spec.Strategy.BlueGreen.ScaleDownDelaySeconds
+	if end, ok := d.postPromotionEnd(); ok {
+		return int32(max(0, (end.Sub(d.now)+time.Second-1)/time.Second))
+	}
+	return ptr.Deref(delay, defaultScaleDownDelay)
+}
+
+// postPromotionEnd is when a post-promotion analysis that is still under way ends: with
+// the old pods, where a scaleDownDelaySeconds says how long they stay after the switch.
+// ok is false without one, or as long as the run has not begun.
+func (d *decision) postPromotionEnd() (end time.Time, ok bool) {
+	delay, status := d.spec.Strategy.BlueGreen.ScaleDownDelaySeconds, d.status.BlueGreen.PostPromotionAnalysisRunStatus
+	if delay == nil || status == nil {
+		return end, false
+	}
+	run := d.run(status.Name)
+	if run == nil || run.Status.StartedAt == nil {
+		return end, false
+	}
+	return run.Status.StartedAt.Add(time.Duration(*delay) * time.Second), true
 }
 
 // previewSize is the size of the new ReplicaSet.
@@ -131,8 +157,8 @@ func (d *decision) previewPaused() bool {
 	switch {
 	case started == nil && d.status.ControllerPause && len(d.status.PauseConditions) == 0:
 		return d.checkPoint()
-	case started == nil && !d.previewReady():
-		return true
+	case started == nil && (!d.previewReady() || !d.previewJudged()):
+		return true // the pause begins when there is nothing else to wait for
 	case started == nil:
 		d.startPause(v1alpha1.PauseReasonBlueGreenPause)
 		started = &d.status.PauseConditions[len(d.status.PauseConditions)-1].StartTime.Time
@@ -154,7 +180,7 @@ func (d *decision) previewPaused() bool {
 // whether the update is still held. Behind it the new ReplicaSet grows to full
 // size.
 func (d *decision) checkPoint() bool {
-	if !d.previewReady() || (d.spec.Strategy.BlueGreen.PrePromotionAnalysis != nil && !d.analysed(d.status.BlueGreen.PrePromotionAnalysisRunStatus)) {
+	if !d.previewReady() || !d.previewJudged() {
 		return true
 	}
 	if d.inconclusive() {
@@ -171,6 +197,12 @@ func (d *decision) checkPoint() bool {
 
 // previewReady is true when the preview has all its pods and they serve.
 func (d *decision) previewReady() bool { return saturated(d.newRS, d.previewSize()) }
+
+// previewJudged is true when the pre-promotion analysis has ended well, or there is none.
+func (d *decision) previewJudged() bool {
+	bg := d.spec.Strategy.BlueGreen
+	return bg.PrePromotionAnalysis == nil || d.analysed(d.status.BlueGreen.PrePromotionAnalysisRunStatus)
+}
 
 // selectActive switches users to the new ReplicaSet, or back to the stable one
 // after an abort.

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -76,12 +77,21 @@ func (d *decision) deadlineSuspended() bool {
 			return true
 		}
 	}
-	for _, rs := range d.older {
-		if inDelay(rs) {
+	bg := &d.status.BlueGreen
+	for _, run := range []*v1alpha1.RolloutAnalysisRunStatus{bg.PrePromotionAnalysisRunStatus, bg.PostPromotionAnalysisRunStatus} {
+		if run != nil && !run.Status.Completed() {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(d.older, inDelay)
+}
+
+// verdict is the phase of an analysis; empty without one.
+func verdict(run *v1alpha1.RolloutAnalysisRunStatus) v1alpha1.AnalysisPhase {
+	if run == nil {
+		return ""
+	}
+	return run.Status
 }
 
 // progressed compares the status with the one before.
@@ -95,7 +105,9 @@ func (d *decision) progressed() bool {
 		s.CurrentStepHash != was.CurrentStepHash ||
 		s.StableRS != was.StableRS ||
 		s.BlueGreen.ActiveSelector != was.BlueGreen.ActiveSelector ||
-		s.BlueGreen.PreviewSelector != was.BlueGreen.PreviewSelector
+		s.BlueGreen.PreviewSelector != was.BlueGreen.PreviewSelector ||
+		verdict(s.BlueGreen.PrePromotionAnalysisRunStatus) != verdict(was.BlueGreen.PrePromotionAnalysisRunStatus) ||
+		verdict(s.BlueGreen.PostPromotionAnalysisRunStatus) != verdict(was.BlueGreen.PostPromotionAnalysisRunStatus)
 }
 
 // complete is true when the new ReplicaSet is the stable one and serves in full.

@@ -39,6 +39,7 @@ func (r *Report) analyses(e *evidence) {
 	}
 	r.lateBackground(e)
 	r.slowBackground(e)
+	r.cutOff(e)
 	r.withoutData(e)
 	r.unnoticed(e)
 }
@@ -280,6 +281,30 @@ func (r *Report) slowBackground(e *evidence) {
 			if need := Duration(delay + time.Duration(limit)*interval); need > took {
 				r.warn("too-slow", 0, "metric %q of the background analysis cannot stop the update: with failureLimit %d it fails %s after its start at the earliest, and the update is over %s after it; lower failureLimit or interval, or pause longer",
 					m.Name, limit, need, took)
+			}
+		}
+	}
+}
+
+// cutOff finds metrics of a post-promotion analysis that are ended with the old pods.
+func (r *Report) cutOff(e *evidence) {
+	bg := e.rollout.Spec.Strategy.BlueGreen
+	if bg == nil || bg.ScaleDownDelaySeconds == nil {
+		return
+	}
+	stay := Duration(time.Duration(*bg.ScaleDownDelaySeconds) * time.Second)
+	for _, u := range e.uses {
+		for i := range u.metrics {
+			m := &u.metrics[i]
+			count, known := number(m.Count, 1)
+			if u.kind != "post-promotion" || !known {
+				continue
+			}
+			interval, _ := time.ParseDuration(string(m.Interval))
+			delay, _ := time.ParseDuration(string(m.InitialDelay))
+			if need := Duration(delay + time.Duration(count-1)*interval); need > stay {
+				r.warn("too-slow", 0, "metric %q of postPromotionAnalysis is measured until %s after the switch, and scaleDownDelaySeconds ends it with the old pods after %s; make that longer, or leave it out: then they wait for the analysis",
+					m.Name, need, stay)
 			}
 		}
 	}

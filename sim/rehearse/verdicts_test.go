@@ -212,6 +212,23 @@ func TestEndlessExperiment(t *testing.T) {
 	}
 }
 
+// TestAnalysisEndedWithTheOldPods gives the old pods less time than the analysis behind
+// the switch takes, by as little as that can be.
+func TestAnalysisEndedWithTheOldPods(t *testing.T) {
+	template := "---\napiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: up}\nspec:\n  metrics:\n" +
+		"  - {name: up, interval: 30s, count: 3, initialDelay: 5s, successCondition: \"true\", provider: {prometheus: {address: http://p, query: vector(1)}}}\n"
+	for given, want := range map[string]string{
+		"": "", ", scaleDownDelaySeconds: 65": "",
+		", scaleDownDelaySeconds: 64": `metric "up" of postPromotionAnalysis is measured until 1m5s after the switch, and scaleDownDelaySeconds ends it with the old pods after 1m4s`,
+	} {
+		text := strings.Replace(webBlueGreen, "autoPromotionSeconds: 20", "postPromotionAnalysis: {templates: [{templateName: up}]}"+given, 1)
+		r := run(t, Options{Objects: parse(t, text+service("stable", "web")+service("canary", "web")+template)})
+		if warned(r, "too-slow", want) != (want != "") || r.Outcome.Verdict != Promoted {
+			t.Errorf("%q: %s, %+v", given, r.Outcome.Verdict, r.Warnings)
+		}
+	}
+}
+
 // TestTwoAnalysesOfAnExperiment: each is a run of its own, so that the names of their
 // metrics need not differ.
 func TestTwoAnalysesOfAnExperiment(t *testing.T) {

@@ -28,7 +28,11 @@ type specFacts struct {
 // rolloutSpecs remembers specs of Rollouts.
 type rolloutSpecs = specs[*v1alpha1.Rollout, *specFacts]
 
-func newRolloutSpecs() *rolloutSpecs { return newSpecs(factsOf, collisionsOf) }
+// newRolloutSpecs derives the facts of each generation anew: they say which one they are
+// of.
+func newRolloutSpecs() *rolloutSpecs {
+	return newSpecs(factsOf, collisionsOf, nil)
+}
 
 // collisionsOf is how often the hash of a template was taken: -1 if none was counted,
 // which differs from 0.

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"maps"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/equal"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
 	"github.com/aviary-rollouts/aviary/internal/validate"
 )
@@ -59,5 +59,5 @@ func sameVerdict(was, is client.Object) bool {
 	return ok && ok2 && a.UID == b.UID && a.Status.Phase == b.Status.Phase && a.Status.Message == b.Status.Message &&
 		a.Spec.Terminate == b.Spec.Terminate && a.DeletionTimestamp.Equal(b.DeletionTimestamp) &&
 		maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Annotations, b.Annotations) &&
-		equality.Semantic.DeepEqual(a.OwnerReferences, b.OwnerReferences)
+		equal.Objects(&a.OwnerReferences, &b.OwnerReferences)
 }

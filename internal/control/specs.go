@@ -9,26 +9,30 @@ import (
 
 // specs remembers what follows from the spec of each object of a kind alone. A spec is
 // looked at each time one of its pods moves and changes when a person edits it; the
-// API server counts those edits in the generation.
+// API server counts those edits in the generation, and of kinds whose status is not a
+// subresource the writes of the status, too.
 type specs[O client.Object, F any] struct {
 	// derive says what follows from the spec of an object.
 	derive func(O) F
 	// collisions are what else the facts depend on.
 	collisions func(O) int32
+	// same says whether two generations of an object have the same spec; nil: they have not.
+	same func(a, b O) bool
 
 	mu    sync.Mutex
-	known map[types.NamespacedName]knownSpec[F]
+	known map[types.NamespacedName]knownSpec[O, F]
 }
 
-type knownSpec[F any] struct {
+type knownSpec[O, F any] struct {
+	object     O // with same only
 	uid        types.UID
 	generation int64
 	collisions int32
 	facts      F
 }
 
-func newSpecs[O client.Object, F any](derive func(O) F, collisions func(O) int32) *specs[O, F] {
-	return &specs[O, F]{derive: derive, collisions: collisions, known: map[types.NamespacedName]knownSpec[F]{}}
+func newSpecs[O client.Object, F any](derive func(O) F, collisions func(O) int32, same func(a, b O) bool) *specs[O, F] {
+	return &specs[O, F]{derive: derive, collisions: collisions, same: same, known: map[types.NamespacedName]knownSpec[O, F]{}}
 }
 
 // of returns what follows from the spec of an object.
@@ -37,10 +41,17 @@ func (s *specs[O, F]) of(key types.NamespacedName, obj O) F {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k, ok := s.known[key]
-	if ok && k.uid == obj.GetUID() && k.generation == obj.GetGeneration() && k.collisions == collisions {
+	known := ok && k.uid == obj.GetUID() && k.collisions == collisions
+	if known && k.generation == obj.GetGeneration() {
 		return k.facts
 	}
-	k = knownSpec[F]{obj.GetUID(), obj.GetGeneration(), collisions, s.derive(obj)}
+	if !known || s.same == nil || !s.same(k.object, obj) {
+		k.facts = s.derive(obj)
+	}
+	if s.same != nil {
+		k.object = obj
+	}
+	k.uid, k.generation, k.collisions = obj.GetUID(), obj.GetGeneration(), collisions
 	s.known[key] = k
 	return k.facts
 }

@@ -58,7 +58,7 @@ func Controllers(d Deps) []Controller {
 		Watches: []Watch{
 			{Kind: &appsv1.ReplicaSet{}, Keys: experiments.experimentOwning},
 			{Kind: &corev1.Service{}, Keys: experiments.experimentsNaming},
-			{Kind: &v1alpha1.AnalysisRun{}, Keys: experiments.experimentOwning},
+			{Kind: &v1alpha1.AnalysisRun{}, Keys: experiments.experimentOwning, Same: sameVerdict},
 			{Kind: &v1alpha1.Rollout{}, Keys: experiments.experimentsOf, Same: sameExtraShares},
 		},
 	}}

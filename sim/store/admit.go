@@ -50,7 +50,7 @@ func (s *Store) decodeWrite(req request, cur, in client.Object) (client.Object, 
 	if err != nil {
 		return nil, badObject(t, err)
 	}
-	return custom.decode(req, content, old)
+	return custom.decode(req, content, old, cur)
 }
 
 // decodeNew decodes an object that replaces none.
@@ -59,13 +59,13 @@ func (c *customSchema) decodeNew(req request, in client.Object) (client.Object, 
 	if err != nil {
 		return nil, badObject(req.table, err)
 	}
-	return c.decode(req, content, nil)
+	return c.decode(req, content, nil, nil)
 }
 
 // decode admits content and decodes it into the form in which the table stores
 // it, but for what a write leaves as it is. Content may share memory with old, which
-// is not written to.
-func (c *customSchema) decode(req request, content, old map[string]any) (client.Object, error) {
+// is that of cur and not written to; both are nil for a new object.
+func (c *customSchema) decode(req request, content, old map[string]any, cur client.Object) (client.Object, error) {
 	if err := c.admit(req, content, old); err != nil {
 		return nil, err
 	}
@@ -80,7 +80,14 @@ func (c *customSchema) decode(req request, content, old map[string]any) (client.
 	case old != nil && t.facts.status == statusSubresource:
 		delete(content, "status")
 	}
-	return decodeContent(t, content, false)
+	if old == nil || t.layout.goType == nil {
+		return decodeContent(t, content, false)
+	}
+	next, canonical, err := t.graft(content, old, cur)
+	if err == nil && req.sub == "" {
+		t.known = knownContent{next, canonical}
+	}
+	return next, err
 }
 
 // admit prunes, defaults and validates content, of which only the part counts

@@ -167,5 +167,5 @@ func (s *Store) dropFinalizer(r *record, name string) {
 	}
 	next := r.table.shallowCopy(cur)
 	next.SetFinalizers(slices.DeleteFunc(slices.Clone(cur.GetFinalizers()), func(f string) bool { return f == name }))
-	s.commitUpdate(request{actor: s.gcActor(), table: r.table, key: r.key, verb: "patch", sub: "finalizers"}, next)
+	s.commitUpdate(request{actor: s.gcActor(), table: r.table, key: r.key, verb: "patch", sub: "finalizers"}, next, false)
 }

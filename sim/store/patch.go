@@ -133,7 +133,7 @@ func (s *Store) merged(req request, cur client.Object, data []byte) (next client
 	if !ok {
 		return nil, false, nil
 	}
-	next, err = custom.decode(req, content, old)
+	next, err = custom.decode(req, content, old, cur)
 	return next, true, err
 }
 

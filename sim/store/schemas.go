@@ -47,8 +47,12 @@ type admissionKey struct {
 	strict bool
 }
 
-// admission is the last object of its key that was admitted, and what became of it.
-type admission struct{ in, out client.Object }
+// admission is the last object of its key that was admitted, and what became of it, in
+// Go and as JSON content.
+type admission struct {
+	in, out client.Object
+	content map[string]any
+}
 
 // maxAdmitted bounds the objects that are remembered. When there are as many, all
 // are dropped.
@@ -63,7 +67,7 @@ func (s *Schemas) once(req request, in client.Object, decode func() (client.Obje
 	last, ok := s.admitted[key]
 	s.mu.Unlock()
 	if ok && reflect.DeepEqual(last.in, in) {
-		return last.out.DeepCopyObject().(client.Object), nil
+		return last.copy(req.table), nil
 	}
 	asked, err := remembered(in)
 	if err != nil {
@@ -73,13 +77,25 @@ func (s *Schemas) once(req request, in client.Object, decode func() (client.Obje
 	if err != nil {
 		return nil, err
 	}
+	content, err := contentOf(out)
+	if err != nil {
+		return nil, badObject(req.table, err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.admitted == nil || len(s.admitted) >= maxAdmitted {
 		s.admitted = map[admissionKey]admission{}
 	}
-	s.admitted[key] = admission{asked, out.DeepCopyObject().(client.Object)}
-	return out, nil
+	last = admission{asked, out, content}
+	s.admitted[key] = last
+	return last.copy(req.table), nil
+}
+
+// copy returns what a table stores.
+func (a *admission) copy(t *table) client.Object {
+	out := a.out.DeepCopyObject().(client.Object)
+	t.known = knownContent{out, a.content}
+	return out
 }
 
 // NewSchemas returns schemas from definitions that load returns, nil for a kind

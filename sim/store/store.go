@@ -117,9 +117,11 @@ type change struct {
 	record *record
 	kind   watch.EventType
 	object client.Object // nil if the object is gone
-	actor  string
-	verb   string
-	sub    string
+	// content is true if the write changed anything beside metadata and status.
+	content bool
+	actor   string
+	verb    string
+	sub     string
 }
 
 // commit makes a change visible: it takes the next revision, records the new
@@ -150,17 +152,19 @@ func (s *Store) commit(c change) client.Object {
 }
 
 // base is a content of the object that differs from that which is written in metadata
-// and status alone, if one is known: as long as the generation is the same.
+// and status alone, if one is known: from decoding it, or because the write changed no
+// more than those.
 func (c change) base() map[string]any {
+	if known := c.table.known; known.of == c.object && c.object != nil {
+		c.table.known = knownContent{}
+		return known.content
+	}
 	n := len(c.record.versions)
-	if !c.table.facts.generation || c.object == nil || n == 0 || c.table.layout.goType == nil {
+	if c.content || c.kind == watch.Added || c.object == nil || n == 0 || c.table.layout.goType == nil {
 		return nil
 	}
 	last := c.record.versions[n-1]
-	switch {
-	case last.obj == nil || last.obj.GetGeneration() != c.object.GetGeneration():
-		return nil
-	case last.content != nil:
+	if last.content != nil {
 		return last.content
 	}
 	return last.base

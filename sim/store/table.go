@@ -31,7 +31,8 @@ type table struct {
 	births    map[string]uint32
 	groupKind string // as text, for the identities of objects
 
-	late []lateWrite // in their order
+	late  []lateWrite  // in their order
+	known knownContent // of what was decoded last
 
 	scratch client.Object // what holds a status while it is copied; nothing else is set
 

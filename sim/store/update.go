@@ -78,18 +78,19 @@ func (s *Store) replace(req request, cur, next client.Object) (client.Object, er
 	if req.dryRun {
 		return next, nil
 	}
-	return s.commitUpdate(req, next), nil
+	return s.commitUpdate(req, next, diff.content), nil
 }
 
 // commitUpdate stores next, or removes the object instead if next is the last
-// thing that its deletion waited for.
-func (s *Store) commitUpdate(req request, next client.Object) client.Object {
+// thing that its deletion waited for. Content says whether anything beside metadata and
+// status has changed.
+func (s *Store) commitUpdate(req request, next client.Object, content bool) client.Object {
 	if deletionDone(next) {
 		s.remove(req, "finalized")
 		return next
 	}
 	return s.commit(change{table: req.table, record: req.table.records[req.key], kind: watch.Modified, object: next,
-		actor: req.actor.name, verb: req.verb, sub: req.sub})
+		content: content, actor: req.actor.name, verb: req.verb, sub: req.sub})
 }
 
 // checkVersion enforces the preconditions that an object carries.

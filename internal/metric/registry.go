@@ -23,13 +23,14 @@ type Registry struct {
 	providers map[string]Provider
 	secrets   client.Reader
 	clock     clock.Clock
-	// judges are compiled conditions, by success and failure: every measurement of a
-	// metric has the same ones.
-	judges Memo[[2]string, analysis.Judge]
 	// readings are what follows from the specs of runs: a run is looked at for each of
 	// its measurements, and its spec changes when it is terminated.
 	readings Memo[readingKey, analysis.Reading]
 }
+
+// judges are compiled conditions, by success and failure: every measurement of a metric
+// has the same ones, and so has every run of a template, whoever measures it.
+var judges Memo[[2]string, analysis.Judge]
 
 // NewRegistry makes a registry of providers by the field of MetricProvider that
 // each serves. Secrets are read through reader.
@@ -59,7 +60,7 @@ func (r *Registry) Do(ctx context.Context, run *v1alpha1.AnalysisRun, task analy
 		}
 	}
 	q := Query{Run: run, Metric: filled, Number: task.Number}
-	q.judge, q.judgeErr = r.judges.Of([2]string{filled.SuccessCondition, filled.FailureCondition}, func() (analysis.Judge, error) {
+	q.judge, q.judgeErr = judges.Of([2]string{filled.SuccessCondition, filled.FailureCondition}, func() (analysis.Judge, error) {
 		return analysis.Condition(filled.SuccessCondition, filled.FailureCondition)
 	})
 	provider, err := r.providerOf(filled)

@@ -18,7 +18,8 @@ import (
 //
 // Where many Rollouts are updated at once, the API server or the client's own limit of
 // writes is what all of them wait for, and each status that only tells how far an update
-// is comes before one that moves another on. Then numbers wait for longer.
+// is comes before one that moves another on. Then numbers wait for longer: while writes
+// are slow, or those of a crowd wait.
 //
 // What waits is remembered here only. A controller that dies forgets since when,
 // and waits anew.
@@ -41,6 +42,9 @@ const (
 	slow = 50 * time.Millisecond
 	// slowFor is for how long after the last write its slowness says something.
 	slowFor = 10 * time.Second
+	// crowd is of how many Rollouts the numbers wait when many are updated at once: of
+	// so many as the client may write half a second long by default.
+	crowd = 20
 	// lastWrites is of how many writes, about, the average is.
 	lastWrites = 8
 )
@@ -59,7 +63,9 @@ func (p *patience) wrote(start, end time.Time) {
 }
 
 // busy says whether others wait to write.
-func (p *patience) busy(now time.Time) bool { return p.took > slow && now.Sub(p.last) < slowFor }
+func (p *patience) busy(now time.Time) bool {
+	return len(p.since) > crowd || p.took > slow && now.Sub(p.last) < slowFor
+}
 
 // holds says whether the next status of a Rollout can stay unwritten for now, and
 // until when.

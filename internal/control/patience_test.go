@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -52,6 +53,23 @@ func TestPatience(t *testing.T) {
 				t.Errorf("numbers were told after %s, want %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// Numbers of a crowd wait for longer, however quick writes are.
+func TestPatienceInACrowd(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	plan := rollout.Plan{Status: v1alpha1.RolloutStatus{Replicas: 3}}
+	for _, others := range []int{crowd - 1, crowd} {
+		p := newPatience(time.Second)
+		for i := range others {
+			p.holds(types.NamespacedName{Name: fmt.Sprint(i)}, v1alpha1.RolloutStatus{}, plan, now)
+		}
+		key := types.NamespacedName{Name: "web"}
+		p.holds(key, v1alpha1.RolloutStatus{}, plan, now)
+		if _, ok := p.holds(key, v1alpha1.RolloutStatus{}, plan, now.Add(time.Second)); ok != (others == crowd) {
+			t.Errorf("beside %d others the numbers wait on: %t", others, ok)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/aviary-rollouts/aviary/internal/build"
 )
 
 func main() {
@@ -53,7 +54,7 @@ func newRootCommand() *cobra.Command {
 Aviary runs the reconcilers of its rollouts controller on a simulated cluster
 under virtual time: an update that takes half an hour is over in milliseconds,
 and goes the same way every time.`,
-		Version:       buildVersion(),
+		Version:       build.Version(version),
 		Args:          rootArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
@@ -66,15 +67,6 @@ and goes the same way every time.`,
 
 // version is set when a release is linked: -ldflags "-X main.version=v1.2.3".
 var version string
-
-// buildVersion is what was linked, or what the toolchain knows.
-func buildVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return cmp.Or(version, "unknown")
-	}
-	return cmp.Or(version, info.Main.Version, "unknown")
-}
 
 // rootArguments refuses a word that is no subcommand.
 func rootArguments(cmd *cobra.Command, args []string) error {

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/aviary-rollouts/aviary/internal/build"
 	"github.com/aviary-rollouts/aviary/internal/cli"
 )
 
@@ -15,15 +16,13 @@ var version, buildDate string
 // buildVersion puts together what the linker and the Go toolchain know.
 func buildVersion() cli.Version {
 	v := cli.Version{
-		Version: version, BuildDate: cmp.Or(buildDate, "unknown"), GitCommit: "unknown", GitTreeState: "unknown",
+		Version: build.Version(version), BuildDate: cmp.Or(buildDate, "unknown"), GitCommit: "unknown", GitTreeState: "unknown",
 		GoVersion: runtime.Version(), Compiler: runtime.Compiler, Platform: runtime.GOOS + "/" + runtime.GOARCH,
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		v.Version = cmp.Or(v.Version, "unknown")
 		return v
 	}
-	v.Version = cmp.Or(v.Version, info.Main.Version, "unknown")
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":

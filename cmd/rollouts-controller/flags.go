@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/aviary-rollouts/aviary/internal/build"
 	"github.com/aviary-rollouts/aviary/internal/manager"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/metric"
@@ -183,7 +184,7 @@ func (f *flags) options() (*rest.Config, manager.Options, error) {
 		return nil, manager.Options{}, fmt.Errorf("find the cluster: %w; name it with --kubeconfig", err)
 	}
 	config.QPS, config.Burst = f.qps, f.burst
-	config.UserAgent = "rollouts-controller/" + buildVersion()
+	config.UserAgent = "rollouts-controller/" + build.Version(version)
 	namespace, _, err := loader.Namespace()
 	if err != nil {
 		return nil, manager.Options{}, fmt.Errorf("find the namespace: %w; name it with --namespace", err)

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/go-logr/logr"
@@ -21,6 +20,7 @@ import (
 	"k8s.io/klog/v2"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/aviary-rollouts/aviary/internal/build"
 	"github.com/aviary-rollouts/aviary/internal/manager"
 )
 
@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 		return err
 	}
 	if f.showVersion {
-		_, err := fmt.Fprintln(out, "rollouts-controller", buildVersion())
+		_, err := fmt.Fprintln(out, "rollouts-controller", build.Version(version))
 		return err
 	}
 	log, err := newLog(errOut, f.logLevel, f.logFormat)
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	options.Log, options.Version = log, buildVersion()
+	options.Log, options.Version = log, build.Version(version)
 	log.Info("Starting", "version", options.Version, "namespace", options.Namespace, "instance-id", options.InstanceID, "go", runtime.Version())
 	if err := manager.Run(ctx, config, options); err != nil {
 		return err
@@ -89,15 +89,4 @@ func setLogs(log logr.Logger, klogLevel int) error {
 		return fmt.Errorf("--kloglevel %d: %w", klogLevel, err)
 	}
 	return nil
-}
-
-// buildVersion is what was linked, or what the toolchain knows.
-func buildVersion() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
 }

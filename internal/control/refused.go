@@ -42,8 +42,7 @@ func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.Namespace
 	if rollout.SameStatus(&o.Rollout.Status, &status) {
 		return nil
 	}
-	ro := &v1alpha1.Rollout{TypeMeta: o.Rollout.TypeMeta, ObjectMeta: *o.Rollout.ObjectMeta.DeepCopy()}
-	return r.executor(key, ro, now, func(client.Object) {}).Report(ctx, ro, status)
+	return r.executor(key, o.Rollout, now, func(client.Object) {}).Report(ctx, o.Rollout, status)
 }
 
 // routingRefused is the reason and the message of an event about traffic that cannot be

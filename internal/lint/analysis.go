@@ -1,7 +1,6 @@
 package lint
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -151,8 +150,7 @@ func (r *report) unasked(path *field.Path, declared, supplied []v1alpha1.Argumen
 		if name == "" {
 			continue
 		}
-		text := fmt.Sprintf("no template declares the argument %q: it is left out", name)
-		r.findings = append(r.findings, Finding{r.object, path.Index(i).Child("name").String(), text, true})
+		r.warn(path.Index(i).Child("name").String(), "no template declares the argument %q: it is left out", name)
 	}
 }
 

@@ -80,6 +80,11 @@ func (r *report) error(path, format string, args ...any) {
 	r.findings = append(r.findings, Finding{r.object, path, fmt.Sprintf(format, args...), false})
 }
 
+// warn adds what may be meant, and most likely is not.
+func (r *report) warn(path, format string, args ...any) {
+	r.findings = append(r.findings, Finding{r.object, path, fmt.Sprintf(format, args...), true})
+}
+
 // missing warns of a name that the files do not have, if they have others of
 // its kind beside the one in question.
 func (r *report) missing(path, kind, name string) {
@@ -97,8 +102,7 @@ func (r *report) missing(path, kind, name string) {
 	if more := len(others) - few; more > 0 {
 		others = append(others[:few], fmt.Sprintf("%d more", more))
 	}
-	text := fmt.Sprintf("there is no %s %q in these files, only %s", kind, name, strings.Join(others, ", "))
-	r.findings = append(r.findings, Finding{r.object, path, text, true})
+	r.warn(path, "there is no %s %q in these files, only %s", kind, name, strings.Join(others, ", "))
 }
 
 // few is how many names a warning lists.

@@ -36,8 +36,7 @@ func (r *report) rollout(ro *v1alpha1.Rollout) {
 func (r *report) subscriptions(ro *v1alpha1.Rollout) {
 	for _, name := range slices.Sorted(maps.Keys(ro.Annotations)) {
 		if strings.HasPrefix(name, v1alpha1.SubscribeAnnotationPrefix) {
-			const why = "this version sends no notifications; let something else watch Events or metrics"
-			r.findings = append(r.findings, Finding{r.object, "metadata.annotations." + name, why, true})
+			r.warn("metadata.annotations."+name, "this version sends no notifications; let something else watch Events or metrics")
 		}
 	}
 }

@@ -71,6 +71,57 @@ func (l Latency) below(d time.Duration) float64 {
 	return 0.5 * math.Erfc(-z/math.Sqrt2)
 }
 
+// Answers are a number of answers with one latency.
+type Answers struct {
+	Latency Latency
+	Number  int64
+}
+
+// Within returns the time that a share of all answers, from 0 to 1, stays below; 0 if
+// there are none. It is exact to a thousandth.
+func Within(share float64, all []Answers) time.Duration {
+	var number float64
+	high := time.Duration(0)
+	for _, a := range all {
+		l := a.Latency.orDefault()
+		number += float64(a.Number)
+		high = max(high, l.P50, l.P99)
+	}
+	if number == 0 {
+		return 0
+	}
+	enough := func(d time.Duration) bool {
+		var below float64
+		for _, a := range all {
+			below += float64(a.Number) * a.Latency.orDefault().below(d)
+		}
+		return below >= share*number
+	}
+	for !enough(high) && high < longest {
+		high *= 2
+	}
+	low := time.Duration(0)
+	for high-low > max(high/1000, 1) {
+		if middle := low + (high-low)/2; enough(middle) {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return high
+}
+
+// LatencyOf returns how long a container of an image takes at a time to answer
+// requests to a URL, which is written as in [Request]. The error names what is wrong
+// with the URL.
+func (m *Mesh) LatencyOf(image string, at time.Time, url string) (Latency, error) {
+	t, err := (&Request{URL: url}).target()
+	if err != nil {
+		return Latency{}, err
+	}
+	return m.images.of(image, at, t.query).answer(t.path).latency, nil
+}
+
 // shape is a latency as shares of the buckets.
 type shape struct {
 	latency Latency

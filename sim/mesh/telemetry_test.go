@@ -228,3 +228,27 @@ func TestDeterminism(t *testing.T) {
 		t.Error("chance decides nothing")
 	}
 }
+
+// Half of a mixture is below the median of its parts if they are alike; a slow part
+// takes the slowest hundredth for itself as soon as it is larger than that.
+func TestWithin(t *testing.T) {
+	fast, slow := Latency{}, Latency{P50: time.Second}
+	for _, tc := range []struct {
+		share float64
+		all   []Answers
+		want  time.Duration
+	}{
+		{0.99, nil, 0},
+		{0.99, []Answers{{slow, 0}}, 0},
+		{0.5, []Answers{{fast, 7}}, 5 * time.Millisecond},
+		{0.99, []Answers{{fast, 7}}, 25 * time.Millisecond},
+		{0.99, []Answers{{fast, 990}, {slow, 1}}, 25 * time.Millisecond},
+		{0.99, []Answers{{fast, 900}, {slow, 100}}, time.Second},
+		{0.5, []Answers{{fast, 900}, {slow, 100}}, 5600 * time.Microsecond}, // 5/9 of the fast ones
+		{0.99, []Answers{{Latency{P50: time.Millisecond, P99: 100 * time.Millisecond}, 1}}, 100 * time.Millisecond},
+	} {
+		if got := Within(tc.share, tc.all); math.Abs(float64(got-tc.want)) > 0.03*float64(tc.want) {
+			t.Errorf("%v of %+v within %s, want %s", tc.share, tc.all, got, tc.want)
+		}
+	}
+}

@@ -208,8 +208,12 @@ func (r *Report) pods(e *evidence) {
 		r.note("surge", "both revisions run side by side: up to %s exist at once for %s, those that are ending included",
 			count(r.Pods.MostWithEnding, "pod"), count(r.Replicas, "replica"))
 	case e.rollout.Spec.Strategy.Canary != nil && e.rollout.Spec.Strategy.Canary.TrafficRouting != nil:
-		r.note("surge", "up to %s exist at once, those that are ending included: with traffic routing the old revision keeps its size and maxSurge does not count",
-			count(r.Pods.MostWithEnding, "pod"))
+		why := "the old revision keeps its size"
+		if e.rollout.Spec.Strategy.Canary.DynamicStableScale {
+			why = "pods of one revision go when the other's serve"
+		}
+		r.note("surge", "up to %s exist at once, those that are ending included: with traffic routing %s and maxSurge does not count",
+			count(r.Pods.MostWithEnding, "pod"), why)
 	case r.Pods.Most > allowed:
 		r.warn("surge", 0, "up to %s run at once, more than the %d that replicas %d and maxSurge %d allow", count(r.Pods.Most, "pod"), allowed, r.Replicas, r.MaxSurge)
 	case r.Pods.MostWithEnding > allowed:

@@ -41,7 +41,7 @@ func (r *Report) behavioursText() string {
 }
 
 // Summary says in a few lines what the update meant for users: how long it took,
-// what they sent and what failed, how many met the new version, how many pods it
+// what they sent, what failed and how long it took, how many met the new version, how many pods it
 // took. It is empty if there was no update.
 func (r *Report) Summary() []Line {
 	if !r.Updated() {
@@ -53,6 +53,9 @@ func (r *Report) Summary() []Line {
 			Line{"Requests", t.requestsText()},
 			Line{"Failed", t.failedText()},
 			Line{"Exposed", t.exposedText(r.Outcome.Verdict)})
+		if text := t.answersText(); text != "" {
+			lines = append(lines, Line{"Answers", text})
+		}
 	}
 	text := fmt.Sprintf("at most %d at once for %s", r.Pods.MostWithEnding, count(r.Replicas, "replica"))
 	if r.Pods.FewestReady >= 0 {

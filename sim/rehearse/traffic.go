@@ -67,12 +67,17 @@ type TrafficWindow struct {
 	// Versions count in the order of Traffic.Versions.
 	Versions []Requests `json:"versions"`
 	Lost     int64      `json:"lost"`
+	// P99 is how long 99 in 100 of all answers took at most; 0 if there were none,
+	// or if nobody said how long any image takes.
+	P99 Duration `json:"p99,omitempty"`
 }
 
 // Requests counts requests and those that failed.
 type Requests struct {
 	Requests int64 `json:"requests"`
 	Failed   int64 `json:"failed"`
+	// P99 is that of a TrafficWindow for these requests.
+	P99 Duration `json:"p99,omitempty"`
 }
 
 // TrafficLoss is requests that were lost for one reason.
@@ -120,7 +125,7 @@ func (r *rehearsal) count(report *Report) error {
 		}
 	}
 	t.losses(seen.Lost, r.observer.began)
-	return nil
+	return r.measureAnswers(t)
 }
 
 // versions lists who answered.
@@ -165,7 +170,7 @@ func (t *Traffic) add(w *mesh.Window, began time.Time) {
 	row := TrafficWindow{At: at, Seconds: at.Seconds(), Lost: w.Lost, Versions: make([]Requests, len(t.Versions))}
 	var reached, fresh int64
 	for i, c := range w.Versions {
-		row.Versions[i] = Requests{c.Requests, c.Failed}
+		row.Versions[i] = Requests{Requests: c.Requests, Failed: c.Failed}
 		t.Versions[i].Requests += c.Requests
 		t.Versions[i].Failed += c.Failed
 		t.Requests += c.Requests

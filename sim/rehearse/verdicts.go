@@ -456,7 +456,11 @@ func listed(values []string) string {
 // unnoticed says that a bad version got through, or goes on.
 func (r *Report) unnoticed(e *evidence) {
 	t := r.Traffic
-	if t == nil || t.NewFailed == 0 {
+	if t == nil {
+		return
+	}
+	r.slow(e)
+	if t.NewFailed == 0 {
 		return
 	}
 	share := percent(float64(t.NewFailed) / float64(t.NewRequests))

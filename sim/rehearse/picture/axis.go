@@ -49,6 +49,8 @@ type valueAxis struct {
 	bottom, top float64
 	ticks       []float64
 	unit        string
+	// scale makes values of what is shown: 0.001 for milliseconds shown in seconds.
+	scale float64
 }
 
 func (a *valueAxis) y(value float64) float64 {
@@ -59,7 +61,7 @@ func (a *valueAxis) label(v float64) string { return fmt.Sprintf("%g%s", v, a.un
 
 // percentages go from 0 to 100.
 func percentages(top, bottom float64) valueAxis {
-	return valueAxis{0, 100, bottom, top, []float64{0, 50, 100}, "%"}
+	return valueAxis{0, 100, bottom, top, []float64{0, 50, 100}, "%", 1}
 }
 
 // upTo100 are percentages from a round number below the lowest.
@@ -74,17 +76,28 @@ func upTo100(lowest, top, bottom float64) valueAxis {
 	return a
 }
 
+// times go from 0 to at least the highest, which is in milliseconds.
+func times(highest, top, bottom float64) valueAxis {
+	unit, scale := "ms", 1.0
+	if highest > 2000 {
+		unit, scale = "s", 0.001
+	}
+	a := counts(math.Ceil(highest*scale), top, bottom)
+	a.unit, a.scale = unit, scale
+	return a
+}
+
 // counts go from 0 to at least the highest, which is a whole number.
 func counts(highest, top, bottom float64) valueAxis {
 	step := 1.0
 	for _, s := range []float64{1, 2, 5} {
-		for _, power := range []float64{1, 10, 100, 1000, 10000} {
+		for _, power := range []float64{1, 10, 100, 1000, 10000, 100000} {
 			if s*power*4 >= highest && (step*4 < highest || s*power < step) {
 				step = s * power
 			}
 		}
 	}
-	a := valueAxis{0, step * math.Max(1, math.Ceil(highest/step)), bottom, top, nil, ""}
+	a := valueAxis{0, step * math.Max(1, math.Ceil(highest/step)), bottom, top, nil, "", 1}
 	for v := 0.0; v <= a.high; v += step {
 		a.ticks = append(a.ticks, v)
 	}

@@ -44,6 +44,7 @@ func draw(r *rehearse.Report, width float64, header bool) (elements string, heig
 	c.steps()
 	c.weights()
 	c.success()
+	c.answers()
 	c.pods()
 	c.measurements()
 	c.timeLabels()

@@ -74,7 +74,11 @@ func (c *chart) window(a *valueAxis, w rehearse.TrafficWindow, part, all int64) 
 	if all == 0 {
 		return []point{gap}
 	}
-	y := a.y(100 * float64(part) / float64(all))
+	return c.level(w, a.y(100*float64(part)/float64(all)))
+}
+
+// level is a level line over one window.
+func (c *chart) level(w rehearse.TrafficWindow, y float64) []point {
 	return []point{{c.time.x(w.Seconds), y}, {c.time.x(w.Seconds + rehearse.WindowWidth.Seconds()), y}}
 }
 
@@ -93,10 +97,7 @@ func (c *chart) success() {
 			}
 		}
 	}
-	var legend []key
-	for _, v := range t.Versions {
-		legend = append(legend, key{"l " + c.colour(v.Revision, v.Name), v.Name + ", " + tagOf(v.Image)})
-	}
+	legend := c.versions()
 	if lost {
 		legend = append(legend, key{"l set", "all, with lost requests"})
 		lowest = min(lowest, c.lowestOfAll())
@@ -119,6 +120,53 @@ func (c *chart) success() {
 		}
 		c.path("l set", line)
 	}
+}
+
+// answers shows how long 99 in 100 answers take at most, by version, if the report says
+// how long any image takes.
+func (c *chart) answers() {
+	t := c.report.Traffic
+	if t == nil {
+		return
+	}
+	highest := 0.0
+	for _, w := range t.Windows {
+		for _, v := range w.Versions {
+			highest = max(highest, milliseconds(v.P99))
+		}
+	}
+	if highest == 0 {
+		return
+	}
+	c.title("Answers, 99% within", append(c.versions(), key{"l set", "all"}))
+	a := times(highest, c.y, c.y+paneHeight)
+	c.pane(&a)
+	for i, v := range t.Versions {
+		c.path("l "+c.colour(v.Revision, v.Name), c.took(&a, func(w rehearse.TrafficWindow) rehearse.Duration { return w.Versions[i].P99 }))
+	}
+	c.path("l set", c.took(&a, func(w rehearse.TrafficWindow) rehearse.Duration { return w.P99 }))
+}
+
+// took is a line of times over the windows, with gaps where nobody answered.
+func (c *chart) took(a *valueAxis, of func(rehearse.TrafficWindow) rehearse.Duration) (line []point) {
+	for _, w := range c.report.Traffic.Windows {
+		if d := of(w); d > 0 {
+			line = append(line, c.level(w, a.y(a.scale*milliseconds(d)))...)
+		} else {
+			line = append(line, gap)
+		}
+	}
+	return line
+}
+
+func milliseconds(d rehearse.Duration) float64 { return 1000 * d.Seconds() }
+
+// versions are the keys of those that answered.
+func (c *chart) versions() (legend []key) {
+	for _, v := range c.report.Traffic.Versions {
+		legend = append(legend, key{"l " + c.colour(v.Revision, v.Name), v.Name + ", " + tagOf(v.Image)})
+	}
+	return legend
 }
 
 func sums(w rehearse.TrafficWindow) (good, all int64) {

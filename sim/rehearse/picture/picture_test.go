@@ -56,6 +56,26 @@ func rehearsal(t testing.TB, name string) *rehearse.Report {
 	return r
 }
 
+// TestAnswers draws how long answers take where somebody said so, and nowhere else.
+func TestAnswers(t *testing.T) {
+	r := rehearsal(t, manifest14)
+	if strings.Contains(string(SVG(r)), "Answers, 99% within") {
+		t.Error("a panel about nothing")
+	}
+	for i := range r.Traffic.Windows {
+		w := &r.Traffic.Windows[i]
+		w.P99 = rehearse.Duration(3 * time.Second)
+		for j := range w.Versions {
+			w.Versions[j].P99 = w.P99
+		}
+	}
+	for _, text := range []string{"Answers, 99% within", ">3s</text>"} {
+		if !strings.Contains(string(SVG(r)), text) {
+			t.Errorf("no %s", text)
+		}
+	}
+}
+
 const manifest14 = "cases/mock-server-canary-istio-virtualservice-analysis.yaml"
 
 // TestGolden pins the picture of docs/simulate.md; look at it before you accept

@@ -20,9 +20,10 @@ func GetExperiment(ctx context.Context, c client.Client, key types.NamespacedNam
 }
 
 // RetryExperiment makes the controller forget what came of an Experiment: it
-// starts again, with new AnalysisRuns.
+// starts again, with new AnalysisRuns. That it was terminated is forgotten, too,
+// or the next attempt would end where it begins.
 func RetryExperiment(ctx context.Context, c client.Client, key types.NamespacedName) error {
-	return Experiments.patch(ctx, c, key, "retry", fields{"status": nil})
+	return Experiments.patch(ctx, c, key, "retry", fields{"spec": fields{"terminate": nil}, "status": nil})
 }
 
 // TerminateExperiment ends an Experiment now.

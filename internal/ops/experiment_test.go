@@ -21,7 +21,9 @@ func failedExperiment() *v1alpha1.Experiment {
 }
 
 func TestRetryExperiment(t *testing.T) {
-	k := cluster(interceptor.Funcs{}, failedExperiment())
+	terminated := failedExperiment()
+	terminated.Spec.Terminate = true
+	k := cluster(interceptor.Funcs{}, terminated)
 	if err := RetryExperiment(ctx, k, compare); err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +31,7 @@ func TestRetryExperiment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e.Status.Phase != "" || e.Status.Message != "" || e.Status.AnalysisRuns != nil || e.Spec.Duration != "5m" {
+	if e.Status.Phase != "" || e.Status.Message != "" || e.Status.AnalysisRuns != nil || e.Spec.Terminate || e.Spec.Duration != "5m" {
 		t.Errorf("after the retry: spec %+v, status %+v", e.Spec, e.Status)
 	}
 }

@@ -220,9 +220,12 @@ func (r *runner) run(o *object) {
 		o.cancel()
 		o.cancel = nil
 	}
-	if err != nil {
+	switch {
+	case err != nil && wake.IsZero():
 		r.retry(o, err)
 		return
+	case err != nil:
+		r.tellError(o, err)
 	}
 	o.failures = 0
 	if !wake.IsZero() {
@@ -247,8 +250,12 @@ func (r *runner) retry(o *object, err error) {
 		delay = min(2*delay, lastRetry)
 	}
 	o.failures++
-	r.kernel.Trace().AddWords(r.Name, "error", o.key.String()+":", err.Error())
+	r.tellError(o, err)
 	r.timer(o, r.kernel.Now().Add(delay), "retry after: "+err.Error())
+}
+
+func (r *runner) tellError(o *object, err error) {
+	r.kernel.Trace().AddWords(r.Name, "error", o.key.String()+":", err.Error())
 }
 
 func (r *runner) timer(o *object, at time.Time, why string) {

@@ -143,6 +143,18 @@ func TestWakeAndBackOff(t *testing.T) {
 	touch(t, s, "a", "3")
 	sleep(t, s, time.Minute)
 	p.expectCalls(t, "02:20.000 a", "02:20.005 a")
+
+	// An error may say when to look again, and is then no failure that counts.
+	failures = 0
+	p.do = func(p *probe, _ types.NamespacedName) (time.Time, error) {
+		if failures++; failures == 3 {
+			return time.Time{}, errors.New("not yet")
+		}
+		return p.deps.Clock.Now().Add(20 * time.Second), errors.New("refused")
+	}
+	touch(t, s, "a", "4")
+	sleep(t, s, 50*time.Second)
+	p.expectCalls(t, "03:20.000 a", "03:40.000 a", "04:00.000 a", "04:00.005 a")
 }
 
 func TestBackOffHasALimit(t *testing.T) {

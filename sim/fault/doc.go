@@ -13,6 +13,8 @@
 //	stale:age=2s,Pod=0s,Job=300ms those of some kinds less or more than the rest
 //	lost-reply:p=0.1              the write is done, the answer is a timeout
 //	refuse:code=429,p=0.5         the server is busy
+//	refuse:code=403,verb=create,kind=ReplicaSet
+//	                              a policy lets none in
 //
 // Every form takes from= and to=, counted from the start of the run: the fault
 // is only there in between. After that a controller must get everything done.

@@ -30,6 +30,7 @@ func TestParse(t *testing.T) {
 		"stale:Pod=0s,age=2s,Job=300ms,to=1m":  "stale:age=2s,Job=300ms,Pod=0s,to=1m0s",
 		"lost-reply:p=1,from=1s,to=2s":         "lost-reply:p=1,from=1s,to=2s",
 		"refuse:code=500,p=0.25,from=1m,to=2m": "refuse:code=500,p=0.25,from=1m0s,to=2m0s",
+		"refuse:kind=Pod,verb=patch,code=403":  "refuse:code=403,p=1,verb=patch,kind=Pod",
 	} {
 		f, err := fault.Parse(text)
 		if want == "" {
@@ -56,7 +57,8 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		"crash:restart=5":      `fault "crash:restart=5": restart=5: write a duration such as 5s`,
 		"conflict:p=2":         `fault "conflict:p=2": p=2: write a probability from 0 to 1`,
 		"conflict:q=1,p=1":     `fault "conflict:q=1,p=1": unknown key "q"`,
-		"refuse:code=404":      `fault "refuse:code=404": code=404: write 429 or 500`,
+		"refuse:code=404":      `fault "refuse:code=404": code=404: write 403, 429 or 500`,
+		"refuse:verb=get":      `fault "refuse:verb=get": verb=get: write one of create, update, patch, delete, deletecollection`,
 		"stale:Pod=soon":       `fault "stale:Pod=soon": Pod=soon: write a duration such as 5s`,
 		"stale:pod=1s":         `fault "stale:pod=1s": unknown key "pod"`,
 		"stale:age=0s":         `fault "stale:age=0s": age=0s: write the longest time that the cache may lag`,
@@ -180,6 +182,10 @@ func TestLostReplyHasDoneIt(t *testing.T) {
 	}
 	b.injector.Off()
 	must(t, b.write("3"))
+	b.injector.Add(fault.Refusing(429, 1))
+	if err := b.write("4"); !apierrors.IsTooManyRequests(err) {
+		t.Errorf("a fault that was added after the end of the others: %v", err)
+	}
 }
 
 func TestRefuse(t *testing.T) {
@@ -192,6 +198,13 @@ func TestRefuse(t *testing.T) {
 	}
 	if busy.store.Revision() != 0 {
 		t.Error("a refused write was done")
+	}
+	strict := newBench(t, "refuse:code=403,kind=ConfigMap")
+	if err := strict.write("1"); !apierrors.IsForbidden(err) {
+		t.Error(err)
+	}
+	for _, others := range []string{"refuse:kind=Secret", "refuse:verb=delete"} {
+		must(t, newBench(t, others).write("1"))
 	}
 	text := broken.kernel.Trace().Lines()[0].Text
 	if !strings.HasPrefix(text, "fault refuse update ConfigMap default/a") {

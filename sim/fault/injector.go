@@ -14,7 +14,6 @@ import (
 type Injector struct {
 	kernel *kernel.Kernel
 	faults []Fault
-	off    bool
 }
 
 // NewInjector binds the faults to a run.
@@ -32,8 +31,8 @@ func (i *Injector) Add(f Fault) {
 	i.faults = append(i.faults, f)
 }
 
-// Off ends all faults for good.
-func (i *Injector) Off() { i.off = true }
+// Off ends all faults that were added so far.
+func (i *Injector) Off() { i.faults = nil }
 
 // Before asks the faults whether a call reaches the API server.
 func (i *Injector) Before(op store.Op) error { return i.ask(op, Fault.Before) }
@@ -42,9 +41,6 @@ func (i *Injector) Before(op store.Op) error { return i.ask(op, Fault.Before) }
 func (i *Injector) After(op store.Op) error { return i.ask(op, Fault.After) }
 
 func (i *Injector) ask(op store.Op, question func(Fault, store.Op) error) error {
-	if i.off {
-		return nil
-	}
 	for _, f := range i.faults {
 		if err := question(f, op); err != nil {
 			i.kernel.Trace().AddWords("fault", familyOf(f), op.String(), "->", short(err))
@@ -57,9 +53,6 @@ func (i *Injector) ask(op store.Op, question func(Fault, store.Op) error) error 
 // Lag returns the largest lag of all faults for a kind, or for any kind if it is
 // empty; the zero Lag without any.
 func (i *Injector) Lag(kind string) (most Lag) {
-	if i.off {
-		return Lag{}
-	}
 	for _, f := range i.faults {
 		if l, ok := f.(Lagging); ok {
 			if lag := l.Lag(kind); lag.Age > most.Age {

@@ -39,7 +39,8 @@ type Controller struct {
 	// Reconcile looks at one object and brings the cluster one safe step
 	// nearer to what it asks for. It reads, decides and writes; it never
 	// sleeps and starts nothing in the background. A non-zero wake asks for
-	// another look at that time, an error for one after a back-off.
+	// another look at that time, an error for one after a back-off if there
+	// is no wake with it.
 	Reconcile func(ctx context.Context, key types.NamespacedName) (wake time.Time, err error)
 }
 

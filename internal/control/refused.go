@@ -24,7 +24,8 @@ const (
 
 // tellRefused tells people what the API server refuses to a Rollout: nobody but them can
 // change that. Without its new ReplicaSet an update has not begun, and its status says why.
-func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.NamespacedName, o rollout.Observed, refused *apply.RefusedAction, now time.Time) error {
+// It returns when to try again.
+func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.NamespacedName, o rollout.Observed, refused *apply.RefusedAction, now time.Time) (wake time.Time, err error) {
 	reason, message := anotherRefused, refused.Error()
 	switch a := refused.Action.(type) {
 	case rollout.CreateReplicaSet:
@@ -36,13 +37,18 @@ func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.Namespace
 	}
 	r.Events.Event(o.Rollout, corev1.EventTypeWarning, reason, message)
 	if reason != v1alpha1.FailedRSCreateReason {
-		return nil
+		return now.Add(rollout.RefusedRetry), nil
 	}
-	status := rollout.NotCreated(o, message, now)
-	if rollout.SameStatus(&o.Rollout.Status, &status) {
-		return nil
+	plan := rollout.NotCreated(o, message, now)
+	if rollout.SameStatus(&o.Rollout.Status, &plan.Status) {
+		return plan.Wake, nil
 	}
-	return r.executor(key, o.Rollout, now, func(client.Object) {}).Report(ctx, o.Rollout, status)
+	if err := r.executor(key, o.Rollout, now, func(client.Object) {}).Report(ctx, o.Rollout, plan.Status); err != nil {
+		return time.Time{}, err
+	}
+	r.tellEnded(o.Rollout.Status, plan.Status)
+	r.tell(o.Rollout, plan)
+	return plan.Wake, nil
 }
 
 // routingRefused is the reason and the message of an event about traffic that cannot be

@@ -65,9 +65,9 @@ func TestReplicaSetRefused(t *testing.T) {
 	events, now := &eventLog{}, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	reconcile := Controllers(Deps{Client: c, Clock: clock.Func(func() time.Time { return now }), Events: events})[0].Reconcile
 	look := func() v1alpha1.RolloutStatus {
-		_, err := reconcile(context.Background(), key)
-		if (err != nil) != refuse {
-			t.Errorf("refuse %t: error %v", refuse, err)
+		wake, err := reconcile(context.Background(), key)
+		if (err != nil) != refuse || refuse && wake.Sub(now) > 20*time.Second {
+			t.Errorf("refuse %t: error %v, looked at again at %s", refuse, err, wake)
 		}
 		now = now.Add(6 * time.Second)
 		if err := c.Get(context.Background(), key, ro); err != nil {
@@ -127,7 +127,7 @@ func TestRefusedReasons(t *testing.T) {
 	} {
 		events := &eventLog{}
 		r := &rolloutReconciler{Deps: Deps{Events: events}}
-		err := r.tellRefused(context.Background(), types.NamespacedName{}, rollout.Observed{Rollout: &v1alpha1.Rollout{}}, &apply.RefusedAction{Action: c.action, Err: c.err}, time.Time{})
+		_, err := r.tellRefused(context.Background(), types.NamespacedName{}, rollout.Observed{Rollout: &v1alpha1.Rollout{}}, &apply.RefusedAction{Action: c.action, Err: c.err}, time.Time{})
 		if want := (eventLog{"Warning " + c.want}); err != nil || !slices.Equal(*events, want) {
 			t.Errorf("%T: %q, %v; want %q", c.action, *events, err, want)
 		}

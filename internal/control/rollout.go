@@ -53,17 +53,23 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 		return time.Time{}, r.countCollision(ctx, s.Rollout)
 	}
 	if refused := (*apply.RefusedAction)(nil); errors.As(err, &refused) {
-		return time.Time{}, errors.Join(err, r.tellRefused(ctx, key, s.Observed, refused, now))
+		wake, also := r.tellRefused(ctx, key, s.Observed, refused, now)
+		return wake, errors.Join(err, also)
 	}
 	if err != nil {
 		return time.Time{}, err
 	}
+	r.tell(s.Rollout, plan)
+	return plan.Wake, nil
+}
+
+// tell records the events of a plan that was carried out.
+func (r *rolloutReconciler) tell(ro *v1alpha1.Rollout, plan rollout.Plan) {
 	for _, note := range plan.Why {
 		if note.Event {
-			r.Events.Event(s.Rollout, note.EventType(), note.Reason, note.Message)
+			r.Events.Event(ro, note.EventType(), note.Reason, note.Message)
 		}
 	}
-	return plan.Wake, nil
 }
 
 // carryOut decides, does what has to be done and writes the status last: the one

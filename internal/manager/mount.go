@@ -111,8 +111,11 @@ func (r *runner) reconciler(c control.Controller) reconcile.Reconciler {
 		}
 		conflicts.Forget(req)
 		r.meters.Reconciled(ctx, c.Name, req.NamespacedName, end.Sub(start), err)
-		if err != nil || wake.IsZero() {
+		if wake.IsZero() {
 			return reconcile.Result{}, err
+		}
+		if err != nil { // a queue looks at no time that comes with an error
+			r.options.Log.Error(err, "Reconciler error", "controller", c.Name, "object", req)
 		}
 		return reconcile.Result{RequeueAfter: max(wake.Sub(end), soonest)}, nil
 	})

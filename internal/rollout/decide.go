@@ -122,12 +122,17 @@ func (d *decision) finish() Plan {
 	d.count()
 	d.recordManualPause()
 	d.setConditions()
+	d.observe()
+	d.status.Phase, d.status.Message = phase(d)
+	return d.plan
+}
+
+// observe notes which version of the spec the status is about.
+func (d *decision) observe() {
 	d.status.ObservedGeneration = fmt.Sprint(d.Rollout.Generation)
 	if d.Workload != nil {
 		d.status.WorkloadObservedGeneration = fmt.Sprint(d.Workload.Generation)
 	}
-	d.status.Phase, d.status.Message = phase(d)
-	return d.plan
 }
 
 func (d *decision) do(a Action) { d.plan.Actions = append(d.plan.Actions, a) }

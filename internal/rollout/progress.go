@@ -54,8 +54,7 @@ func (d *decision) checkDeadline(current *v1alpha1.RolloutCondition) {
 	if current.Reason == v1alpha1.TimedOutReason || d.deadlineSuspended() {
 		return
 	}
-	seconds := ptr.Deref(d.spec.ProgressDeadlineSeconds, defaultProgressDeadline)
-	deadline := current.LastUpdateTime.Add(time.Duration(seconds) * time.Second)
+	deadline := current.LastUpdateTime.Add(d.progressDeadline())
 	if d.now.Before(deadline) {
 		d.wakeAt(deadline)
 		return
@@ -67,6 +66,11 @@ func (d *decision) checkDeadline(current *v1alpha1.RolloutCondition) {
 	}
 	d.setCondition(v1alpha1.RolloutProgressing, corev1.ConditionFalse, v1alpha1.TimedOutReason, message)
 	d.plan.Why = append(d.plan.Why, Note{Reason: v1alpha1.TimedOutReason, Message: message, Event: true, Warning: true})
+}
+
+// progressDeadline is for how long an update may stand still.
+func (d *decision) progressDeadline() time.Duration {
+	return time.Duration(ptr.Deref(d.spec.ProgressDeadlineSeconds, defaultProgressDeadline)) * time.Second
 }
 
 // deadlineSuspended is true where waiting is what was asked for.

@@ -2,39 +2,95 @@ package rollout
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
 
-// NotCreated is the status of a Rollout whose new ReplicaSet the API server refuses, as
-// message says: the update has not begun, so that all but the phase and the condition
-// Progressing stays as it was. After the progress deadline the Rollout is Degraded; the
-// ReplicaSet is asked for all the same.
-func NotCreated(o Observed, message string, now time.Time) v1alpha1.RolloutStatus {
+// RefusedRetry is how soon what the API server refuses is tried again. A back-off would
+// grow to a quarter of an hour in which nothing happens, though people have changed by
+// then what refuses it.
+const RefusedRetry = 20 * time.Second
+
+// NotCreated is what follows when the API server refuses the new ReplicaSet of a Rollout,
+// as message says: a plan without actions. The update has not begun, so that all but the
+// phase and the condition Progressing stays as it was. After the progress deadline the
+// Rollout is Degraded and the ReplicaSet is asked for all the same, or the update is given
+// up: if the spec says so, or as soon as a person does.
+func NotCreated(o Observed, message string, now time.Time) Plan {
 	d := newDecision(o, now)
+	d.wakeAfter(RefusedRetry)
 	d.dropCondition(v1alpha1.InvalidSpec)
-	c := d.condition(v1alpha1.RolloutProgressing)
-	deadline := time.Duration(ptr.Deref(d.spec.ProgressDeadlineSeconds, defaultProgressDeadline)) * time.Second
-	switch {
-	case c != nil && c.Reason == v1alpha1.TimedOutReason && d.was.ObservedGeneration == fmt.Sprint(o.Rollout.Generation):
-	case c != nil && c.Reason == v1alpha1.FailedRSCreateReason && !now.Before(c.LastUpdateTime.Add(deadline)):
-		d.touchCondition(v1alpha1.RolloutProgressing, corev1.ConditionFalse, v1alpha1.TimedOutReason, message)
-	case c != nil && c.Reason == v1alpha1.FailedRSCreateReason:
-		c.Message = message // the time since which it is so stays
-	default:
+	told := d.toldUncreated()
+	if told == nil {
 		d.touchCondition(v1alpha1.RolloutProgressing, corev1.ConditionFalse, v1alpha1.FailedRSCreateReason, message)
+		d.status.Abort = false // it was meant for the update before, as AbortedAt goes on saying
+		told = d.condition(v1alpha1.RolloutProgressing)
 	}
-	d.status.ObservedGeneration = fmt.Sprint(o.Rollout.Generation)
-	if o.Workload != nil {
-		d.status.WorkloadObservedGeneration = fmt.Sprint(o.Workload.Generation)
+	deadline := told.LastUpdateTime.Add(d.progressDeadline())
+	switch {
+	case d.status.Abort && d.status.StableRS != "":
+		d.giveUpUncreated(told.LastUpdateTime, "")
+		return d.plan
+	case told.Reason == v1alpha1.TimedOutReason:
+	case d.now.Before(deadline):
+		told.Message = message // the time since which it is so stays
+		d.wakeAt(deadline)
+	case d.spec.ProgressDeadlineAbort && d.status.StableRS != "":
+		d.giveUpUncreated(told.LastUpdateTime, message)
+		return d.plan
+	default:
+		d.touchCondition(v1alpha1.RolloutProgressing, corev1.ConditionFalse, v1alpha1.TimedOutReason, message)
 	}
+	d.observe()
 	d.status.Phase, d.status.Message = v1alpha1.RolloutPhaseProgressing, v1alpha1.FailedRSCreateReason+": "+message
 	if c := d.condition(v1alpha1.RolloutProgressing); c.Reason == v1alpha1.TimedOutReason {
 		d.status.Phase, d.status.Message = v1alpha1.RolloutPhaseDegraded, c.Reason+": "+c.Message
 	}
-	return d.plan.Status
+	return d.plan
+}
+
+// toldUncreated is the condition that says already that the new ReplicaSet is refused, or
+// nil. One that timed out says so of the spec that it was about.
+func (d *decision) toldUncreated() *v1alpha1.RolloutCondition {
+	c := d.condition(v1alpha1.RolloutProgressing)
+	switch {
+	case c == nil || !strings.Contains(c.Message, strconv.Quote(d.newName())):
+	case c.Reason == v1alpha1.FailedRSCreateReason:
+		return c
+	case c.Reason == v1alpha1.TimedOutReason && d.was.ObservedGeneration == fmt.Sprint(d.Rollout.Generation):
+		return c
+	}
+	return nil
+}
+
+// giveUpUncreated aborts an update whose ReplicaSet was never created. From then on the
+// status is about that update, so that the stable version gets back what an update before
+// it had; a retry asks for the ReplicaSet again.
+func (d *decision) giveUpUncreated(since metav1.Time, why string) {
+	message := fmt.Sprintf("Rollout aborted update to revision %d", d.nextRevision())
+	if why != "" {
+		message += ": " + why
+	}
+	d.resetStatus()
+	d.status.Duration.RolloutStartedAt = ptr.To(since)
+	d.status.Abort = true
+	d.setCondition(v1alpha1.RolloutProgressing, corev1.ConditionFalse, v1alpha1.RolloutAbortedReason, message)
+	d.plan.Why = append(d.plan.Why, Note{Reason: v1alpha1.RolloutAbortedReason, Message: message, Event: true, Warning: true})
+	d.followAbort()
+	d.wakeAfter(0)
+	d.observe()
+	d.status.Phase, d.status.Message = phase(d)
+}
+
+// givenUpUncreated is true while an aborted update has no ReplicaSet: nothing asks for
+// one until it is retried.
+func (d *decision) givenUpUncreated() bool {
+	return d.newRS == nil && d.was.Abort && d.was.AbortedAt != nil && d.was.CurrentPodHash == d.hash && d.was.CurrentStepHash == d.stepHash
 }

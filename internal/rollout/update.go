@@ -17,8 +17,11 @@ import (
 
 // updateStarts is true when the template or the list of steps is not the one
 // that the status is about, or when its ReplicaSet does not exist yet. A paused
-// Rollout starts nothing.
+// Rollout starts nothing, and nothing starts again what was given up.
 func (d *decision) updateStarts() bool {
+	if d.givenUpUncreated() {
+		return false
+	}
 	if d.newRS == nil {
 		return !d.spec.Paused || d.was.CurrentPodHash != d.hash
 	}
@@ -118,13 +121,8 @@ func (d *decision) resetStatus() {
 // scale-down deadline stays until the status is written: it is what shows, after
 // a crash, that this is a fast rollback.
 func (d *decision) claimRevision() {
-	var highest int64
-	for _, rs := range d.all {
-		if rs != d.newRS {
-			highest = max(highest, revision(rs))
-		}
-	}
-	next := strconv.FormatInt(highest+1, 10)
+	number := d.nextRevision()
+	next := strconv.FormatInt(number, 10)
 	if d.newRS == nil {
 		rs := d.newReplicaSet(next)
 		d.do(CreateReplicaSet{ReplicaSet: rs})
@@ -135,7 +133,7 @@ func (d *decision) claimRevision() {
 		return
 	}
 	d.began, d.beganMessage = v1alpha1.FoundNewRSReason, `Found new replica set "`+d.newRS.Name+`"`
-	if old := revision(d.newRS); old <= highest {
+	if old := revision(d.newRS); old < number {
 		d.annotate(d.newRS, v1alpha1.RevisionAnnotation, next)
 		if old > 0 {
 			history := d.newRS.Annotations[v1alpha1.RevisionHistoryAnnotation]
@@ -143,6 +141,17 @@ func (d *decision) claimRevision() {
 		}
 		d.event("RolloutUpdated", "Rollout updated to revision %s", next)
 	}
+}
+
+// nextRevision is the number that an update gets which begins now.
+func (d *decision) nextRevision() int64 {
+	var highest int64
+	for _, rs := range d.all {
+		if rs != d.newRS {
+			highest = max(highest, revision(rs))
+		}
+	}
+	return highest + 1
 }
 
 // newReplicaSet is the ReplicaSet of the template, as yet with 0 replicas.

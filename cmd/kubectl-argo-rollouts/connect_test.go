@@ -94,7 +94,7 @@ func TestWritesGoToTheRightPlace(t *testing.T) {
 			`/web ` + merge + ` {"spec":{"paused":false}}`,
 		}},
 		// An Experiment has no status subresource.
-		{"retry experiment web", []string{`/apis/argoproj.io/v1alpha1/namespaces/shop/experiments/web ` + merge + ` {"status":null}`}},
+		{"retry experiment web", []string{`/apis/argoproj.io/v1alpha1/namespaces/shop/experiments/web ` + merge + ` {"spec":{"terminate":null},"status":null}`}},
 		{"terminate experiment web", []string{`/apis/argoproj.io/v1alpha1/namespaces/shop/experiments/web ` + merge + ` {"spec":{"terminate":true}}`}},
 		{"status web -w=false", nil},
 	} {

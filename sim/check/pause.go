@@ -37,8 +37,10 @@ func (c *pause) Event(s *State, change Change) error {
 	switch obj := change.Object.(type) {
 	case *v1alpha1.Rollout:
 		before, ok := change.Old.(*v1alpha1.Rollout)
-		if ok && before.Spec.Paused && !obj.Spec.Paused {
-			delete(c.since, obj.UID) // what grows until somebody pauses it again may
+		if ok && before.Spec.Paused != obj.Spec.Paused {
+			// What grows until somebody pauses it again may, and so may what grew at a
+			// pause step, to the weight in force, until somebody paused it by hand.
+			delete(c.since, obj.UID)
 		}
 		if ok && !change.Deleted && !change.ByUser {
 			return c.status(s, before, obj)

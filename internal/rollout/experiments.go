@@ -142,23 +142,45 @@ func (d *decision) experimentShares() []traffic.Destination {
 }
 
 // additionalShares are the destinations beside stable and canary: those of a running
-// Experiment, and those of one that has ended as long as no stable pod could take
-// their requests. Its pods stay while they have a share.
+// Experiment that have pods to answer, and what is in force as long as no stable pod
+// could take its requests. The pods of an Experiment stay while they have a share.
+// Without replicas nobody is meant to serve, and nothing waits for stable pods.
 func (d *decision) additionalShares() []traffic.Destination {
-	shares := d.experimentShares()
-	if len(shares) > 0 || d.stableRS == nil || available(d.stableRS) > 0 {
+	shares := slices.DeleteFunc(d.experimentShares(), d.unanswered)
+	if d.n == 0 || d.stableRS == nil || available(d.stableRS) > 0 {
 		return shares
 	}
-	known := func(e *v1alpha1.Experiment, host string) bool {
-		return slices.ContainsFunc(e.Status.TemplateStatuses, func(t v1alpha1.TemplateStatus) bool { return t.ServiceName == host })
-	}
 	for _, a := range d.Routing.Weights.Additional {
-		if slices.ContainsFunc(d.Experiments, func(e *v1alpha1.Experiment) bool { return known(e, a.Host) }) {
-			d.waiting("Service %s of an Experiment that has ended keeps its share: no stable pod is available", a.Host)
+		has := func(b traffic.Destination) bool { return a.Host == b.Host }
+		leads := func(e *v1alpha1.Experiment) bool { return templateBehind(e, a.Host) != nil }
+		if !slices.ContainsFunc(shares, has) && slices.ContainsFunc(d.Experiments, leads) {
+			d.waiting("Service %s of an Experiment keeps its share: no stable pod is available", a.Host)
 			shares = append(shares, a)
 		}
 	}
 	return shares
+}
+
+// unanswered is true for a share of the running Experiment behind which no pod is
+// available: as with a canary, nobody's requests are sent there. The Experiment may
+// still be Running, for it gives its pods their deadline to come back.
+func (d *decision) unanswered(share traffic.Destination) bool {
+	t := templateBehind(d.experiment(), share.Host)
+	if t == nil || t.AvailableReplicas > 0 {
+		return false
+	}
+	d.waiting("Service %s of Experiment %s gets no share: none of its pods is available", share.Host, d.experiment().Name)
+	return true
+}
+
+// templateBehind is what an Experiment reports of the template that has a Service of
+// this name; nil if it has none.
+func templateBehind(e *v1alpha1.Experiment, service string) *v1alpha1.TemplateStatus {
+	i := slices.IndexFunc(e.Status.TemplateStatuses, func(t v1alpha1.TemplateStatus) bool { return t.ServiceName == service })
+	if i < 0 {
+		return nil
+	}
+	return &e.Status.TemplateStatuses[i]
 }
 
 // experimentPort is the port that the requests of a template must be sent to, 0

@@ -305,7 +305,7 @@ func TestPortOfAnExperiment(t *testing.T) {
 			t.Fatal("the step makes no Experiment")
 		}
 		e.Status.Phase = v1alpha1.AnalysisPhaseRunning
-		e.Status.TemplateStatuses = []v1alpha1.TemplateStatus{{Name: "try", ServiceName: "web-try", PodTemplateHash: "h"}}
+		e.Status.TemplateStatuses = []v1alpha1.TemplateStatus{{Name: "try", ServiceName: "web-try", PodTemplateHash: "h", AvailableReplicas: 1}}
 		d.o.Experiments = []*v1alpha1.Experiment{e}
 		var got []traffic.Destination
 		for _, a := range Decide(d.o, d.now).Actions {
@@ -319,37 +319,76 @@ func TestPortOfAnExperiment(t *testing.T) {
 	}
 }
 
-// While a person holds the update nothing moves, but an Experiment that has ended
-// gives its share back, if somebody can take it.
-func TestHeldUpdateGivesSharesBack(t *testing.T) {
+// An Experiment that has ended, or whose pods do not serve, gets no requests: neither
+// in an update that goes on nor, where nothing else moves, in one that a person holds.
+// They stay only if no pod of the stable version could take them that is meant to.
+func TestSharesOfAnExperiment(t *testing.T) {
 	step := v1alpha1.CanaryStep{Experiment: &v1alpha1.RolloutExperimentStep{
 		Templates: []v1alpha1.RolloutExperimentTemplate{{Name: "a", SpecRef: v1alpha1.StableSpecRef, Weight: ptr.To[int32](20)}},
 	}}
+	share := []traffic.Destination{{Host: "web-a", Weight: 20}}
 	for _, test := range []struct {
-		phase  v1alpha1.AnalysisPhase
-		stable int32 // pods that are available
-		want   bool
+		phase            v1alpha1.AnalysisPhase
+		own              int32 // pods of the Experiment that are available
+		replicas, stable int32 // pods of the stable version that are wanted and available
+		keeps            bool
 	}{
-		{v1alpha1.AnalysisPhaseRunning, 5, false},
-		{v1alpha1.AnalysisPhaseSuccessful, 5, true},
-		{v1alpha1.AnalysisPhaseSuccessful, 1, true},
-		{v1alpha1.AnalysisPhaseSuccessful, 0, false},
+		{v1alpha1.AnalysisPhaseRunning, 1, 5, 5, true},
+		{v1alpha1.AnalysisPhaseRunning, 1, 5, 0, true},
+		{v1alpha1.AnalysisPhaseRunning, 1, 0, 0, true},
+		{v1alpha1.AnalysisPhaseRunning, 0, 5, 5, false},
+		{v1alpha1.AnalysisPhaseRunning, 0, 5, 0, true},
+		{v1alpha1.AnalysisPhaseRunning, 0, 0, 0, false},
+		{v1alpha1.AnalysisPhaseSuccessful, 1, 5, 5, false},
+		{v1alpha1.AnalysisPhaseSuccessful, 1, 5, 1, false},
+		{v1alpha1.AnalysisPhaseSuccessful, 1, 5, 0, true},
+		{v1alpha1.AnalysisPhaseSuccessful, 1, 0, 0, false},
 	} {
-		phase, want := test.phase, test.want
+		for _, held := range []bool{false, true} {
+			d := routedDesk(t, nil, step).image("v2").settle()
+			d.slow("v1", test.stable)
+			d.o.Experiments = []*v1alpha1.Experiment{{
+				ObjectMeta: metav1.ObjectMeta{Name: d.status().Canary.CurrentExperiment},
+				Status: v1alpha1.ExperimentStatus{Phase: test.phase,
+					TemplateStatuses: []v1alpha1.TemplateStatus{{Name: "a", ServiceName: "web-a", AvailableReplicas: test.own}}},
+			}}
+			d.o.Routing.Weights = traffic.Weights{Stable: 80, Additional: share}
+			d.o.Rollout.Spec.Replicas, d.o.Rollout.Spec.Paused = &test.replicas, held
+			got := share
+			for _, a := range Decide(d.o, d.now).Actions {
+				if r, ok := a.(Route); ok {
+					got = r.Additional
+				}
+			}
+			if keeps := len(got) > 0; keeps != test.keeps {
+				t.Errorf("%+v, held %t: it has the share %v", test, held, got)
+			}
+		}
+	}
+}
+
+// No share is given to an Experiment whose pods do not serve, whoever else does.
+func TestNoShareWithoutPods(t *testing.T) {
+	step := v1alpha1.CanaryStep{Experiment: &v1alpha1.RolloutExperimentStep{
+		Templates: []v1alpha1.RolloutExperimentTemplate{{Name: "a", SpecRef: v1alpha1.StableSpecRef, Weight: ptr.To[int32](20)}, {Name: "b", SpecRef: v1alpha1.CanarySpecRef, Weight: ptr.To[int32](10)}},
+	}}
+	for _, stable := range []int32{0, 5} {
 		d := routedDesk(t, nil, step).image("v2").settle()
-		d.slow("v1", test.stable)
+		d.slow("v1", stable)
 		d.o.Experiments = []*v1alpha1.Experiment{{
 			ObjectMeta: metav1.ObjectMeta{Name: d.status().Canary.CurrentExperiment},
-			Status:     v1alpha1.ExperimentStatus{Phase: phase, TemplateStatuses: []v1alpha1.TemplateStatus{{Name: "a", ServiceName: "web-a"}}},
+			Status: v1alpha1.ExperimentStatus{Phase: v1alpha1.AnalysisPhaseRunning, TemplateStatuses: []v1alpha1.TemplateStatus{
+				{Name: "a", ServiceName: "web-a", AvailableReplicas: 2}, {Name: "b", ServiceName: "web-b"},
+			}},
 		}}
-		d.o.Routing.Weights = traffic.Weights{Stable: 80, Additional: []traffic.Destination{{Host: "web-a", Weight: 20}}}
-		d.o.Rollout.Spec.Paused = true
-		back := slices.ContainsFunc(Decide(d.o, d.now).Actions, func(a Action) bool {
-			r, ok := a.(Route)
-			return ok && len(r.Additional) == 0 && r.CanaryWeight == 0 && !r.MoveSubsets
-		})
-		if back != want {
-			t.Errorf("an Experiment that is %s gives its share back to %d pods: %t, want %t", phase, test.stable, back, want)
+		var got []traffic.Destination
+		for _, a := range Decide(d.o, d.now).Actions {
+			if r, ok := a.(Route); ok {
+				got = r.Additional
+			}
+		}
+		if diff := cmp.Diff([]traffic.Destination{{Host: "web-a", Weight: 20}}, got); diff != "" {
+			t.Errorf("%d stable pods: %s", stable, diff)
 		}
 	}
 }

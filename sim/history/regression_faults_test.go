@@ -55,7 +55,7 @@ func promotionRegressions() []regression {
 // that could not be known.
 func staleRegressions() []regression {
 	zero, two, three := intstr.FromInt32(0), intstr.FromInt32(2), intstr.FromInt32(3)
-	one := intstr.FromInt32(1)
+	one, twenty := intstr.FromInt32(1), int32(20)
 	return []regression{
 		{"what was on its way when a lag ended arrives late", History{
 			Seed:    343558,
@@ -68,6 +68,15 @@ func staleRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"40", "analysis:rate", "45"}, MaxSurge: &one, MaxUnavailable: percent("0%"), Jitter: 0.5, Extras: Extras{AntiAffinity: "preferred"}},
 			Faults:  []string{"stale:revisions=15,age=2.726s,AnalysisRun=0s,DestinationRule=0s,Experiment=2.492s,Job=0s,ReplicaSet=1.025s,Rollout=0s,Service=615ms,VirtualService=1.803s,to=4m13s"},
 			Actions: []Action{{0, SetImage, "3.0.0"}, {7 * time.Second, Restart, ""}, {151 * time.Second, CrashPod, "1"}},
+		}},
+		{"an Experiment gets its share late, when its pod does not serve any more", History{
+			Seed: 420309,
+			Setup: Setup{Strategy: Canary, Replicas: 4, Steps: []string{"pause:57s", "experiment:37s:w20", "pause:4s"}, MaxUnavailable: percent("50%"), Routing: Subsets, Dynamic: true, Second: true,
+				AbortDelay: &twenty, Workload: "progressively"},
+			Faults: []string{"lost-reply:p=0.07,to=8m48s"},
+			Actions: []Action{
+				{243 * time.Second, SetImage, "4.0.0"}, {0, Undo, ""}, {0, Undo, ""}, {0, Promote, ""}, {4 * time.Second, Experiment, "41s:rate 4.0.0"}, {5 * time.Second, Misbehave, "4.0.0 never"},
+			},
 		}},
 		{"a promotion counts on pods that have just been evicted", History{
 			Seed:    7208,

@@ -135,6 +135,16 @@ func routedRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 3, Steps: []string{"80", "mirror:on", "experiment:36s:rate", "pause"}, MaxSurge: percent("10%"), Routing: Subsets, Load: true, Workload: "onsuccess", MinReadySeconds: 5},
 			Actions: []Action{{0, SetImage, "2.0.0"}, {46 * time.Second, Scale, "0"}, {0, SetImage, "1.0.0"}},
 		}},
+		{"an Experiment keeps its share for ever because no stable pods are wanted", History{
+			Seed:    420546,
+			Setup:   Setup{Strategy: Canary, Replicas: 1, Steps: []string{"experiment:tolerant:w20", "scale:match"}, Routing: Hosts, Second: true, Jitter: 0.5, Extras: Extras{Metadata: true, Sockets: true}},
+			Actions: []Action{{0, Autoscale, "0"}, {0, SetImage, "3.0.0"}},
+		}},
+		{"an Experiment keeps its share for ever in an update that goes on without pods", History{
+			Seed:    420442,
+			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"header:on", "75", "100", "pause:5s"}, Routing: Hosts, Second: true, MinPods: 3, Extras: Extras{Metadata: true, Threshold: "0%"}},
+			Actions: []Action{{0, Autoscale, "0"}, {0, EditSteps, "experiment:quick:w5,scale:match,header:on,45"}, {0, SetImage, "2.0.0"}},
+		}},
 		{"a restart takes both pods that requests are sent to at once", History{
 			Seed:    88,
 			Setup:   Setup{Strategy: Canary, Replicas: 2, MaxSurge: &two, MaxUnavailable: &three, Routing: Hosts, Dynamic: true, Load: true},
@@ -221,6 +231,11 @@ func podRegressions() []regression {
 			Seed:    42815,
 			Setup:   Setup{Strategy: Canary, Replicas: 6, Steps: []string{"85", "pause"}, DeadlineAbort: true, MinReadySeconds: 5, Jitter: 0.5},
 			Actions: []Action{{0, SetImage, "3.0.0"}, {0, Pause, ""}, {28632 * time.Millisecond, Promote, ""}, {0, Pause, ""}},
+		}},
+		{"what grew at a pause step, to the weight of a step that was skipped, is held against a pause by hand", History{
+			Seed:    420066,
+			Setup:   Setup{Strategy: Canary, Replicas: 5, Steps: []string{"35", "80", "pause", "pause", "90"}, MaxSurge: percent("30%"), MaxUnavailable: percent("0%"), Workload: "never", Extras: Extras{Metadata: true}},
+			Actions: []Action{{0, SetImage, "4.0.0"}, {0, Promote, ""}, {0, Promote, ""}, {269 * time.Second, Pause, ""}, {0, KillPod, "11"}},
 		}},
 		{"a restart takes a pod that serves because others are about to", History{
 			Seed:    1032,

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/sim"
+	"github.com/aviary-rollouts/aviary/sim/fault"
+	"github.com/aviary-rollouts/aviary/sim/kernel"
 	"github.com/aviary-rollouts/aviary/sim/store"
 )
 
@@ -93,4 +96,33 @@ func timeline(s *sim.Sim) string {
 		fmt.Fprintf(&b, "%9.3fs  %s\n", l.At.Sub(s.Kernel().Start()).Seconds(), l.Text)
 	}
 	return b.String()
+}
+
+// TestOneLook: the run of a step is created as soon as its name is on record, however
+// late the cache has what was written. A look more would cost the lag.
+func TestOneLook(t *testing.T) {
+	lag, err := fault.Parse("stale:age=3s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, sim.Options{Objects: fixture(t, "cases/mock-server-canary-istio-virtualservice-analysis.yaml"), Faults: []fault.Fault{lag}})
+	sleep(t, s, 30*time.Second)
+	update(t, s, "2.0.0")
+	sleep(t, s, 90*time.Second)
+	runs := &v1alpha1.AnalysisRunList{}
+	if err := s.Client().List(t.Context(), runs); err != nil || len(runs.Items) != 1 {
+		t.Fatalf("%d AnalysisRuns, %v", len(runs.Items), err)
+	}
+	lines := s.Trace().Lines()
+	created := slices.IndexFunc(lines, func(l kernel.Line) bool { return strings.Contains(l.Text, "create AnalysisRun") })
+	if created < 1 {
+		t.Fatalf("no run was created:\n%s", timeline(s))
+	}
+	named := created - 1
+	for named > 0 && !strings.Contains(lines[named].Text, "update Rollout default/mock-server status") {
+		named--
+	}
+	if !lines[named].At.Equal(lines[created].At) {
+		t.Errorf("the run was created %s after its name was written:\n%s", lines[created].At.Sub(lines[named].At), timeline(s))
+	}
 }

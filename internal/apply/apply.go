@@ -66,14 +66,15 @@ func (e Executor) Act(ctx context.Context, observed *v1alpha1.Rollout, actions [
 }
 
 // Report writes the status of a Rollout, which must be as Act returned it and is left so.
-// Of everything else the server takes nothing but the version that was seen.
-func (e Executor) Report(ctx context.Context, seen *v1alpha1.Rollout, status v1alpha1.RolloutStatus) error {
+// Of everything else the server takes nothing but the version that was seen. It returns
+// the version that the server made of it.
+func (e Executor) Report(ctx context.Context, seen *v1alpha1.Rollout, status v1alpha1.RolloutStatus) (version string, err error) {
 	ro := &v1alpha1.Rollout{TypeMeta: seen.TypeMeta, ObjectMeta: identity(seen), Status: status}
 	if err := e.Client.Status().Update(ctx, ro); err != nil {
-		return fmt.Errorf("rollout %s: writing the status: %w", client.ObjectKeyFromObject(ro), err)
+		return "", fmt.Errorf("rollout %s: writing the status: %w", client.ObjectKeyFromObject(ro), err)
 	}
 	e.wrote(ro)
-	return nil
+	return ro.ResourceVersion, nil
 }
 
 // stage orders the actions: create, grow, describe, select, route, shrink, delete.

@@ -25,7 +25,7 @@ const (
 // tellRefused tells people what the API server refuses to a Rollout: nobody but them can
 // change that. Without its new ReplicaSet an update has not begun, and its status says why.
 // It returns when to try again.
-func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.NamespacedName, o rollout.Observed, refused *apply.RefusedAction, now time.Time) (wake time.Time, err error) {
+func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.NamespacedName, s *sight, refused *apply.RefusedAction, now time.Time) (wake time.Time, err error) {
 	reason, message := anotherRefused, refused.Error()
 	switch a := refused.Action.(type) {
 	case rollout.CreateReplicaSet:
@@ -35,19 +35,19 @@ func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.Namespace
 	case rollout.Route:
 		reason, message = routingRefused(refused.Err)
 	}
-	r.Events.Event(o.Rollout, corev1.EventTypeWarning, reason, message)
+	r.Events.Event(s.Rollout, corev1.EventTypeWarning, reason, message)
 	if reason != v1alpha1.FailedRSCreateReason {
 		return now.Add(rollout.RefusedRetry), nil
 	}
-	plan := rollout.NotCreated(o, message, now)
-	if rollout.SameStatus(&o.Rollout.Status, &plan.Status) {
+	plan := rollout.NotCreated(s.Observed, message, now)
+	if rollout.SameStatus(&s.Rollout.Status, &plan.Status) {
 		return plan.Wake, nil
 	}
-	if err := r.executor(key, o.Rollout, now, func(client.Object) {}).Report(ctx, o.Rollout, plan.Status); err != nil {
+	if _, err := r.executor(key, s, now, func(client.Object) {}).Report(ctx, s.Rollout, plan.Status); err != nil {
 		return time.Time{}, err
 	}
-	r.tellEnded(o.Rollout.Status, plan.Status)
-	r.tell(o.Rollout, plan)
+	r.tellEnded(s.Rollout.Status, plan.Status)
+	r.tell(s.Rollout, plan)
 	return plan.Wake, nil
 }
 

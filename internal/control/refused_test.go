@@ -127,7 +127,7 @@ func TestRefusedReasons(t *testing.T) {
 	} {
 		events := &eventLog{}
 		r := &rolloutReconciler{Deps: Deps{Events: events}}
-		_, err := r.tellRefused(context.Background(), types.NamespacedName{}, rollout.Observed{Rollout: &v1alpha1.Rollout{}}, &apply.RefusedAction{Action: c.action, Err: c.err}, time.Time{})
+		_, err := r.tellRefused(context.Background(), types.NamespacedName{}, &sight{Observed: rollout.Observed{Rollout: &v1alpha1.Rollout{}}}, &apply.RefusedAction{Action: c.action, Err: c.err}, time.Time{})
 		if want := (eventLog{"Warning " + c.want}); err != nil || !slices.Equal(*events, want) {
 			t.Errorf("%T: %q, %v; want %q", c.action, *events, err, want)
 		}

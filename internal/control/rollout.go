@@ -48,19 +48,15 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 	if !fresh {
 		return r.echoes.again(key, now), nil
 	}
-	plan, err := r.carryOut(ctx, key, s, now)
+	wake, err := r.carryOut(ctx, key, s, now)
 	if errors.Is(err, apply.ErrNameTaken) {
 		return time.Time{}, r.countCollision(ctx, s.Rollout)
 	}
 	if refused := (*apply.RefusedAction)(nil); errors.As(err, &refused) {
-		wake, also := r.tellRefused(ctx, key, s.Observed, refused, now)
+		wake, also := r.tellRefused(ctx, key, s, refused, now)
 		return wake, errors.Join(err, also)
 	}
-	if err != nil {
-		return time.Time{}, err
-	}
-	r.tell(s.Rollout, plan)
-	return plan.Wake, nil
+	return wake, err
 }
 
 // tell records the events of a plan that was carried out.
@@ -72,42 +68,76 @@ func (r *rolloutReconciler) tell(ro *v1alpha1.Rollout, plan rollout.Plan) {
 	}
 }
 
-// carryOut decides, does what has to be done and writes the status last: the one
-// that is right after what was done, as far as that is known from the answers.
-func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedName, s *sight, now time.Time) (plan rollout.Plan, err error) {
+// passesAtMost bounds how much is done in one look. Two or three passes are the rule;
+// more would be decisions that undo each other.
+const passesAtMost = 8
+
+// carryOut decides, does what has to be done and writes the status. What waits for
+// nothing but that status is done at once then, pass by pass.
+func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedName, s *sight, now time.Time) (wake time.Time, err error) {
+	w := &writes{}
+	w.executor = r.executor(key, s, now, w.note)
+	ahead := rollout.DecideAhead(s.Observed, now)
+	for range passesAtMost {
+		if ahead, err = r.pass(ctx, key, s, w, ahead, now); err != nil {
+			return time.Time{}, err
+		}
+		if ahead.Next == nil {
+			break
+		}
+		ahead = rollout.Ahead{Plan: *ahead.Next}
+	}
+	if ahead.Settled {
+		r.echoes.expect(key, w.versions)
+	}
+	return ahead.Wake, nil
+}
+
+// writes is what one look at a Rollout writes with, and what it wrote.
+type writes struct {
+	executor apply.Executor
+	objects  []client.Object // of one pass, as the server returned them
+	versions []version       // of all
+}
+
+func (w *writes) note(obj client.Object) {
+	w.objects, w.versions = append(w.objects, obj), append(w.versions, versionOf(obj))
+}
+
+// pass does what a plan asks for and writes the status last: the one that is right
+// after what was done, as far as that is known from the answers. It returns what was
+// decided in the end; without Next where that has to be looked at anew.
+func (r *rolloutReconciler) pass(ctx context.Context, key types.NamespacedName, s *sight, w *writes, ahead rollout.Ahead, now time.Time) (rollout.Ahead, error) {
 	observed := s.Rollout
-	plan, settled := rollout.DecideAhead(s.Observed, now)
-	var written []client.Object
-	var versions []version
-	executor := r.executor(key, observed, now, func(obj client.Object) {
-		written, versions = append(written, obj), append(versions, versionOf(obj))
-	})
-	ro, err := executor.Act(ctx, observed, plan.Actions)
-	r.noteEvictions(key, s.Pods, plan.Actions, now) // some may have been made before what failed
+	w.objects = nil
+	ro, err := w.executor.Act(ctx, observed, ahead.Actions)
+	r.noteEvictions(key, s.Pods, ahead.Actions, now) // some may have been made before what failed
 	if err != nil {
-		return plan, err
+		return ahead, err
 	}
-	if len(plan.Actions) > 0 {
-		plan, settled = s.after(plan, written, now)
+	if len(ahead.Actions) > 0 {
+		ahead = s.after(ahead.Plan, w.objects, now)
 	}
-	if until, ok := r.patience.holds(key, observed.Status, plan, now); ok {
-		plan.Status = observed.Status
-		if plan.Wake.IsZero() || plan.Wake.After(until) {
-			plan.Wake = until
+	if until, ok := r.patience.holds(key, observed.Status, ahead.Plan, now); ok {
+		ahead.Status, ahead.Next = observed.Status, nil
+		if ahead.Wake.IsZero() || ahead.Wake.After(until) {
+			ahead.Wake = until
 		}
 	}
-	if !rollout.SameStatus(&observed.Status, &plan.Status) {
+	version := ro.ResourceVersion
+	if !rollout.SameStatus(&observed.Status, &ahead.Status) {
 		start := r.Clock.Now()
-		if err := executor.Report(ctx, ro, plan.Status); err != nil {
-			return plan, err
+		if version, err = w.executor.Report(ctx, ro, ahead.Status); err != nil {
+			return ahead, err
 		}
 		r.patience.wrote(start, r.Clock.Now())
-		r.tellEnded(observed.Status, plan.Status)
+		r.tellEnded(observed.Status, ahead.Status)
 	}
-	if settled {
-		r.echoes.expect(key, versions)
+	r.tell(observed, ahead.Plan)
+	if !s.reported(version, ahead.Status) {
+		ahead.Next = nil
 	}
-	return plan, nil
+	return ahead, nil
 }
 
 // noteEvictions remembers which pods were evicted: a view in which they still serve
@@ -129,9 +159,9 @@ func (r *rolloutReconciler) tellEnded(was, is v1alpha1.RolloutStatus) {
 }
 
 // executor writes on behalf of one Rollout and tells of what it wrote.
-func (r *rolloutReconciler) executor(key types.NamespacedName, ro *v1alpha1.Rollout, now time.Time, wrote func(client.Object)) apply.Executor {
-	e := r.fresh.executor(r.Client, key, now, wrote)
-	e.Router = istio.Router{Client: e.Client, Wrote: e.Wrote}
+func (r *rolloutReconciler) executor(key types.NamespacedName, s *sight, now time.Time, wrote func(client.Object)) apply.Executor {
+	ro, e := s.Rollout, r.fresh.executor(r.Client, key, now, wrote)
+	e.Router = istio.Router{Client: e.Client, Seen: &s.routes, Wrote: e.Wrote}
 	e.Routed = func(c traffic.Change) { r.Events.Event(ro, corev1.EventTypeNormal, c.Reason, c.Message) }
 	return e
 }

@@ -27,16 +27,16 @@ type sight struct {
 
 // after decides once more with what the API server answered to the actions of a
 // plan, as the next look would if nothing else happened. A status that says what was
-// done needs no write of its own then. The plan is returned as it is, and not as
-// settled, where the next decision is about more than a status, or where the answers
-// do not tell what the next look would see.
-func (s *sight) after(plan rollout.Plan, written []client.Object, now time.Time) (next rollout.Plan, settled bool) {
+// done needs no write of its own then. The plan is returned as it is where the next
+// decision is about more than a status, or where the answers do not tell what the next
+// look would see.
+func (s *sight) after(plan rollout.Plan, written []client.Object, now time.Time) rollout.Ahead {
 	if slices.ContainsFunc(plan.Actions, unseen) {
-		return plan, false
+		return rollout.Ahead{Plan: plan}
 	}
 	for _, obj := range written {
 		if !s.replace(obj) {
-			return plan, false
+			return rollout.Ahead{Plan: plan}
 		}
 	}
 	ro := *s.Rollout
@@ -47,12 +47,24 @@ func (s *sight) after(plan rollout.Plan, written []client.Object, now time.Time)
 	if s.Routing != nil {
 		s.Routing.StablePorts = ports
 	}
-	next, settled = rollout.DecideAhead(s.Observed, now)
-	if len(next.Actions) > 0 {
-		return plan, false
+	ahead := rollout.DecideAhead(s.Observed, now)
+	if len(ahead.Actions) > 0 {
+		return rollout.Ahead{Plan: plan, Next: &ahead.Plan}
 	}
-	next.Actions, next.Why = plan.Actions, append(plan.Why, next.Why...)
-	return next, settled
+	ahead.Actions, ahead.Why = plan.Actions, append(plan.Why, ahead.Why...)
+	return ahead
+}
+
+// reported puts a Rollout whose status was written, or was right, in the place of the one
+// observed. It reports whether all else is seen that the next decision needs: pods are
+// not in the answers, and of a ping-pong pair the roles of its Services change with the
+// status.
+func (s *sight) reported(version string, status v1alpha1.RolloutStatus) bool {
+	ro := *s.Rollout
+	ro.ResourceVersion, ro.Status = version, status
+	same := ro.Status.Canary.StablePingPong == s.Rollout.Status.Canary.StablePingPong
+	s.Rollout = &ro
+	return same && rollout.NeedsPods(s.Observed) != rollout.EveryPod
 }
 
 func (s *sight) stablePorts() []corev1.ServicePort {

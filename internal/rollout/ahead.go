@@ -13,34 +13,42 @@ import (
 // rule; more would be two decisions that undo each other.
 const aheadAtMost = 8
 
+// Ahead is a plan together with what is known to come after it.
+type Ahead struct {
+	Plan
+	// Next is what is to be done to the cluster as soon as the status of the plan is
+	// written, and not before; nil if nothing is, or if that cannot be told yet.
+	Next *Plan
+	// Settled is true if the next decision would leave everything as it is: as long as
+	// nothing else happens, there is no need to look at the Rollout again before the
+	// plan's Wake.
+	Settled bool
+}
+
 // DecideAhead decides until something has to be done to the cluster. A decision
 // that asks for nothing but a status is followed by one that has this status, as
 // the next look at the Rollout would be if nothing else happened: a pause that is
 // over and the analysis of the step after it are one write, and not two.
-//
-// It reports settled if the last of these decisions left everything as it is: as
-// long as nothing else happens, there is no need to look at the Rollout again
-// before the plan's Wake.
-func DecideAhead(o Observed, now time.Time) (plan Plan, settled bool) {
-	plan = Decide(o, now)
+func DecideAhead(o Observed, now time.Time) Ahead {
+	plan := Decide(o, now)
 	for range aheadAtMost {
 		if len(plan.Actions) > 0 {
-			return plan, false
+			return Ahead{Plan: plan}
 		}
 		if SameStatus(&o.Rollout.Status, &plan.Status) {
-			return plan, true
+			return Ahead{Plan: plan, Settled: true}
 		}
 		ro := *o.Rollout
 		ro.Status = plan.Status
 		o.Rollout = &ro
 		next := Decide(o, now)
 		if len(next.Actions) > 0 {
-			return plan, false // they are safe once the status is written that they follow from
+			return Ahead{Plan: plan, Next: &next}
 		}
 		next.Why = append(plan.Why, next.Why...)
 		plan = next
 	}
-	return plan, false
+	return Ahead{Plan: plan}
 }
 
 // SameStatus is [analysis.SameStatus] for those of Rollouts, which most often differ at

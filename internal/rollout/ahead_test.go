@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -15,21 +16,25 @@ import (
 // is written.
 func TestDecideAhead(t *testing.T) {
 	d := newDesk(t, 5, canaryOf(weight(20), pauseFor("10s"), analysisStep(), weight(60))).templates().settle().image("v2").settle()
-	if plan, settled := DecideAhead(d.o, d.now); !settled || !SameStatus(&plan.Status, d.status()) {
-		t.Errorf("while nothing happens: settled %t, %+v", settled, plan)
+	if plan := DecideAhead(d.o, d.now); !plan.Settled || !SameStatus(&plan.Status, d.status()) {
+		t.Errorf("while nothing happens: settled %t, %+v", plan.Settled, plan)
 	}
 	d.now = d.now.Add(10 * time.Second)
 	alone := Decide(d.o, d.now)
 	if *alone.Status.CurrentStepIndex != 2 || alone.Status.Canary.CurrentStepAnalysisRunStatus != nil {
 		t.Fatalf("one decision: step %d, %v", *alone.Status.CurrentStepIndex, alone.Status.Canary.CurrentStepAnalysisRunStatus)
 	}
-	plan, settled := DecideAhead(d.o, d.now)
-	if settled || len(plan.Actions) != 0 || *plan.Status.CurrentStepIndex != 2 || plan.Status.Canary.CurrentStepAnalysisRunStatus == nil {
-		t.Fatalf("settled %t, %d actions, step %d, %v", settled, len(plan.Actions), *plan.Status.CurrentStepIndex, plan.Status.Canary.CurrentStepAnalysisRunStatus)
+	plan := DecideAhead(d.o, d.now)
+	if plan.Settled || len(plan.Actions) != 0 || *plan.Status.CurrentStepIndex != 2 || plan.Status.Canary.CurrentStepAnalysisRunStatus == nil {
+		t.Fatalf("settled %t, %d actions, step %d, %v", plan.Settled, len(plan.Actions), *plan.Status.CurrentStepIndex, plan.Status.Canary.CurrentStepAnalysisRunStatus)
 	}
-	d.carryOut(plan)
-	if plan, settled = DecideAhead(d.o, d.now); settled || len(plan.Actions) != 1 {
-		t.Errorf("the run: settled %t, %d actions", settled, len(plan.Actions))
+	d.carryOut(plan.Plan)
+	then := DecideAhead(d.o, d.now)
+	if then.Settled || len(then.Actions) != 1 {
+		t.Errorf("the run: settled %t, %d actions", then.Settled, len(then.Actions))
+	}
+	if diff := cmp.Diff(&then.Plan, plan.Next); diff != "" {
+		t.Errorf("what was said to come next (+) is not what comes (-):\n%s", diff)
 	}
 }
 

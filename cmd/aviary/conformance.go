@@ -82,8 +82,8 @@ The exit code is 1 if a scenario failed, 2 if the call or a path is wrong.`,
 	return cmd
 }
 
-// liveMemory bounds the heap on a live cluster, in bytes: the data plane, the nodes
-// and the records of dozens of scenarios live in it.
+// liveMemory is what simMemory is, on a live cluster: the data plane, the nodes and the
+// records of dozens of scenarios live in it.
 const liveMemory = 3 << 30
 
 // venue is where scenarios are played.

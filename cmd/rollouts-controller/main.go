@@ -21,6 +21,7 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/aviary-rollouts/aviary/internal/build"
+	"github.com/aviary-rollouts/aviary/internal/heap"
 	"github.com/aviary-rollouts/aviary/internal/manager"
 )
 
@@ -37,7 +38,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if os.Getenv("GOGC") == "" {
-		sparingly()
+		heap.Collect(percentFor)
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(atOnce)

@@ -202,13 +202,10 @@ func (s *State) selected(namespace string, selector labels.Set) (sets []*Set) {
 func kept(sets []*Set) (n int32, since time.Time) {
 	for _, set := range sets {
 		ready := int32(0)
-		for _, pod := range set.Pods {
-			if !isReady(pod) {
-				continue
-			}
-			ready++
-			if from, _ := readySince(pod); since.IsZero() || from.Add(time.Second).Before(since) {
-				since = from.Add(time.Second)
+		for second, number := range set.readyAt {
+			ready += number
+			if from := time.Unix(second+1, 0); since.IsZero() || from.Before(since) {
+				since = from
 			}
 		}
 		n += min(ready, set.Wanted())

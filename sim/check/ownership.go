@@ -58,12 +58,12 @@ func (ownership) Instant(s *State) error {
 		if s.sets[owner] != nil {
 			continue
 		}
-		for _, pod := range pods {
+		for _, pod := range pods.all {
 			if ref := metav1.GetControllerOfNoCopy(pod); active(pod) && ref.Kind == "ReplicaSet" {
 				return fmt.Errorf("pod %s/%s outlives its ReplicaSet %s", pod.Namespace, pod.Name, ref.Name)
 			}
 		}
-		if len(pods) == 0 {
+		if len(pods.all) == 0 {
 			delete(s.pods, owner)
 		}
 	}

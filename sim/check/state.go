@@ -31,7 +31,7 @@ type State struct {
 	rollouts map[types.UID]*Family
 	order    []*Family // sorted by namespace and name
 	sets     map[types.UID]*Set
-	pods     map[types.UID]map[types.UID]*corev1.Pod // by the uid of the owner
+	pods     map[types.UID]*owned // by the uid of the owner
 	services map[types.NamespacedName]*corev1.Service
 
 	routes      map[types.NamespacedName][]split  // of VirtualServices
@@ -42,7 +42,7 @@ type State struct {
 
 func newState() State {
 	return State{
-		rollouts: map[types.UID]*Family{}, sets: map[types.UID]*Set{}, pods: map[types.UID]map[types.UID]*corev1.Pod{},
+		rollouts: map[types.UID]*Family{}, sets: map[types.UID]*Set{}, pods: map[types.UID]*owned{},
 		services:    map[types.NamespacedName]*corev1.Service{},
 		routes:      map[types.NamespacedName][]split{},
 		subsets:     map[types.NamespacedName][]subset{},
@@ -75,7 +75,8 @@ type Set struct {
 	// Pods are those that it owns, terminating ones included.
 	Pods map[types.UID]*corev1.Pod
 
-	failedAt time.Time // when a pod last failed that had been ready
+	readyAt  map[int64]int32 // how many of the active pods have been ready since a second of Unix time
+	failedAt time.Time       // when a pod last failed that had been ready
 }
 
 // Families lists the Rollouts, sorted by namespace and name.
@@ -290,7 +291,8 @@ func (f *Family) forgetOldSpecs(now time.Time, lag time.Duration) {
 func (s *State) takeSet(rs *appsv1.ReplicaSet, deleted bool) *Family {
 	set := s.sets[rs.UID]
 	if set == nil {
-		set = &Set{Pods: s.podsOf(rs.UID)}
+		pods := s.podsOf(rs.UID)
+		set = &Set{Pods: pods.all, readyAt: pods.readyAt}
 		s.sets[rs.UID] = set
 	}
 	set.ReplicaSet = rs
@@ -308,13 +310,44 @@ func (s *State) takeSet(rs *appsv1.ReplicaSet, deleted bool) *Family {
 	return f
 }
 
-func (s *State) podsOf(owner types.UID) map[types.UID]*corev1.Pod {
+// owned are the pods of one owner. Those that are ready are counted as they come and
+// go: after each change somebody asks how many there are, be they thousands.
+type owned struct {
+	all     map[types.UID]*corev1.Pod
+	readyAt map[int64]int32
+}
+
+func (s *State) podsOf(owner types.UID) *owned {
 	pods := s.pods[owner]
 	if pods == nil {
-		pods = map[types.UID]*corev1.Pod{}
+		pods = &owned{map[types.UID]*corev1.Pod{}, map[int64]int32{}}
 		s.pods[owner] = pods
 	}
 	return pods
+}
+
+// take replaces a pod by what it is now.
+func (o *owned) take(pod *corev1.Pod, deleted bool) {
+	if before := o.all[pod.UID]; before != nil {
+		o.countReady(before, -1)
+	}
+	if deleted {
+		delete(o.all, pod.UID)
+		return
+	}
+	o.all[pod.UID] = pod
+	o.countReady(pod, 1)
+}
+
+func (o *owned) countReady(pod *corev1.Pod, n int32) {
+	if !isReady(pod) {
+		return
+	}
+	since, _ := readySince(pod)
+	o.readyAt[since.Unix()] += n
+	if o.readyAt[since.Unix()] == 0 {
+		delete(o.readyAt, since.Unix())
+	}
 }
 
 func (s *State) takePod(pod *corev1.Pod, c Change) *Family {
@@ -322,11 +355,7 @@ func (s *State) takePod(pod *corev1.Pod, c Change) *Family {
 	if ref == nil {
 		return nil
 	}
-	pods := s.podsOf(ref.UID)
-	pods[pod.UID] = pod
-	if c.Deleted {
-		delete(pods, pod.UID)
-	}
+	s.podsOf(ref.UID).take(pod, c.Deleted)
 	set := s.sets[ref.UID]
 	if set == nil {
 		return nil

@@ -277,7 +277,8 @@ func portOf(svc *corev1.Service, number int32) *corev1.ServicePort {
 // Those that no longer answer are left out: it tries another one, twice.
 func (m *Mesh) findEnds(p *proxy, t *target, l *leg, key types.NamespacedName, port string, want map[string]string) {
 	believed := false
-	id := l.destination.host + "/" + l.destination.subset
+	var id strings.Builder // names what the requests are divided among
+	id.WriteString(l.destination.host + "/" + l.destination.subset)
 	for _, slice := range p.view.slices(key) {
 		number := portNumber(slice, port)
 		for i := range slice.Endpoints {
@@ -292,7 +293,7 @@ func (m *Mesh) findEnds(p *proxy, t *target, l *leg, key types.NamespacedName, p
 			believed = true
 			if pod.serves(number) {
 				l.ends = append(l.ends, m.endFor(t, pod, number))
-				id += " " + pod.object.Name
+				id.WriteString(" " + pod.object.Name)
 			}
 		}
 	}
@@ -302,7 +303,7 @@ func (m *Mesh) findEnds(p *proxy, t *target, l *leg, key types.NamespacedName, p
 	case len(l.ends) == 0:
 		l.reason = Unreachable
 	default:
-		l.split = p.splitOf(id, slices.Repeat([]int64{1}, len(l.ends)))
+		l.split = p.splitOf(id.String(), slices.Repeat([]int64{1}, len(l.ends)))
 		l.parts = make([]int64, len(l.ends))
 		for i := range l.ends {
 			l.latency += l.ends[i].answer.latency.Mean() / time.Duration(len(l.ends))

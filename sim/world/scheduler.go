@@ -25,7 +25,9 @@ type scheduler struct {
 	world   *World
 	client  client.Client
 	placed  map[types.NamespacedName]placement
-	waiting []types.NamespacedName // unschedulable pods, first come first served
+	on      map[string]int                     // the number of those on each node
+	choosy  map[types.NamespacedName]placement // those that want some others not to be near
+	waiting []types.NamespacedName             // unschedulable pods, first come first served
 }
 
 // placement is a pod that occupies a place on a node, terminating or not.
@@ -35,7 +37,9 @@ type placement struct {
 }
 
 func newScheduler(w *World, c client.Client) *scheduler {
-	return &scheduler{world: w, client: c, placed: map[types.NamespacedName]placement{}}
+	return &scheduler{
+		world: w, client: c, placed: map[types.NamespacedName]placement{}, on: map[string]int{}, choosy: map[types.NamespacedName]placement{},
+	}
 }
 
 func (s *scheduler) row() control.Controller {
@@ -49,8 +53,30 @@ func (s *scheduler) hasPlace(key types.NamespacedName, obj client.Object) bool {
 	if pod.Spec.NodeName == "" {
 		return false
 	}
-	s.placed[key] = placement{pod.Spec.NodeName, pod}
+	s.place(key, pod)
 	return true
+}
+
+// place notes where a pod is, and what it looks like now.
+func (s *scheduler) place(key types.NamespacedName, pod *corev1.Pod) {
+	s.vacate(key)
+	p := placement{pod.Spec.NodeName, pod}
+	s.placed[key] = p
+	s.on[p.node]++
+	if len(requiredTerms(pod)) > 0 {
+		s.choosy[key] = p
+	}
+}
+
+// vacate forgets where a pod is, and reports whether it had a place.
+func (s *scheduler) vacate(key types.NamespacedName) bool {
+	p, ok := s.placed[key]
+	if ok {
+		delete(s.placed, key)
+		delete(s.choosy, key)
+		s.on[p.node]--
+	}
+	return ok
 }
 
 func (s *scheduler) reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
@@ -71,8 +97,7 @@ func (s *scheduler) reconcile(ctx context.Context, key types.NamespacedName) (ti
 // forget frees the place of a pod that is gone; those who wait may try again.
 func (s *scheduler) forget(key types.NamespacedName) {
 	s.waiting = slices.DeleteFunc(s.waiting, func(k types.NamespacedName) bool { return k == key })
-	if _, ok := s.placed[key]; ok {
-		delete(s.placed, key)
+	if s.vacate(key) {
 		s.roomMayHaveAppeared()
 	}
 }
@@ -97,7 +122,7 @@ func (s *scheduler) schedule(ctx context.Context, key types.NamespacedName, pod 
 	if err := s.client.Update(ctx, pod); err != nil {
 		return fmt.Errorf("bind pod %s to %s: %w", key, node.name, err)
 	}
-	s.placed[key] = placement{node.name, pod}
+	s.place(key, pod)
 	return nil
 }
 
@@ -107,7 +132,7 @@ func (s *scheduler) choose(pod *corev1.Pod) (best *node, why string) {
 	refused := map[string]int{}
 	var bestScore score
 	for _, n := range s.world.nodes.list {
-		sc := score{pods: s.podsOn(n.name)}
+		sc := score{pods: s.on[n.name]}
 		if reason := s.refuses(n, pod, sc.pods); reason != "" {
 			refused[reason]++
 			continue
@@ -127,15 +152,6 @@ type score struct{ dislike, pods int }
 
 func (a score) less(b score) bool {
 	return a.dislike < b.dislike || (a.dislike == b.dislike && a.pods < b.pods)
-}
-
-func (s *scheduler) podsOn(node string) (n int) {
-	for _, p := range s.placed {
-		if p.node == node {
-			n++
-		}
-	}
-	return n
 }
 
 // refuses returns why the pod cannot run on the node; empty if it can.
@@ -190,14 +206,15 @@ func (s *scheduler) markUnschedulable(ctx context.Context, pod *corev1.Pod, why 
 // repels reports whether a required anti-affinity rule, of the pod or of a pod
 // that is there already, keeps the pod off the node.
 func (s *scheduler) repels(n *node, pod *corev1.Pod) bool {
-	own := requiredTerms(pod)
-	for _, p := range s.placed {
-		there := s.world.nodes.find(p.node)
-		for i := range own {
-			if sameDomain(n, there, own[i].TopologyKey) && selects(&own[i], pod, p.pod) {
+	for _, term := range requiredTerms(pod) {
+		for _, p := range s.placed {
+			if sameDomain(n, s.world.nodes.find(p.node), term.TopologyKey) && selects(&term, pod, p.pod) {
 				return true
 			}
 		}
+	}
+	for _, p := range s.choosy {
+		there := s.world.nodes.find(p.node)
 		for _, term := range requiredTerms(p.pod) {
 			if sameDomain(n, there, term.TopologyKey) && selects(&term, p.pod, pod) {
 				return true

@@ -2,17 +2,12 @@ package sim
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"slices"
-	"time"
 
-	"github.com/prometheus/common/model"
-
-	"github.com/aviary-rollouts/aviary/internal/metric/prometheus"
 	"github.com/aviary-rollouts/aviary/sim/wildcard"
 )
 
@@ -45,34 +40,15 @@ func (n *Network) RoundTrip(r *http.Request) (*http.Response, error) {
 		defer func() { _ = r.Body.Close() }() // it is in memory
 	}
 	host := r.URL.Hostname()
-	if h := n.handler(host); h != nil {
-		w := answer{header: http.Header{}}
-		h.ServeHTTP(&w, r.WithContext(r.Context())) // its own copy, because a server fills in the form
-		return w.response(r), nil
-	}
-	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
-}
-
-// handler is who serves a host; nil if nobody does.
-func (n *Network) handler(host string) http.Handler {
 	for _, s := range slices.Backward(n.hosts) {
 		if wildcard.Match(s.pattern, host) {
-			return s.handler
+			w := answer{header: http.Header{}}
+			// Its own copy, because a server fills in the form.
+			s.handler.ServeHTTP(&w, r.WithContext(r.Context()))
+			return w.response(r), nil
 		}
 	}
-	return nil
-}
-
-var _ prometheus.InProcess = (*Network)(nil)
-
-// Instant asks a server of this process that answers without HTTP, as
-// [prom.Server.Instant] does.
-func (n *Network) Instant(ctx context.Context, host, query string, at time.Time) (answer model.Value, ok bool) {
-	server, ok := n.handler(host).(prometheus.InProcess)
-	if !ok {
-		return nil, false
-	}
-	return server.Instant(ctx, host, query, at)
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 }
 
 // answer is a response in the making.

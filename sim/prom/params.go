@@ -92,19 +92,14 @@ func invalid(parameter string, err error) error {
 // in RFC 3339.
 func parseTime(text string) (time.Time, error) {
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
-		return ofSeconds(seconds), nil
+		whole, part := math.Modf(seconds)
+		part = math.Round(part*1000) / 1000
+		return time.Unix(int64(whole), int64(part*float64(time.Second))).UTC(), nil
 	}
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return t, nil
 	}
 	return time.Time{}, fmt.Errorf("cannot parse %q to a valid timestamp", text)
-}
-
-// ofSeconds is a time in seconds since 1970, rounded as a Prometheus server does.
-func ofSeconds(seconds float64) time.Time {
-	whole, part := math.Modf(seconds)
-	part = math.Round(part*1000) / 1000
-	return time.Unix(int64(whole), int64(part*float64(time.Second))).UTC()
 }
 
 // parseDuration reads seconds or a duration like 1m30s.

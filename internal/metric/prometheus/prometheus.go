@@ -37,29 +37,14 @@ const (
 
 var errHistogram = errors.New("the query yields histograms: take a number out of them, as with histogram_quantile(0.95, ...)")
 
-// InProcess is a transport that leads to servers in this very process, as that of a
-// simulation does. It answers most instant queries itself, as their servers would, and
-// reports false for what it wants to be asked by HTTP. Queries with credentials or
-// headers are, for they are about the request.
-type InProcess interface {
-	Instant(ctx context.Context, host, query string, at time.Time) (answer model.Value, ok bool)
-}
-
 // Provider asks Prometheus.
 type Provider struct {
 	deps metric.Deps
-	// servers are those that are asked without credentials and headers.
-	servers metric.Memo[endpoint, server]
+	// clients are those of servers that are asked without credentials and headers.
+	clients metric.Memo[endpoint, promv1.API]
 }
 
-// server is one that can be asked.
-type server struct {
-	promv1.API
-	host string
-	near InProcess // nil if it is not in this process
-}
-
-// endpoint is what a server without credentials and headers follows from.
+// endpoint is what a client of a server without credentials and headers follows from.
 type endpoint struct {
 	address  string
 	insecure bool
@@ -84,11 +69,13 @@ func (p *Provider) Measure(ctx context.Context, q metric.Query, now time.Time) (
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
-	asked, err := p.server(ctx, spec)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	server, err := p.server(ctx, spec)
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
-	answer, err := asked.ask(ctx, spec, now, timeout)
+	answer, err := ask(ctx, server, spec, now)
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
@@ -99,36 +86,34 @@ func (p *Provider) Measure(ctx context.Context, q metric.Query, now time.Time) (
 	return q.Judged(value, text, now), nil
 }
 
-// server finds the one that a metric names.
-func (p *Provider) server(ctx context.Context, spec *v1alpha1.PrometheusMetric) (server, error) {
+// server is the client of the server that a metric names.
+func (p *Provider) server(ctx context.Context, spec *v1alpha1.PrometheusMetric) (promv1.API, error) {
 	address := spec.Address
 	if address == "" {
 		address = p.deps.Settings.PrometheusAddress
 	}
 	if address == "" {
-		return server{}, errors.New("no address: set provider.prometheus.address, or ARGO_ROLLOUTS_PROMETHEUS_ADDRESS for the controller")
+		return nil, errors.New("no address: set provider.prometheus.address, or ARGO_ROLLOUTS_PROMETHEUS_ADDRESS for the controller")
 	}
 	if len(spec.Headers) == 0 && equal.Objects(&spec.Authentication, &v1alpha1.Authentication{}) {
-		return p.servers.Of(endpoint{address, spec.Insecure, spec.CACert}, func() (server, error) { return p.connect(ctx, spec, address) })
+		return p.clients.Of(endpoint{address, spec.Insecure, spec.CACert}, func() (promv1.API, error) { return p.connect(ctx, spec, address) })
 	}
 	return p.connect(ctx, spec, address)
 }
 
-func (p *Provider) connect(ctx context.Context, spec *v1alpha1.PrometheusMetric, address string) (server, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return server{}, fmt.Errorf("address %q is not a URL: it needs a scheme and a host, as http://prometheus.monitoring:9090", address)
+func (p *Provider) connect(ctx context.Context, spec *v1alpha1.PrometheusMetric, address string) (promv1.API, error) {
+	if u, err := url.Parse(address); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("address %q is not a URL: it needs a scheme and a host, as http://prometheus.monitoring:9090", address)
 	}
 	rt, err := p.transport(ctx, spec)
 	if err != nil {
-		return server{}, err
+		return nil, err
 	}
 	client, err := api.NewClient(api.Config{Address: address, Client: &http.Client{Transport: rt}})
 	if err != nil {
-		return server{}, fmt.Errorf("address %q: %w", address, err)
+		return nil, fmt.Errorf("address %q: %w", address, err)
 	}
-	near, _ := rt.(InProcess)
-	return server{promv1.NewAPI(client), u.Hostname(), near}, nil
+	return promv1.NewAPI(client), nil
 }
 
 func (p *Provider) transport(ctx context.Context, spec *v1alpha1.PrometheusMetric) (http.RoundTripper, error) {
@@ -142,24 +127,16 @@ func (p *Provider) transport(ctx context.Context, spec *v1alpha1.PrometheusMetri
 	return metric.WithHeaders(rt, spec.Headers), nil
 }
 
-// ask asks what a metric wants to know.
-func (s server) ask(ctx context.Context, spec *v1alpha1.PrometheusMetric, now time.Time, timeout time.Duration) (answer model.Value, err error) {
-	if s.near != nil && spec.RangeQuery == nil {
-		if answer, ok := s.near.Instant(ctx, s.host, spec.Query, now); ok {
-			return answer, nil
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
+func ask(ctx context.Context, server promv1.API, spec *v1alpha1.PrometheusMetric, now time.Time) (model.Value, error) {
 	if spec.RangeQuery == nil {
-		answer, _, err = s.Query(ctx, spec.Query, now)
+		answer, _, err := server.Query(ctx, spec.Query, now)
 		return answer, err
 	}
 	r, err := rangeOf(spec.RangeQuery, now)
 	if err != nil {
 		return nil, fmt.Errorf("rangeQuery.%w", err)
 	}
-	answer, _, err = s.QueryRange(ctx, spec.Query, r)
+	answer, _, err := server.QueryRange(ctx, spec.Query, r)
 	return answer, err
 }
 

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/common/model"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -222,32 +221,4 @@ func FuzzAnswers(f *testing.F) {
 			t.Errorf("%q: %+v", body, got)
 		}
 	})
-}
-
-// near answers queries for 1 without HTTP, and by HTTP everything with 2.
-type near struct{ inProcess }
-
-func (near) Instant(_ context.Context, host, query string, at time.Time) (model.Value, bool) {
-	return &model.Scalar{Value: 1}, host == "prometheus" && query == "1" && at.Equal(noon)
-}
-
-// A server of the same process is asked without HTTP where nothing is lost by that.
-func TestNear(t *testing.T) {
-	two := near{func(string, string) string { return fmt.Sprintf(scalar, "2") }}
-	for name, c := range map[string]struct {
-		spec v1alpha1.PrometheusMetric
-		want string
-	}{
-		"a query":          {v1alpha1.PrometheusMetric{Query: "1"}, "1"},
-		"one left to HTTP": {v1alpha1.PrometheusMetric{Query: "2"}, "2"},
-		"with a header":    {v1alpha1.PrometheusMetric{Query: "1", Headers: []v1alpha1.WebMetricHeader{{Key: "X-Scope-OrgID", Value: "a"}}}, "2"},
-		"with a password":  {v1alpha1.PrometheusMetric{Query: "1", Authentication: v1alpha1.Authentication{BasicAuth: v1alpha1.BasicAuth{Username: "u"}}}, "2"},
-		"a range":          {v1alpha1.PrometheusMetric{Query: "1", RangeQuery: &v1alpha1.PrometheusRangeQueryArgs{Start: "now()", End: "now()", Step: "1m"}}, "2"},
-	} {
-		c.spec.Address = "http://prometheus:9090/path"
-		got, err := measure(c.spec, "", "", metric.Deps{Transports: metric.NewTransports(two)})
-		if err != nil || got.Value != c.want {
-			t.Errorf("%s: %+v, %v; want %s", name, got, err, c.want)
-		}
-	}
 }

@@ -2,7 +2,8 @@
 // a cluster.
 //
 // It is wiring only: flags.go holds the flags, log.go the log, collector.go how much memory
-// is spent to save time, and internal/manager runs the controllers of internal/control.
+// is spent to save time, lateness_linux.go how late threads may be woken, and
+// internal/manager runs the controllers of internal/control.
 package main
 
 import (
@@ -35,6 +36,7 @@ var version string
 const atOnce = 1
 
 func main() {
+	wakeLate()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if os.Getenv("GOGC") == "" {

@@ -45,7 +45,11 @@ type plan struct {
 	direct int    // the status that the route tells the proxy to answer, if not 0
 	reason Reason // why no request can be served; empty if the legs know
 
-	parts []int64 // memory for split.take
+	parts []int64 // of the last requests, as split.take divided them
+
+	plain     bool  // divided exactly, no request can fail, and none is copied
+	last      int64 // the number of requests that may go the same ways again; 0: none may
+	lastMoves int   // those of the splits when they were sent
 }
 
 // leg is one destination of a plan.
@@ -57,7 +61,7 @@ type leg struct {
 	stats       int           // index into Mesh.destinations
 	latency     time.Duration // the average
 
-	parts []int64
+	parts []int64 // of the last requests
 }
 
 // end is one pod behind a destination.
@@ -101,7 +105,15 @@ func (m *Mesh) planFor(p *proxy, t *target) *plan {
 	if taken != nil {
 		pl.copies = m.copies(p, t, taken)
 	}
+	pl.plain = m.random == nil && pl.direct == 0 && pl.reason == "" && len(pl.copies) == 0 &&
+		!slices.ContainsFunc(pl.legs, (*leg).mayFail)
 	return pl
+}
+
+// mayFail reports whether a request to a destination may be lost, or fail on account of
+// its application more often than others.
+func (l *leg) mayFail() bool {
+	return l.reason != "" || slices.ContainsFunc(l.ends, func(e end) bool { return e.answer.errorRate > 0 })
 }
 
 // own is where a request goes that no route takes: to the Service that it names.

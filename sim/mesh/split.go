@@ -15,6 +15,7 @@ type split struct {
 	weights []int64
 	total   int64
 	owed    []int64 // in weights; the sum is 0
+	moves   int     // how many divisions have changed what is owed
 }
 
 func newSplit(weights []int64) *split {
@@ -25,9 +26,10 @@ func newSplit(weights []int64) *split {
 	return s
 }
 
-// take divides n requests and adds the parts to out. A part without weight gets
-// nothing, and if no part has any, neither does the sum add up to n.
+// take divides n requests into out. A part without weight gets nothing, and if no
+// part has any, neither does the sum add up to n.
 func (s *split) take(n int64, r *rand.Rand, out []int64) {
+	clear(out)
 	switch {
 	case s.total == 0 || n == 0:
 	case r != nil:
@@ -56,6 +58,12 @@ func (s *split) share(n int64, out []int64) {
 			}
 		}
 		s.give(most, 1, out)
+	}
+	for i, w := range s.weights {
+		if out[i]*s.total != n*w {
+			s.moves++
+			return
+		}
 	}
 }
 

@@ -36,11 +36,47 @@ func TestSplitIsExact(t *testing.T) {
 		newSplit(tc.weights).take(tc.n, nil, atOnce)
 		s := newSplit(tc.weights)
 		for range tc.n {
-			s.take(1, nil, oneByOne)
+			addParts(oneByOne, s, 1, nil)
 		}
 		if !slices.Equal(atOnce, tc.want) || !slices.Equal(oneByOne, tc.want) {
 			t.Errorf("%d by %v: %v at once, %v one by one, want %v", tc.n, tc.weights, atOnce, oneByOne, tc.want)
 		}
+	}
+}
+
+// addParts divides n requests and adds the parts to sums.
+func addParts(sums []int64, s *split, n int64, r *rand.Rand) {
+	parts := make([]int64, len(sums))
+	s.take(n, r, parts)
+	for i, k := range parts {
+		sums[i] += k
+	}
+}
+
+// A split knows whether a division has changed what it owes: if it has not, the same
+// number of requests is divided the same way again, whatever is owed.
+func TestSplitKnowsWhenItRepeats(t *testing.T) {
+	repeated := 0
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSplit(rapid.SliceOfN(rapid.Int64Range(1, 5), 1, 4).Draw(t, "weights"))
+		s.take(rapid.Int64Range(0, 20).Draw(t, "first"), nil, make([]int64, len(s.weights)))
+		n, moves, owed := rapid.Int64Range(1, 30).Draw(t, "then"), s.moves, slices.Clone(s.owed)
+		once, again := make([]int64, len(s.weights)), make([]int64, len(s.weights))
+		s.take(n, nil, once)
+		if same := slices.Equal(owed, s.owed); same != (s.moves == moves) {
+			t.Fatalf("owed %v, then %v, and %d moves", owed, s.owed, s.moves-moves)
+		}
+		if s.moves > moves {
+			return
+		}
+		repeated++
+		s.take(n, nil, again)
+		if !slices.Equal(once, again) {
+			t.Fatalf("%v, and the second time %v", once, again)
+		}
+	})
+	if repeated == 0 {
+		t.Error("no division left what was owed as it was")
 	}
 }
 
@@ -71,7 +107,7 @@ func TestSplitProperty(t *testing.T) {
 		s, got, total := newSplit(weights), make([]int64, len(weights)), int64(0)
 		for _, n := range rapid.SliceOfN(rapid.Int64Range(0, 1000), 0, 20).Draw(t, "batches") {
 			before := slices.Clone(got)
-			s.take(n, random, got)
+			addParts(got, s, n, random)
 			total += n
 			for i := range got {
 				if got[i] < before[i] {

@@ -126,7 +126,7 @@ func (g *group) connections(t *prom.Target) (set func([]int64)) {
 
 // requests makes the series of requests.
 func (g *group) requests(t *prom.Target) (set func([]int64)) {
-	total := t.Series(istiometric.Requests, t.Labels(g.key.labels()...))
+	total := t.Series(istiometric.Requests, t.Labels(), g.key.labels()...)
 	return func(numbers []int64) { t.Set(total, float64(allOf(numbers))) }
 }
 

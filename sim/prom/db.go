@@ -73,18 +73,30 @@ func NewLabels(ls ...Label) Labels { return Labels{}.With(ls...) }
 
 // With returns the set with more labels.
 func (l Labels) With(ls ...Label) Labels {
+	if len(ls) == 0 {
+		return l
+	}
+	return Labels{l.builder(ls).Labels()}
+}
+
+func (l Labels) builder(ls []Label) *labels.Builder {
 	b := labels.NewBuilder(l.set)
 	for _, x := range ls {
 		b.Set(x.Name, x.Value)
 	}
-	return Labels{b.Labels()}
+	return b
+}
+
+// named returns the labels of the series of a name with these labels and more.
+func (l Labels) named(name string, ls []Label) labels.Labels {
+	return l.builder(ls).Set(model.MetricNameLabel, name).Labels()
 }
 
 // Series returns the series of a name and labels, which begins to exist with
 // its first sample.
 func (db *DB) Series(name string, ls ...Label) *Series {
 	db.wake(func(n string) bool { return n == name })
-	return db.seriesOf(NewLabels(ls...).With(Label{model.MetricNameLabel, name}).set)
+	return db.seriesOf(Labels{}.named(name, ls))
 }
 
 func (db *DB) seriesOf(ls labels.Labels) *Series {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/value"
 )
 
@@ -83,8 +82,7 @@ func (t *Target) Labels(ls ...Label) Labels { return t.labels.With(ls...) }
 // Series returns a series with labels from [Target.Labels] and more, to be used
 // with Set.
 func (t *Target) Series(name string, base Labels, ls ...Label) *Series {
-	set := base.With(append(slices.Clip(ls), Label{model.MetricNameLabel, name})...).set
-	series := t.scraper.db.seriesOf(set)
+	series := t.scraper.db.seriesOf(base.named(name, ls))
 	t.series = append(t.series, series)
 	return series
 }

@@ -62,16 +62,28 @@ func workloadOf(p *corev1.Pod) string {
 	return owner.Name
 }
 
+// endNames are the names of the labels of one end of a request.
+type endNames struct{ workload, namespace, app, version, service, revision, principal string }
+
+func namesOf(prefix string) *endNames {
+	return &endNames{
+		workload: prefix + "_workload", namespace: prefix + "_workload_namespace", app: prefix + "_app", version: prefix + "_version",
+		service: prefix + "_canonical_service", revision: prefix + "_canonical_revision", principal: prefix + "_principal",
+	}
+}
+
+var sourceNames, destinationNames = namesOf("source"), namesOf("destination")
+
 // labels names one end of a request; what is not known is "unknown".
-func (id *Identity) labels(prefix string) []Label {
-	var labels []Label
-	for _, l := range []Label{
-		{"workload", id.Workload}, {"workload_namespace", id.Namespace},
-		{"app", id.App}, {"version", id.Version},
-		{"canonical_service", id.Service}, {"canonical_revision", id.Revision},
-		{"principal", id.Principal},
-	} {
-		labels = append(labels, Label{prefix + l.Name, cmp.Or(l.Value, "unknown")})
+func (id *Identity) labels(names *endNames) [7]Label {
+	labels := [7]Label{
+		{names.workload, id.Workload}, {names.namespace, id.Namespace},
+		{names.app, id.App}, {names.version, id.Version},
+		{names.service, id.Service}, {names.revision, id.Revision},
+		{names.principal, id.Principal},
+	}
+	for i := range labels {
+		labels[i].Value = cmp.Or(labels[i].Value, "unknown")
 	}
 	return labels
 }

@@ -6,6 +6,7 @@ package istiometric
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,8 +68,8 @@ func (r *Request) Labels() []Label {
 	if r.Protocol == HTTP {
 		labels = append(labels, Label{"response_code", strconv.Itoa(r.Code)})
 	}
-	labels = append(labels, r.From.labels("source_")...)
-	return append(labels, r.To.labels("destination_")...)
+	from, to := r.From.labels(sourceNames), r.To.labels(destinationNames)
+	return slices.Concat(labels, from[:], to[:])
 }
 
 // ClusterDomain is the end of the full name of a Service.

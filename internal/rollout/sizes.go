@@ -270,6 +270,12 @@ func (d *decision) rescaled() bool {
 func (d *decision) resize(next sizes) bool {
 	resized := false
 	for _, rs := range d.all {
+		if to, ok := next[rs.Name]; ok && growsTooEarly(rs, to) {
+			d.waiting("ReplicaSet %s grows to %d pods when it counts no more than %d", rs.Name, to, specReplicas(rs))
+			return true
+		}
+	}
+	for _, rs := range d.all {
 		to, ok := next[rs.Name]
 		if !ok || to == specReplicas(rs) {
 			continue
@@ -283,6 +289,13 @@ func (d *decision) resize(next sizes) bool {
 		d.noteSized(d.stableRS)
 	}
 	return resized
+}
+
+// growsTooEarly is true for a ReplicaSet that is to grow and has not got rid of what it
+// was to before: the pods that it goes on counting as available would pass for those
+// that are to come, and others would go for them.
+func growsTooEarly(rs *appsv1.ReplicaSet, to int32) bool {
+	return to > specReplicas(rs) && rs.Status.Replicas > specReplicas(rs)
 }
 
 // scaled tells of the next size of a ReplicaSet.

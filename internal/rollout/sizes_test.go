@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/replicas"
 )
 
@@ -164,4 +165,28 @@ func TestWalksKeepTheLimits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A canary that was just shrunk and is to grow again waits until it has noticed the
+// first: until then it counts a pod as available that is on its way out, and stable
+// pods would go for it. What a person wants meanwhile is not forgotten.
+func TestGrowsWhenItHasShrunk(t *testing.T) {
+	for _, held := range []bool{false, true} {
+		d := newDesk(t, 4, v1alpha1.RolloutStrategy{Canary: &v1alpha1.CanaryStrategy{Steps: []v1alpha1.CanaryStep{weight(25), pauseFor(nil)}}}).settle()
+		d.image("v2").settle()
+		d.want("Paused(CanaryPauseStep) step 1 v1:3 v2:1")
+		canary := d.o.ReplicaSets[1]
+		canary.Status.Replicas, canary.Status.AvailableReplicas = 2, 2 // as before it was shrunk
+		eight := int32(8)
+		d.o.Rollout.Spec.Replicas, d.o.Rollout.Spec.Paused = &eight, held
+		d.carryOut(Decide(d.o, d.now))
+		if got := specReplicas(canary); got != 1 {
+			t.Errorf("held %t: a canary that still has 2 pods of 1 grows to %d", held, got)
+		}
+		canary.Status.Replicas, canary.Status.AvailableReplicas = 1, 1
+		d.settle()
+		if got := specReplicas(canary); got != 2 {
+			t.Errorf("held %t: it has %d pods of 8, want 2", held, got)
+		}
+	}
 }

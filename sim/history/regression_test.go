@@ -206,7 +206,7 @@ func dynamicRegressions() []regression {
 }
 
 func podRegressions() []regression {
-	zero := int32(0)
+	zero, three := int32(0), intstr.FromInt32(3)
 	return []regression{
 		{"stable pods that are not ready yet are given up for a canary that is not ready either", History{
 			Seed:  65,
@@ -236,6 +236,11 @@ func podRegressions() []regression {
 			Seed:    420066,
 			Setup:   Setup{Strategy: Canary, Replicas: 5, Steps: []string{"35", "80", "pause", "pause", "90"}, MaxSurge: percent("30%"), MaxUnavailable: percent("0%"), Workload: "never", Extras: Extras{Metadata: true}},
 			Actions: []Action{{0, SetImage, "4.0.0"}, {0, Promote, ""}, {0, Promote, ""}, {269 * time.Second, Pause, ""}, {0, KillPod, "11"}},
+		}},
+		{"a canary that shrinks and grows in one instant counts a pod that is on its way out", History{
+			Seed:    441953,
+			Setup:   Setup{Strategy: Canary, Replicas: 2, Steps: []string{"90", "80", "35", "20", "10"}, MaxSurge: &three, Jitter: 0.5, Extras: Extras{Threshold: "50%"}},
+			Actions: []Action{{0, SetImage, "4.0.0"}},
 		}},
 		{"a restart takes a pod that serves because others are about to", History{
 			Seed:    1032,

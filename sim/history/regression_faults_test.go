@@ -55,7 +55,7 @@ func promotionRegressions() []regression {
 // that could not be known.
 func staleRegressions() []regression {
 	zero, two, three := intstr.FromInt32(0), intstr.FromInt32(2), intstr.FromInt32(3)
-	one, twenty := intstr.FromInt32(1), int32(20)
+	one, twenty, forty := intstr.FromInt32(1), int32(20), int32(40)
 	return []regression{
 		{"what was on its way when a lag ended arrives late", History{
 			Seed:    343558,
@@ -76,6 +76,15 @@ func staleRegressions() []regression {
 			Faults: []string{"lost-reply:p=0.07,to=8m48s"},
 			Actions: []Action{
 				{243 * time.Second, SetImage, "4.0.0"}, {0, Undo, ""}, {0, Undo, ""}, {0, Promote, ""}, {4 * time.Second, Experiment, "41s:rate 4.0.0"}, {5 * time.Second, Misbehave, "4.0.0 never"},
+			},
+		}},
+		{"requests go back to stable pods that are on their way out, because more were wanted again at once", History{
+			Seed: 445990,
+			Setup: Setup{Strategy: Canary, Replicas: 5, Steps: []string{"35", "experiment:21s:services", "pause", "mirror:on", "90", "mirror:off"}, MaxSurge: &two, Routing: Subsets, Dynamic: true,
+				AbortDelay: &forty, Workload: "progressively", MinReadySeconds: 5, DeadlineAbort: true, Extras: Extras{Reserved: true}},
+			Faults: []string{"lost-reply:p=0.14,to=6m49s"},
+			Actions: []Action{
+				{0, SetImage, "2.0.0"}, {101 * time.Second, EditSteps, "55,0,experiment:51s:tolerant,65,pause:15s,mirror:on"}, {0, PromoteFull, ""}, {0, SetImage, "4.0.0"}, {297 * time.Second, Promote, ""},
 			},
 		}},
 		{"a promotion counts on pods that have just been evicted", History{

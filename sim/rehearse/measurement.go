@@ -83,7 +83,7 @@ func (o *observer) metricWritten(run *v1alpha1.AnalysisRun, m *v1alpha1.MetricRe
 			Value: x.Value, Phase: x.Phase, Message: x.Message, DryRun: m.DryRun,
 		}
 		o.measurements = append(o.measurements, found)
-		o.pending = append(o.pending, Event{Type: MeasurementEvent, Reason: string(x.Phase), Message: found.text()})
+		o.pending = append(o.pending, Event{Type: MeasurementEvent, Reason: string(x.Phase), Message: found.text(), metric: m.Name})
 	}
 }
 

@@ -76,6 +76,8 @@ type Event struct {
 	Type    string `json:"type"`
 	Reason  string `json:"reason"`
 	Message string `json:"message"`
+
+	metric string // of a measurement
 }
 
 // UserEvent is the type of events that are commands of a person.

@@ -170,7 +170,7 @@ type TableRow struct {
 	Lines  []string
 }
 
-// Table is the timeline as text.
+// Table is the timeline as text, in which many rows of the same verdicts are one.
 func (r *Report) Table() (titles []string, rows []TableRow) {
 	columns := r.columns()
 	for _, c := range columns {
@@ -185,7 +185,7 @@ func (r *Report) Table() (titles []string, rows []TableRow) {
 		rows = append(rows, out)
 		before = row.State
 	}
-	return titles, rows
+	return titles, r.condensed(rows)
 }
 
 // phaseText is "Paused: CanaryPauseStep", or the phase alone.

@@ -157,14 +157,20 @@ func (c *chart) timeLabels() {
 // pauses shades the times at which the update pauses.
 func (c *chart) pauses() string {
 	var back canvas
-	for i, row := range c.report.Timeline {
-		if row.Phase != "Paused" {
+	rows := c.report.Timeline
+	for from := 0; from < len(rows); from++ {
+		to := from
+		for to < len(rows) && rows[to].Phase == "Paused" {
+			to++
+		}
+		if to == from {
 			continue
 		}
-		from, to := c.time.x(row.Seconds), c.time.x(c.after(i))
+		left, right := c.time.x(rows[from].Seconds), c.time.x(c.after(to-1))
 		for _, p := range c.panes {
-			back.rect("pause", from, p.from, to-from, p.to-p.from)
+			back.rect("pause", left, p.from, right-left, p.to-p.from)
 		}
+		from = to - 1
 	}
 	return back.String()
 }

@@ -222,6 +222,9 @@ func (c *chart) verdictMark(v verdict, x, y float64) {
 	}
 }
 
+// closest is how near to each other, in pixels, marks of one verdict are still drawn.
+const closest = 2.0
+
 // lane draws one row: the name above, the marks, and below each its value where
 // there is room. Values of measurements that did not succeed come first.
 func (c *chart) lane(l lane) {
@@ -240,8 +243,14 @@ func (c *chart) lane(l lane) {
 			}
 		}
 	}
+	lastX, lastClass := -closest, ""
 	for i, m := range l.list {
 		v := verdictOf(m.Phase)
+		if x := c.time.x(m.Seconds); labels[i] != "" || v.class != lastClass || x-lastX >= closest {
+			lastX, lastClass = x, v.class
+		} else {
+			continue
+		}
 		fmt.Fprintf(c, "<g><title>%s</title>\n", html.EscapeString(fmt.Sprintf("%s: %s = %s, %s", m.At, m.Metric, m.Short(), v.word)))
 		c.verdictMark(v, c.time.x(m.Seconds), markY)
 		if labels[i] != "" {

@@ -64,7 +64,7 @@ func pillOf(r *rehearse.Report) *pill {
 
 // measured is a row of the table of measurements.
 type measured struct {
-	rehearse.Measurement
+	rehearse.Gathered
 	Class string
 }
 
@@ -97,7 +97,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"fl
 {{end}}{{with .Measured}}<h2>Measurements</h2>
 <div class="scroll"><table>
 <tr><th class="n">Time</th><th>Metric</th><th>Analysis</th><th>Value</th><th>Verdict</th></tr>
-{{range .}}<tr><td class="n">{{.At}}</td><td>{{.Metric}}</td><td>{{.Kind}}</td><td>{{.Short}}</td><td class="w"><span class="{{.Class}}">{{.Phase}}</span>{{if .DryRun}} (dry run){{end}}{{with .Message}}<small>{{.}}</small>{{end}}</td></tr>
+{{range .}}<tr><td class="n">{{.At}}</td><td>{{.Metric}}</td><td>{{.Kind}}</td><td>{{.Short}}</td><td class="w"><span class="{{.Class}}">{{.Phase}}</span>{{if .DryRun}} (dry run){{end}}{{with .Message}}<small>{{.}}</small>{{end}}{{if .More}}<small>and {{.More}} more times, up to {{.Until}}</small>{{end}}</td></tr>
 {{end}}</table></div>
 {{end}}{{with .Rows}}<h2>Timeline</h2>
 <p class="what">Pods of a revision are ready/all, those that are ending left out.</p>
@@ -124,7 +124,7 @@ func HTML(r *rehearse.Report) []byte {
 		Report: r, Style: template.CSS(style + pageStyle), Charts: charts(r),
 		Lines: r.Header()[1:], Titles: titles, Rows: rows, Verdict: pillOf(r),
 	}
-	for _, m := range r.Measurements {
+	for _, m := range r.Gathered() {
 		p.Measured = append(p.Measured, measured{m, verdictOf(m.Phase).class})
 	}
 	var b bytes.Buffer

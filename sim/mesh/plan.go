@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,8 +71,8 @@ type end struct {
 	image   string
 	version int // index into Mesh.versions
 	answer  answer
-	errors  *portion
-	sinks   []sink // where its answers are counted, by status code
+	errors  *portion // nil if there are none
+	sinks   []sink   // where its answers are counted, by status code
 }
 
 // copyTo is a mirror.
@@ -126,11 +127,11 @@ func (p *proxy) own(t *target) destination {
 }
 
 func (m *Mesh) fillPlan(p *proxy, t *target, pl *plan, to []weighted) {
-	var weights []int64
-	id := t.asked()
+	weights, id := make([]int64, 0, len(to)), append(make([]byte, 0, 512), t.asked()...)
 	for _, w := range to {
 		weights = append(weights, w.weight)
-		id += fmt.Sprintf(" %s/%s=%d", w.destination.host, w.destination.subset, w.weight)
+		id = w.destination.appendTo(append(id, ' '))
+		id = strconv.AppendInt(append(id, '='), w.weight, 10)
 		pl.legs = append(pl.legs, m.legFor(p, t, w.destination))
 	}
 	pl.split = p.splitOf(id, weights)
@@ -142,13 +143,18 @@ func (m *Mesh) fillPlan(p *proxy, t *target, pl *plan, to []weighted) {
 
 // splitOf returns the split of a route: the one that was used the last time, if
 // the weights are the same, since it remembers what it owes to whom.
-func (p *proxy) splitOf(id string, weights []int64) *split {
-	s := p.splits[id]
+func (p *proxy) splitOf(id []byte, weights []int64) *split {
+	s := p.splits[string(id)]
 	if s == nil {
 		s = newSplit(weights)
-		p.splits[id] = s
+		p.splits[string(id)] = s
 	}
 	return s
+}
+
+// appendTo writes the host and the subset of a destination behind a text.
+func (d destination) appendTo(text []byte) []byte {
+	return append(append(append(text, d.host...), '/'), d.subset...)
 }
 
 // resolve finds the Service of a name as a client in a namespace writes it:
@@ -289,10 +295,10 @@ func portOf(svc *corev1.Service, number int32) *corev1.ServicePort {
 // Those that no longer answer are left out: it tries another one, twice.
 func (m *Mesh) findEnds(p *proxy, t *target, l *leg, key types.NamespacedName, port string, want map[string]string) {
 	believed := false
-	var id strings.Builder // names what the requests are divided among
-	id.WriteString(l.destination.host + "/" + l.destination.subset)
+	id := l.destination.appendTo(make([]byte, 0, 512)) // names what the requests are divided among
 	for _, slice := range p.view.slices(key) {
 		number := portNumber(slice, port)
+		l.ends = slices.Grow(l.ends, len(slice.Endpoints))
 		for i := range slice.Endpoints {
 			e := &slice.Endpoints[i]
 			if e.Conditions.Ready != nil && !*e.Conditions.Ready || e.TargetRef == nil {
@@ -305,7 +311,7 @@ func (m *Mesh) findEnds(p *proxy, t *target, l *leg, key types.NamespacedName, p
 			believed = true
 			if pod.serves(number) {
 				l.ends = append(l.ends, m.endFor(t, pod, number))
-				id.WriteString(" " + pod.object.Name)
+				id = append(append(id, ' '), pod.object.Name...)
 			}
 		}
 	}
@@ -315,7 +321,7 @@ func (m *Mesh) findEnds(p *proxy, t *target, l *leg, key types.NamespacedName, p
 	case len(l.ends) == 0:
 		l.reason = Unreachable
 	default:
-		l.split = p.splitOf(id.String(), slices.Repeat([]int64{1}, len(l.ends)))
+		l.split = p.splitOf(id, slices.Repeat([]int64{1}, len(l.ends)))
 		l.parts = make([]int64, len(l.ends))
 		for i := range l.ends {
 			l.latency += l.ends[i].answer.latency.Mean() / time.Duration(len(l.ends))
@@ -336,8 +342,9 @@ func portNumber(slice *discoveryv1.EndpointSlice, name string) int32 {
 func (m *Mesh) endFor(t *target, p *pod, port int32) end {
 	image := p.image(port)
 	b := m.images.of(image, m.flowed, t.query)
-	return end{
-		pod: p, image: image, version: m.versionOf(p, image),
-		answer: b.answer(t.path), errors: m.portionOf("errors " + image + "?" + b.Query),
+	e := end{pod: p, image: image, version: m.versionOf(p, image), answer: b.answer(t.path)}
+	if e.answer.errorRate > 0 {
+		e.errors = m.portionOf("errors " + image + "?" + b.Query)
 	}
+	return e
 }

@@ -72,7 +72,7 @@ func FuzzIsPlain(f *testing.F) {
 		obj.Name, obj.GenerateName, obj.Namespace = name, prefix, namespace
 		obj.Labels, obj.Annotations = map[string]string{key: value}, map[string]string{annotation: value}
 		for _, kind := range []string{"Pod", "Service", "Namespace"} {
-			tb := &table{gvk: corev1.SchemeGroupVersion.WithKind(kind)}
+			tb := &table{model: &model{gvk: corev1.SchemeGroupVersion.WithKind(kind)}}
 			errs := apivalidation.ValidateObjectMetaAccessor(obj, true, nameRule(tb), metadataPath)
 			if isPlain(obj) && hasPlainNames(tb, obj) && len(errs) > 0 {
 				t.Errorf("%s %s/%s passes at a glance: %v", kind, namespace, name, errs)

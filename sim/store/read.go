@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -158,10 +159,12 @@ func (a *actor) fillList(t *table, gvk schema.GroupVersionKind, found []client.O
 		}
 		return nil
 	}
-	field := reflect.ValueOf(list).Elem().FieldByName("Items")
-	if !field.IsValid() || field.Kind() != reflect.Slice {
+	of := reflect.ValueOf(list).Elem()
+	index := itemsField(of.Type())
+	if index < 0 {
 		return fmt.Errorf("list %T has no field Items", list)
 	}
+	field := of.Field(index)
 	items := field
 	if share && field.Cap() >= len(found) {
 		items = field.Slice(0, len(found))
@@ -175,6 +178,23 @@ func (a *actor) fillList(t *table, gvk schema.GroupVersionKind, found []client.O
 	}
 	field.Set(items)
 	return nil
+}
+
+// itemsFields holds the index of the field Items of each type of a list that was asked for:
+// to find it by its name takes longer than to copy a small list.
+var itemsFields sync.Map // reflect.Type -> int
+
+// itemsField returns that index, or -1 if there is no such slice.
+func itemsField(list reflect.Type) int {
+	if known, ok := itemsFields.Load(list); ok {
+		return known.(int)
+	}
+	index := -1
+	if f, ok := list.FieldByName("Items"); ok && f.Type.Kind() == reflect.Slice && len(f.Index) == 1 {
+		index = f.Index[0]
+	}
+	itemsFields.Store(list, index)
+	return index
 }
 
 // fillItem copies one object into a slot of a list, which holds a struct or a

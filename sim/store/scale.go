@@ -121,7 +121,7 @@ func (a *actor) patchScale(ctx context.Context, t *table, obj, body client.Objec
 		if err != nil {
 			return nil, err
 		}
-		scaleTable := &table{gvk: cur.GroupVersionKind(), layout: layoutOf(reflect.TypeFor[autoscalingv1.Scale]())}
+		scaleTable := &table{model: &model{gvk: cur.GroupVersionKind(), layout: layoutOf(reflect.TypeFor[autoscalingv1.Scale]())}}
 		after, err := patchJSON(scaleTable, before, patch.Type(), data)
 		if err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,16 +21,13 @@ import (
 // table holds the objects of one kind, whatever the version they are asked for
 // in. Objects of kinds that the scheme knows are stored as their Go type.
 type table struct {
-	gvk      schema.GroupVersionKind // the version in storage
-	resource schema.GroupResource    // for errors
-	facts    facts
-	layout   layout // zero for kinds that are stored unstructured
+	*model
+	facts facts
 
-	records   map[types.NamespacedName]*record
-	live      []*record // sorted by namespace, then name
-	dead      []*record // deleted, but within history; same order
-	births    map[string]uint32
-	groupKind string // as text, for the identities of objects
+	records map[types.NamespacedName]*record
+	live    []*record // sorted by namespace, then name
+	dead    []*record // deleted, but within history; same order
+	births  map[string]uint32
 
 	late  []lateWrite  // in their order
 	known knownContent // of what was decoded last
@@ -37,7 +35,15 @@ type table struct {
 	scratch client.Object // what holds a status while it is copied; nothing else is set
 
 	subscribers []*subscription
-	eventName   string
+}
+
+// model is what the scheme says of a kind. It does not change.
+type model struct {
+	gvk       schema.GroupVersionKind // the version in storage
+	resource  schema.GroupResource    // for errors
+	layout    layout                  // zero for kinds that are stored unstructured
+	groupKind string                  // as text, for the identities of objects
+	eventName string
 }
 
 // record is one name in a table, through all its lives.
@@ -188,21 +194,41 @@ func (s *Store) tableFor(gvk schema.GroupVersionKind) *table {
 		return t
 	}
 	t := &table{
-		gvk:       s.storageVersion(gvk),
-		records:   map[types.NamespacedName]*record{},
-		births:    map[string]uint32{},
-		eventName: "watch " + gvk.Kind,
-		groupKind: gk.String(),
-	}
-	t.facts = s.factsOf(gk)
-	t.resource = s.resourceOf(t.gvk).GroupResource()
-	if s.scheme.Recognizes(t.gvk) {
-		if obj, err := s.scheme.New(t.gvk); err == nil {
-			t.layout = layoutOf(reflect.TypeOf(obj).Elem())
-		}
+		model:   s.modelOf(gvk),
+		records: map[types.NamespacedName]*record{},
+		births:  map[string]uint32{},
+		facts:   s.factsOf(gk),
 	}
 	s.tables[gk] = t
 	return t
+}
+
+// models holds those of stores without declared kinds, which are the same in each: to make
+// them is a tenth of what it takes to set a short simulation up.
+var models sync.Map // modelKey -> *model
+
+type modelKey struct {
+	scheme *runtime.Scheme
+	kind   schema.GroupVersionKind
+}
+
+// modelOf returns what follows from the scheme for a kind in a version that somebody uses.
+func (s *Store) modelOf(gvk schema.GroupVersionKind) *model {
+	key := modelKey{s.scheme, gvk}
+	if known, ok := models.Load(key); ok && len(s.resources) == 0 {
+		return known.(*model)
+	}
+	m := &model{gvk: s.storageVersion(gvk), eventName: "watch " + gvk.Kind, groupKind: gvk.GroupKind().String()}
+	m.resource = s.resourceOf(m.gvk).GroupResource()
+	if s.scheme.Recognizes(m.gvk) {
+		if obj, err := s.scheme.New(m.gvk); err == nil {
+			m.layout = layoutOf(reflect.TypeOf(obj).Elem())
+		}
+	}
+	if len(s.resources) == 0 {
+		models.Store(key, m)
+	}
+	return m
 }
 
 // storageVersion returns the most stable version of a kind that the scheme

@@ -25,7 +25,8 @@ import (
 type endpoints struct {
 	client    client.Client
 	selectors map[types.NamespacedName]selectorOf
-	pods      corev1.PodList // what was listed last, for its memory
+	pods      corev1.PodList // what was listed last, for its memory, as are the slices
+	slices    discoveryv1.EndpointSliceList
 }
 
 // selectorOf is what a Service selected when it was last looked at. A Service
@@ -96,18 +97,17 @@ func (e *endpoints) reconcile(ctx context.Context, key types.NamespacedName) (ti
 
 // write creates or updates the Service's slice.
 func (e *endpoints) write(ctx context.Context, svc *corev1.Service, pods []corev1.Pod) error {
-	var slices discoveryv1.EndpointSliceList
-	err := e.client.List(ctx, &slices, client.InNamespace(svc.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: svc.Name})
+	err := e.client.List(ctx, &e.slices, client.InNamespace(svc.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: svc.Name})
 	if err != nil {
 		return fmt.Errorf("list the slices of Service %s/%s: %w", svc.Namespace, svc.Name, err)
 	}
 	ends, ports := endpointsOf(pods), portsOf(svc, pods)
-	if len(slices.Items) == 0 {
+	if len(e.slices.Items) == 0 {
 		slice := newSlice(svc)
 		slice.Endpoints, slice.Ports = ends, ports
 		err = e.client.Create(ctx, slice)
 	} else { // the API server knows an update that changes nothing
-		slice := &slices.Items[0]
+		slice := &e.slices.Items[0]
 		slice.Endpoints, slice.Ports = ends, ports
 		err = e.client.Update(ctx, slice)
 	}
@@ -139,6 +139,9 @@ func endpointsOf(pods []corev1.Pod) []discoveryv1.Endpoint {
 		pod := &pods[i]
 		if !hasEndpoint(pod) {
 			continue
+		}
+		if ends == nil {
+			ends = make([]discoveryv1.Endpoint, 0, len(pods)-i)
 		}
 		serving, terminating := podReady(pod), pod.DeletionTimestamp != nil
 		ready := serving && !terminating

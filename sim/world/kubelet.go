@@ -23,6 +23,7 @@ var background = context.Background()
 // ContainerCreating to Running to Ready, restarts what fails and removes what
 // was deleted.
 type kubelet struct {
+	pod       corev1.Pod // the one that is looked at, for its memory
 	world     *World
 	client    client.Client
 	sandboxes map[types.NamespacedName]*sandbox
@@ -54,7 +55,7 @@ func (k *kubelet) keys() []types.NamespacedName {
 }
 
 func (k *kubelet) reconcile(ctx context.Context, key types.NamespacedName) (wake time.Time, err error) {
-	pod := &corev1.Pod{}
+	pod := &k.pod
 	if err := k.client.Get(ctx, key, pod); err != nil {
 		if apierrors.IsNotFound(err) {
 			delete(k.sandboxes, key)

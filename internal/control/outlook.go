@@ -40,7 +40,8 @@ func versionOf(obj client.Object) version {
 // Of the status that is which Service of a ping-pong pair is the stable one.
 func (s *sight) judge() {
 	f, o := s.facts, &s.Observed
-	of := []version{{resource: string(o.Rollout.Status.Canary.StablePingPong)}}
+	of := make([]version, 0, len(f.services)+len(s.routes.VirtualServices)+len(s.templates)+2)
+	of = append(of, version{resource: string(o.Rollout.Status.Canary.StablePingPong)})
 	for _, named := range f.services {
 		v := version{}
 		if svc := o.Services[named.Name]; svc != nil {

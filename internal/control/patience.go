@@ -69,13 +69,13 @@ func (p *patience) busy(now time.Time) bool {
 
 // holds says whether the next status of a Rollout can stay unwritten for now, and
 // until when.
-func (p *patience) holds(key types.NamespacedName, was v1alpha1.RolloutStatus, plan rollout.Plan, now time.Time) (until time.Time, ok bool) {
+func (p *patience) holds(key types.NamespacedName, was *v1alpha1.RolloutStatus, plan *rollout.Plan, now time.Time) (until time.Time, ok bool) {
 	if p.limit <= 0 {
 		return time.Time{}, false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if rollout.SameStatus(&was, &plan.Status) || tellsNews(plan) || !differInNumbers(was, plan.Status) {
+	if rollout.SameStatus(was, &plan.Status) || tellsNews(plan) || !differInNumbers(was, plan.Status) {
 		delete(p.since, key)
 		return time.Time{}, false
 	}
@@ -104,7 +104,7 @@ func (p *patience) forget(key types.NamespacedName) {
 // differInNumbers is true when two statuses are the same but for how many pods
 // there are, what is said about that while the phase stays, and when an update
 // last moved.
-func differInNumbers(was, next v1alpha1.RolloutStatus) bool {
+func differInNumbers(was *v1alpha1.RolloutStatus, next v1alpha1.RolloutStatus) bool {
 	next.Replicas, next.UpdatedReplicas, next.ReadyReplicas = was.Replicas, was.UpdatedReplicas, was.ReadyReplicas
 	next.AvailableReplicas, next.HPAReplicas = was.AvailableReplicas, was.HPAReplicas
 	if next.Phase == was.Phase {
@@ -121,13 +121,13 @@ func differInNumbers(was, next v1alpha1.RolloutStatus) bool {
 			}
 		}
 	}
-	return rollout.SameStatus(&was, &next)
+	return rollout.SameStatus(was, &next)
 }
 
 // tellsNews is true when an event would be told again by the next decision, if
 // the status did not note that it was: events of actions are not, since what they
 // did is seen.
-func tellsNews(plan rollout.Plan) bool {
+func tellsNews(plan *rollout.Plan) bool {
 	for _, note := range plan.Why {
 		if note.Event && len(plan.Actions) == 0 {
 			return true

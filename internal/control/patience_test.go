@@ -28,7 +28,7 @@ func told(p *patience, takes, end time.Duration) time.Duration {
 		if at.Before(next) {
 			continue
 		}
-		until, ok := p.holds(types.NamespacedName{Name: "web"}, v1alpha1.RolloutStatus{}, plan, at)
+		until, ok := p.holds(types.NamespacedName{Name: "web"}, &v1alpha1.RolloutStatus{}, &plan, at)
 		if !ok {
 			return at.Sub(start)
 		}
@@ -63,11 +63,11 @@ func TestPatienceInACrowd(t *testing.T) {
 	for _, others := range []int{crowd - 1, crowd} {
 		p := newPatience(time.Second)
 		for i := range others {
-			p.holds(types.NamespacedName{Name: fmt.Sprint(i)}, v1alpha1.RolloutStatus{}, plan, now)
+			p.holds(types.NamespacedName{Name: fmt.Sprint(i)}, &v1alpha1.RolloutStatus{}, &plan, now)
 		}
 		key := types.NamespacedName{Name: "web"}
-		p.holds(key, v1alpha1.RolloutStatus{}, plan, now)
-		if _, ok := p.holds(key, v1alpha1.RolloutStatus{}, plan, now.Add(time.Second)); ok != (others == crowd) {
+		p.holds(key, &v1alpha1.RolloutStatus{}, &plan, now)
+		if _, ok := p.holds(key, &v1alpha1.RolloutStatus{}, &plan, now.Add(time.Second)); ok != (others == crowd) {
 			t.Errorf("beside %d others the numbers wait on: %t", others, ok)
 		}
 	}
@@ -77,7 +77,7 @@ func TestPatienceIsForNumbersOnly(t *testing.T) {
 	p := newPatience(time.Minute)
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	plan := rollout.Plan{Status: v1alpha1.RolloutStatus{Replicas: 3, Phase: v1alpha1.RolloutPhasePaused}}
-	if until, ok := p.holds(types.NamespacedName{Name: "web"}, v1alpha1.RolloutStatus{}, plan, now); ok {
+	if until, ok := p.holds(types.NamespacedName{Name: "web"}, &v1alpha1.RolloutStatus{}, &plan, now); ok {
 		t.Errorf("a new phase waits until %s, want it told at once", until)
 	}
 }

@@ -118,7 +118,7 @@ func (r *rolloutReconciler) pass(ctx context.Context, key types.NamespacedName, 
 	if len(ahead.Actions) > 0 {
 		ahead = s.after(ahead.Plan, w.objects, now)
 	}
-	if until, ok := r.patience.holds(key, observed.Status, ahead.Plan, now); ok {
+	if until, ok := r.patience.holds(key, &observed.Status, &ahead.Plan, now); ok {
 		ahead.Status, ahead.Next = observed.Status, nil
 		if ahead.Wake.IsZero() || ahead.Wake.After(until) {
 			ahead.Wake = until
@@ -134,7 +134,7 @@ func (r *rolloutReconciler) pass(ctx context.Context, key types.NamespacedName, 
 		r.tellEnded(observed.Status, ahead.Status)
 	}
 	r.tell(observed, ahead.Plan)
-	if !s.reported(version, ahead.Status) {
+	if ahead.Next != nil && !s.reported(version, ahead.Status) {
 		ahead.Next = nil
 	}
 	return ahead, nil
@@ -181,11 +181,11 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 		return nil, false, fmt.Errorf("rollout %s: reading it: %w", key, err)
 	}
 	spec := r.specs.of(key, ro)
-	s = &sight{facts: spec, Observed: rollout.Observed{Rollout: ro, Template: ro.Spec.Template, Hashes: spec.hashes,
+	s = &sight{facts: spec, Observed: rollout.Observed{Rollout: ro, Template: &ro.Spec.Template, Hashes: spec.hashes,
 		Selector: ro.Spec.Selector, Services: map[string]*corev1.Service{}}}
 	o := &s.Observed
 	s.refs.Services = o.Services
-	read := []client.Object{ro}
+	read := append(make([]client.Object, 0, 16), ro)
 	templates := noting{Reader: r.Client}
 	var pods labels.Selector
 	for _, step := range []func() error{
@@ -193,7 +193,7 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 		func() error { return r.readServices(ctx, o, spec.services) },
 		func() error { pods = spec.selector(o.Selector); return r.readReplicaSets(ctx, o, pods, &read) },
 		func() error { return r.readPods(ctx, o, pods) },
-		func() (err error) { s.routes, err = r.readRoutes(ctx, ro); return err },
+		func() (err error) { s.routes, err = istio.Router{Client: r.Client}.Read(ctx, spec.routes); return err },
 		func() error { return r.readRuns(ctx, o, &read) },
 		func() (err error) {
 			o.Templates, err = library.Read(ctx, &templates, ro.Namespace, spec.templates)
@@ -249,23 +249,23 @@ func (r *rolloutReconciler) readWorkload(ctx context.Context, o *rollout.Observe
 	if o.Selector == nil {
 		o.Selector = selector
 	}
-	refs.Template, refs.Selector = &o.Template, o.Selector
+	refs.Template, refs.Selector = template, o.Selector
 	return nil
 }
 
-func workloadOf(obj client.Object, ref *v1alpha1.ObjectRef) (corev1.PodTemplateSpec, *metav1.LabelSelector, *rollout.Workload) {
+func workloadOf(obj client.Object, ref *v1alpha1.ObjectRef) (*corev1.PodTemplateSpec, *metav1.LabelSelector, *rollout.Workload) {
 	w := &rollout.Workload{Kind: ref.Kind, Name: ref.Name, Generation: obj.GetGeneration(), Scalable: true}
 	switch obj := obj.(type) {
 	case *appsv1.Deployment:
 		w.Replicas = ptr.Deref(obj.Spec.Replicas, 1)
-		return obj.Spec.Template, obj.Spec.Selector, w
+		return &obj.Spec.Template, obj.Spec.Selector, w
 	case *appsv1.ReplicaSet:
 		w.Replicas = ptr.Deref(obj.Spec.Replicas, 1)
-		return obj.Spec.Template, obj.Spec.Selector, w
+		return &obj.Spec.Template, obj.Spec.Selector, w
 	}
 	t := obj.(*corev1.PodTemplate)
 	w.Scalable = false
-	return t.Template, &metav1.LabelSelector{MatchLabels: t.Template.Labels}, w
+	return &t.Template, &metav1.LabelSelector{MatchLabels: t.Template.Labels}, w
 }
 
 // readServices reads the Services that the strategy names; those that do not

@@ -10,6 +10,7 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/podhash"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
+	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
 	"github.com/aviary-rollouts/aviary/internal/validate"
 )
 
@@ -19,7 +20,9 @@ type specFacts struct {
 	generation int64
 	problems   field.ErrorList
 	services   []validate.ServiceRef // that the strategy names
+	routes     []istio.Reference     // the same of Istio
 	templates  []v1alpha1.AnalysisTemplateRef
+	deployment string // that is the workload; empty without one
 	hashes     rollout.Hashes
 	pods       labels.Selector // of spec.selector; nil without one, or if it is wrong
 	outlook    *outlook        // for the reconciler alone, which looks at a Rollout once at a time
@@ -42,6 +45,10 @@ func factsOf(ro *v1alpha1.Rollout) *specFacts {
 	f := &specFacts{uid: ro.UID, generation: ro.Generation, problems: validate.Spec(ro), services: validate.Services(ro)}
 	for _, a := range validate.Analyses(ro) {
 		f.templates = append(f.templates, a.Spec.Templates...)
+	}
+	f.routes = istio.References(ro)
+	if ref := ro.Spec.WorkloadRef; ref != nil && ref.Kind == "Deployment" {
+		f.deployment = ref.Name
 	}
 	if ro.Spec.WorkloadRef == nil {
 		f.hashes.Template = podhash.Of(ro.Spec.Template, ro.Status.CollisionCount)

@@ -16,15 +16,6 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
 )
 
-// readRoutes reads the objects of the router that a Rollout names: none without
-// traffic routing.
-func (r *rolloutReconciler) readRoutes(ctx context.Context, ro *v1alpha1.Rollout) (istio.Objects, error) {
-	if !routedByIstio(ro) {
-		return istio.Objects{}, nil
-	}
-	return istio.Router{Client: r.Client}.Read(ctx, ro)
-}
-
 func routedByIstio(ro *v1alpha1.Rollout) bool {
 	c := ro.Spec.Strategy.Canary
 	return c != nil && c.TrafficRouting != nil && c.TrafficRouting.Istio != nil
@@ -66,14 +57,9 @@ func istioKind(kind string) *unstructured.Unstructured {
 
 // usersOfRoute finds the Rollouts, of any namespace, that name a VirtualService
 // or a DestinationRule.
-func (r *rolloutReconciler) usersOfRoute(ctx context.Context, obj client.Object) []types.NamespacedName {
+func (r *rolloutReconciler) usersOfRoute(_ context.Context, obj client.Object) []types.NamespacedName {
 	kind, key := obj.GetObjectKind().GroupVersionKind().Kind, client.ObjectKeyFromObject(obj)
-	return r.rolloutsThat(ctx, "", func(ro *v1alpha1.Rollout) bool {
-		for _, ref := range istio.References(ro) {
-			if ref.Kind == kind && ref.Names(key) {
-				return true
-			}
-		}
-		return false
+	return r.specs.those("", func(f *specFacts) bool {
+		return slices.ContainsFunc(f.routes, func(ref istio.Reference) bool { return ref.Kind == kind && ref.Names(key) })
 	})
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/equal"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
-	"github.com/aviary-rollouts/aviary/internal/validate"
 )
 
 // readRuns reads the AnalysisRuns and Experiments of the namespace and tells those
@@ -47,8 +46,8 @@ func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, r
 
 // usersOfTemplate finds the Rollouts whose analyses name a template, directly or
 // not; a cluster-wide template may be named from any namespace.
-func (r *rolloutReconciler) usersOfTemplate(ctx context.Context, obj client.Object) []types.NamespacedName {
-	return r.rolloutsThat(ctx, obj.GetNamespace(), func(ro *v1alpha1.Rollout) bool { return len(validate.Analyses(ro)) > 0 })
+func (r *rolloutReconciler) usersOfTemplate(_ context.Context, obj client.Object) []types.NamespacedName {
+	return r.specs.those(obj.GetNamespace(), func(f *specFacts) bool { return len(f.templates) > 0 })
 }
 
 // sameVerdict is true for changes of an AnalysisRun that only its own controller

@@ -1,6 +1,8 @@
 package control
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -54,6 +56,23 @@ func (s *specs[O, F]) of(key types.NamespacedName, obj O) F {
 	k.uid, k.generation, k.collisions = obj.GetUID(), obj.GetGeneration(), collisions
 	s.known[key] = k
 	return k.facts
+}
+
+// those lists the objects of a namespace, or of all if it is empty, whose facts match, by
+// name. It knows those that were looked at: one that is new to the controller is going
+// to be looked at anyway, and one whose spec has changed.
+func (s *specs[O, F]) those(namespace string, matches func(F) bool) (keys []types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, known := range s.known {
+		if (namespace == "" || namespace == key.Namespace) && matches(known.facts) {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b types.NamespacedName) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return keys
 }
 
 // forget drops what is known of an object that is gone.

@@ -96,31 +96,12 @@ func waitsForNode(pod *corev1.Pod) bool {
 	return false
 }
 
-func (r *rolloutReconciler) usersOfService(ctx context.Context, obj client.Object) []types.NamespacedName {
-	return r.rolloutsThat(ctx, obj.GetNamespace(), func(ro *v1alpha1.Rollout) bool {
-		named := r.specs.of(client.ObjectKeyFromObject(ro), ro).services
-		return slices.ContainsFunc(named, func(s validate.ServiceRef) bool { return s.Name == obj.GetName() })
+func (r *rolloutReconciler) usersOfService(_ context.Context, obj client.Object) []types.NamespacedName {
+	return r.specs.those(obj.GetNamespace(), func(f *specFacts) bool {
+		return slices.ContainsFunc(f.services, func(s validate.ServiceRef) bool { return s.Name == obj.GetName() })
 	})
 }
 
-func (r *rolloutReconciler) usersOfDeployment(ctx context.Context, obj client.Object) []types.NamespacedName {
-	return r.rolloutsThat(ctx, obj.GetNamespace(), func(ro *v1alpha1.Rollout) bool {
-		ref := ro.Spec.WorkloadRef
-		return ref != nil && ref.Kind == "Deployment" && ref.Name == obj.GetName()
-	})
-}
-
-// rolloutsThat lists the Rollouts of a namespace for which matches is true.
-func (r *rolloutReconciler) rolloutsThat(ctx context.Context, namespace string, matches func(*v1alpha1.Rollout) bool) []types.NamespacedName {
-	list := &v1alpha1.RolloutList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(namespace), shared); err != nil {
-		return nil // the next resync looks at every Rollout
-	}
-	var keys []types.NamespacedName
-	for i := range list.Items {
-		if matches(&list.Items[i]) {
-			keys = append(keys, client.ObjectKeyFromObject(&list.Items[i]))
-		}
-	}
-	return keys
+func (r *rolloutReconciler) usersOfDeployment(_ context.Context, obj client.Object) []types.NamespacedName {
+	return r.specs.those(obj.GetNamespace(), func(f *specFacts) bool { return f.deployment == obj.GetName() })
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -18,8 +19,9 @@ func TestAdopt(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	left := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "web-1"}}
 	o := Observed{
-		Rollout: &v1alpha1.Rollout{Spec: v1alpha1.RolloutSpec{Replicas: ptr.To[int32](2)}},
-		Orphans: []*appsv1.ReplicaSet{left},
+		Rollout:  &v1alpha1.Rollout{Spec: v1alpha1.RolloutSpec{Replicas: ptr.To[int32](2)}},
+		Template: &corev1.PodTemplateSpec{},
+		Orphans:  []*appsv1.ReplicaSet{left},
 	}
 	if diff := cmp.Diff([]Action{AdoptReplicaSet{left}}, Decide(o, now).Actions); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

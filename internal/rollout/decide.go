@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -101,7 +102,7 @@ type decision struct {
 }
 
 func newDecision(o Observed, now time.Time) *decision {
-	d := &decision{Observed: o, now: now, spec: &o.Rollout.Spec, was: &o.Rollout.Status, updates: map[string]*UpdateReplicaSet{}}
+	d := &decision{Observed: o, now: now, spec: &o.Rollout.Spec, was: &o.Rollout.Status}
 	o.Rollout.Status.DeepCopyInto(&d.plan.Status)
 	d.status = &d.plan.Status
 	if d.spec.Replicas != nil {
@@ -129,9 +130,9 @@ func (d *decision) finish() Plan {
 
 // observe notes which version of the spec the status is about.
 func (d *decision) observe() {
-	d.status.ObservedGeneration = fmt.Sprint(d.Rollout.Generation)
+	d.status.ObservedGeneration = strconv.FormatInt(d.Rollout.Generation, 10)
 	if d.Workload != nil {
-		d.status.WorkloadObservedGeneration = fmt.Sprint(d.Workload.Generation)
+		d.status.WorkloadObservedGeneration = strconv.FormatInt(d.Workload.Generation, 10)
 	}
 }
 
@@ -164,6 +165,9 @@ func (d *decision) update(rs *appsv1.ReplicaSet) *UpdateReplicaSet {
 	u := d.updates[rs.Name]
 	if u == nil {
 		u = &UpdateReplicaSet{ReplicaSet: rs, Replicas: specReplicas(rs), Annotations: map[string]*string{}, MinReadySeconds: rs.Spec.MinReadySeconds}
+		if d.updates == nil {
+			d.updates = map[string]*UpdateReplicaSet{}
+		}
 		d.updates[rs.Name] = u
 	}
 	return u

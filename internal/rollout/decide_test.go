@@ -49,7 +49,7 @@ func newDesk(t *testing.T, replicas int32, strategy v1alpha1.RolloutStrategy) *d
 
 // image asks for another version.
 func (d *desk) image(tag string) *desk {
-	d.o.Template = corev1.PodTemplateSpec{
+	d.o.Template = &corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "web"}},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web:" + tag}}},
 	}

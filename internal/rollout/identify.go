@@ -38,7 +38,7 @@ func identify(o Observed) cast {
 	})
 	c.hash = o.Hashes.Template
 	if c.hash == "" {
-		c.hash = podhash.Of(o.Template, o.Rollout.Status.CollisionCount)
+		c.hash = podhash.Of(*o.Template, o.Rollout.Status.CollisionCount)
 	}
 	c.newRS = findNew(c.all, o, c.hash)
 	if c.newRS != nil {
@@ -69,7 +69,7 @@ func findNew(all []*appsv1.ReplicaSet, o Observed, hash string) *appsv1.ReplicaS
 		}
 	}
 	for _, rs := range all {
-		if podtemplate.Equal(podtemplate.Plain(rs), o.Template) {
+		if podtemplate.Equal(podtemplate.Plain(rs), *o.Template) {
 			return rs
 		}
 	}

@@ -56,6 +56,9 @@ func (d *decision) dress() {
 		if rs == d.stableRS && podtemplate.KeptApart(rs.Spec.Template.Spec.Affinity) {
 			d.update(rs).DropAntiAffinity = true // it was against a version that is stable no more
 		}
+		if len(d.Pods) == 0 {
+			continue // most often they are not looked at
+		}
 		worn = d.leftOn(rs, worn)
 		for _, p := range d.Pods {
 			if p.DeletionTimestamp == nil && ownerName(p) == rs.Name {
@@ -106,17 +109,24 @@ func (d *decision) dressPod(p *corev1.Pod, worn, want v1alpha1.PodTemplateMetada
 	}
 }
 
-// replaced lists the changes that take worn away from has and put want there.
+// replaced lists the changes that take worn away from has and put want there; nil if
+// there are none.
 func replaced(has, worn, want map[string]string) map[string]*string {
-	changes := map[string]*string{}
+	var changes map[string]*string
+	change := func(key string, value *string) {
+		if changes == nil {
+			changes = map[string]*string{}
+		}
+		changes[key] = value
+	}
 	for key, value := range worn {
 		if _, stays := want[key]; !stays && has[key] == value {
-			changes[key] = nil
+			change(key, nil)
 		}
 	}
 	for key, value := range want {
 		if current, is := has[key]; !is || current != value {
-			changes[key] = &value
+			change(key, &value)
 		}
 	}
 	return changes

@@ -17,7 +17,7 @@ type Observed struct {
 	// refers to; empty if there is none.
 	Invalid string
 	// Template and Selector are the Rollout's own or its workload's.
-	Template corev1.PodTemplateSpec
+	Template *corev1.PodTemplateSpec
 	Selector *metav1.LabelSelector
 	// Hashes are those of the template and the steps, if the observer knows them.
 	Hashes Hashes

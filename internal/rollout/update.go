@@ -233,19 +233,19 @@ func (d *decision) revisionText() string { return strconv.FormatInt(d.revision()
 // annotateRollout shows on the Rollout itself which revision it is at and which
 // generation of its workload that came from.
 func (d *decision) annotateRollout() {
-	annotations := map[string]string{}
-	if r := d.revision(); r != 0 {
-		annotations[v1alpha1.RevisionAnnotation] = strconv.FormatInt(r, 10)
-	}
-	if d.Workload != nil {
-		annotations[v1alpha1.WorkloadGenerationAnnotation] = strconv.FormatInt(d.Workload.Generation, 10)
-	}
-	for key, value := range annotations {
-		if d.Rollout.Annotations[key] == value {
-			delete(annotations, key)
+	var annotations map[string]string
+	set := func(key string, number int64) {
+		if value := strconv.FormatInt(number, 10); d.Rollout.Annotations[key] != value {
+			annotations = with(annotations, key, value)
 		}
 	}
-	if len(annotations) > 0 {
+	if r := d.revision(); r != 0 {
+		set(v1alpha1.RevisionAnnotation, r)
+	}
+	if d.Workload != nil {
+		set(v1alpha1.WorkloadGenerationAnnotation, d.Workload.Generation)
+	}
+	if annotations != nil {
 		d.do(AnnotateRollout{Annotations: annotations})
 	}
 }

@@ -70,23 +70,23 @@ func (r Router) seen(ctx context.Context, ro *v1alpha1.Rollout) (Objects, error)
 	if r.Seen != nil {
 		return *r.Seen, nil
 	}
-	return r.Read(ctx, ro)
+	return r.Read(ctx, References(ro))
 }
 
 // Observe says what is in force.
 func (r Router) Observe(ctx context.Context, ro *v1alpha1.Rollout) (traffic.Observed, error) {
-	o, err := r.Read(ctx, ro)
+	o, err := r.Read(ctx, References(ro))
 	if err != nil {
 		return traffic.Observed{}, err
 	}
 	return Observe(ro, o), nil
 }
 
-// Read reads the objects that a Rollout names. What does not exist, or is of a
-// kind that the cluster does not know, is no error.
-func (r Router) Read(ctx context.Context, ro *v1alpha1.Rollout) (Objects, error) {
+// Read reads the objects that a Rollout names, by its [References]. What does not
+// exist, or is of a kind that the cluster does not know, is no error.
+func (r Router) Read(ctx context.Context, named []Reference) (Objects, error) {
 	var o Objects
-	for _, ref := range References(ro) {
+	for _, ref := range named {
 		found, err := r.find(ctx, ref)
 		switch {
 		case meta.IsNoMatchError(err):

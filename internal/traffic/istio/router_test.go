@@ -127,7 +127,7 @@ func TestRouterManagedRoutes(t *testing.T) {
 	if diff := cmp.Diff([]traffic.Change{{Reason: "Updated VirtualService", Message: "VirtualService `mock-server` set to managed routes 'a'"}}, changes); diff != "" || err != nil {
 		t.Errorf("error %v: %s", err, diff)
 	}
-	got, err := r.Read(context.Background(), ro)
+	got, err := r.Read(context.Background(), References(ro))
 	if err != nil {
 		t.Fatal(err)
 	}

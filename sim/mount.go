@@ -18,11 +18,11 @@ import (
 	"github.com/aviary-rollouts/aviary/sim/store"
 )
 
-// The default rate limiter of controller-runtime: 5 ms, doubled per failure of
-// the same object up to 1000 s.
+// How soon an object is looked at again after an error: 5 ms, as controller-runtime does
+// by default, doubled per failure of the same object up to what our manager allows.
 const (
 	firstRetry = 5 * time.Millisecond
-	lastRetry  = 1000 * time.Second
+	lastRetry  = control.LastRetry
 )
 
 // mount runs controllers on the kernel as a manager runs them in a cluster:

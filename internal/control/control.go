@@ -44,6 +44,9 @@ type Controller struct {
 	Reconcile func(ctx context.Context, key types.NamespacedName) (wake time.Time, err error)
 }
 
+// LastRetry is how long an object waits at most for another look after errors in a row.
+const LastRetry = 30 * time.Second
+
 // Watch says which objects of For a change of another object concerns.
 type Watch struct {
 	// Kind is a prototype of the watched kind.

@@ -33,7 +33,9 @@ func TestUsers(t *testing.T) {
 	look("n", "old", 1, v1alpha1.RolloutSpec{WorkloadRef: &v1alpha1.ObjectRef{Kind: "Deployment", Name: "old"}})
 	look("n", "gone", 1, canary(v1alpha1.CanaryStrategy{CanaryService: "canary"}))
 	r.specs.forget(types.NamespacedName{Namespace: "n", Name: "gone"})
-	meta := func(namespace, name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
+	meta := func(namespace, name string) metav1.ObjectMeta {
+		return metav1.ObjectMeta{Namespace: namespace, Name: name}
+	}
 	route := istioKind(istio.KindVirtualService)
 	route.SetNamespace("mesh")
 	route.SetName("routes")

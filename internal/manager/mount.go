@@ -27,8 +27,11 @@ const (
 	// soonest is the shortest time that a queue can wait.
 	soonest = time.Millisecond
 	// firstRetry and lastRetry are how soon an object is looked at again after the
-	// first conflict, and after many in a row.
-	firstRetry, lastRetry = 50 * time.Millisecond, 30 * time.Second
+	// first conflict, and after many in a row, of whatever errors: the usual 16 minutes
+	// would be most of an update that is stuck for a moment.
+	firstRetry, lastRetry = 50 * time.Millisecond, control.LastRetry
+	// firstAfterError is firstRetry for an error that is no conflict.
+	firstAfterError = 5 * time.Millisecond
 )
 
 // mount gives each controller a queue and connects what wakes it.
@@ -37,6 +40,7 @@ func (r *runner) mount(ctx context.Context, controllers []control.Controller, ki
 		mounted, err := controller.New(c.Name, r, controller.Options{
 			MaxConcurrentReconciles: r.options.Workers[c.Name],
 			Reconciler:              r.reconciler(c),
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstAfterError, lastRetry),
 		})
 		if err != nil {
 			return fmt.Errorf("set up the controller of %T: %w", c.For, err)

@@ -2,8 +2,8 @@
 // a cluster.
 //
 // It is wiring only: flags.go holds the flags, log.go the log, collector.go how much memory
-// is spent to save time, lateness_linux.go how late threads may be woken, and
-// internal/manager runs the controllers of internal/control.
+// is spent to save time, resident_linux.go how some is saved, lateness_linux.go how late
+// threads may be woken, and internal/manager runs the controllers of internal/control.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
@@ -35,8 +36,13 @@ var version string
 // GOMAXPROCS decides where it is set.
 const atOnce = 1
 
+// started is after how long a controller has read what there is, and only follows it.
+const started = 30 * time.Second
+
 func main() {
 	wakeLate()
+	letGo()
+	time.AfterFunc(started, letGo)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if os.Getenv("GOGC") == "" {

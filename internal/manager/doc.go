@@ -5,6 +5,6 @@
 // election, probes and metrics. It decides nothing. The simulator's counterpart
 // is sim/mount.go.
 //
-// Read manager.go next, then cache.go for what is kept in memory, optional.go for
-// kinds that a cluster need not have, and lean.go for what is not asked for.
+// Read manager.go next, then cache.go for what is kept in memory and optional.go
+// for kinds that a cluster need not have.
 package manager

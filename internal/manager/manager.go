@@ -92,7 +92,6 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	// unpack them takes longer than to read them.
 	config.DisableCompression = true
 	config.Wrap(meters.CountRequests)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return lean{next} })
 	if err := awaitServer(ctx, config, o.Log); err != nil {
 		return err
 	}

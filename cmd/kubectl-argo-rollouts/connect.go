@@ -14,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -24,9 +25,14 @@ import (
 // configuration file name.
 type kubeconfig struct {
 	flags     *genericclioptions.ConfigFlags
+	set       *pflag.FlagSet
 	kloglevel int
 	loglevel  string
 }
+
+// requestTimeout is for how long an answer is waited for where --request-timeout says
+// nothing. kubectl waits for ever; a pipeline that aborts an update must not.
+const requestTimeout = "30s"
 
 func newKubeconfig() *kubeconfig {
 	return &kubeconfig{flags: genericclioptions.NewConfigFlags(true)}
@@ -35,6 +41,8 @@ func newKubeconfig() *kubeconfig {
 // AddFlags registers kubectl's connection flags and the two log levels.
 func (k *kubeconfig) AddFlags(flags *pflag.FlagSet) {
 	k.flags.AddFlags(flags)
+	k.set = flags
+	flags.Lookup("request-timeout").Usage += " If it is not given, a request is given up after " + requestTimeout + "."
 	flags.IntVarP(&k.kloglevel, "kloglevel", "v", 0, "Log level for kubernetes client library")
 	flags.StringVar(&k.loglevel, "loglevel", "info", "Log level for kubectl argo rollouts")
 }
@@ -53,6 +61,9 @@ func (k *kubeconfig) Namespace() (string, error) {
 func (k *kubeconfig) Client() (client.Client, error) {
 	if err := k.setUpLogs(); err != nil {
 		return nil, err
+	}
+	if k.set == nil || !k.set.Changed("request-timeout") {
+		k.flags.Timeout = ptr.To(requestTimeout)
 	}
 	config, err := k.flags.ToRESTConfig()
 	if err != nil {
@@ -98,10 +109,13 @@ func (k *kubeconfig) setUpLogs() error {
 	return nil
 }
 
-// advise adds to a refused connection what may be wrong.
+// advise adds to a connection that was refused, or leads nowhere, what may be wrong.
 func advise(err error) error {
-	if utilnet.IsConnectionRefused(err) {
+	switch {
+	case utilnet.IsConnectionRefused(err):
 		return fmt.Errorf("%w; is the cluster up, and do --kubeconfig and --context name the right one?", err)
+	case utilnet.IsTimeout(err):
+		return fmt.Errorf("%w; the API server does not answer: --request-timeout says for how long to wait", err)
 	}
 	return err
 }

@@ -64,7 +64,17 @@ func apiServer(t *testing.T) (url string, writes *[]string) {
 
 // run types a command in a shell whose kubeconfig names the server.
 func run(t *testing.T, url string, args ...string) (string, error) {
-	dir := t.TempDir()
+	return runWith(t, cli.Options{Connect: newKubeconfig(), Clock: clock.Real{}, Wait: clock.Wait, Limit: context.WithTimeout}, url, args...)
+}
+
+// runWith is run with other options.
+func runWith(t *testing.T, o cli.Options, url string, args ...string) (string, error) {
+	dir, err := os.MkdirTemp("", "kubeconfig")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What was given up may still write to its cache, so that it cannot be a TempDir.
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	file := filepath.Join(dir, "config")
 	config := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: %q}}],
 contexts: [{name: c, context: {cluster: c, namespace: shop}}]}`, url)
@@ -73,9 +83,10 @@ contexts: [{name: c, context: {cluster: c, namespace: shop}}]}`, url)
 	}
 	t.Setenv("KUBECONFIG", file)
 	var out bytes.Buffer
-	root := cli.New(cli.Options{Connect: newKubeconfig(), Clock: clock.Real{}, Wait: wait, Out: &out, ErrOut: &out})
+	o.Out, o.ErrOut = &out, &out
+	root := cli.New(o)
 	root.SetArgs(append(args, "--cache-dir", dir))
-	err := root.ExecuteContext(context.Background())
+	err = root.ExecuteContext(context.Background())
 	return out.String(), err
 }
 

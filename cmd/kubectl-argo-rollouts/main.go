@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"golang.org/x/term"
 
@@ -26,7 +25,8 @@ func main() {
 	root := cli.New(cli.Options{
 		Connect:  newKubeconfig(),
 		Clock:    clock.Real{},
-		Wait:     wait,
+		Wait:     clock.Wait,
+		Limit:    context.WithTimeout,
 		Files:    func(names []string) ([]manifest.File, error) { return files.Read(names, os.Stdin) },
 		In:       os.Stdin,
 		Out:      os.Stdout,
@@ -37,17 +37,5 @@ func main() {
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", advise(err))
 		os.Exit(1)
-	}
-}
-
-// wait lets time pass, or returns the error of ctx if that is done first.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

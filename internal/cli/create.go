@@ -81,7 +81,7 @@ func (n *creation) run(ctx context.Context) error {
 		look = experimentTree
 	}
 	key := client.ObjectKeyFromObject(watched)
-	return n.watchTree(ctx, func() (drawing, error) { return look(ctx, cluster, key, n.Terminal && !n.noColor) }, 0)
+	return n.watchTree(ctx, func(ctx context.Context) (drawing, error) { return look(ctx, cluster, key, n.Terminal && !n.noColor) }, 0)
 }
 
 // read opens and decodes files. The error names everything that is wrong.

@@ -88,15 +88,19 @@ func (p *plugin) showing(n noun, look looking, timeout *int) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			draw := func() (drawing, error) { return look(c.Context(), cluster, key, p.Terminal && !noColor) }
+			draw := func(ctx context.Context) (drawing, error) { return look(ctx, cluster, key, p.Terminal && !noColor) }
+			limit := time.Duration(*timeout) * time.Second
 			if watch {
-				return p.watchTree(c.Context(), draw, time.Duration(*timeout)*time.Second)
+				return p.watchTree(c.Context(), draw, limit)
 			}
-			t, err := draw()
-			if err != nil {
-				return err
-			}
-			return t(p.Out, p.Clock.Now())
+			_, err = p.within(c.Context(), limit, limit, func(ctx context.Context) (bool, error) {
+				t, err := draw(ctx)
+				if err != nil {
+					return false, err
+				}
+				return true, t(p.Out, p.Clock.Now())
+			})
+			return err
 		},
 	}
 	c.Flags().BoolVarP(&watch, "watch", "w", false, "Watch live updates to the rollout")
@@ -131,11 +135,11 @@ const clearScreen = "\x1b[H\x1b[2J"
 
 // watchTree paints a tree once a second on a terminal. Elsewhere it writes the
 // tree anew whenever more than the ages changed. A timeout of 0 is none.
-func (p *plugin) watchTree(ctx context.Context, draw func() (drawing, error), timeout time.Duration) error {
+func (p *plugin) watchTree(ctx context.Context, draw func(context.Context) (drawing, error), timeout time.Duration) error {
 	began := p.Clock.Now()
 	var last string
-	return endless(p.watch(ctx, timeout, func() (bool, error) {
-		t, err := draw()
+	return endless(p.watch(ctx, timeout, func(ctx context.Context) (bool, error) {
+		t, err := draw(ctx)
 		if err != nil {
 			return false, err
 		}

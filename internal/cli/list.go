@@ -68,7 +68,7 @@ func (l *lister) run(ctx context.Context) error {
 	}
 	l.printed, l.widths = map[string]string{}, nil
 	if l.watch {
-		return endless(l.plugin.watch(ctx, 0, func() (bool, error) { return false, l.print(ctx, cluster, namespace) }))
+		return endless(l.plugin.watch(ctx, 0, func(ctx context.Context) (bool, error) { return false, l.print(ctx, cluster, namespace) }))
 	}
 	if err := l.print(ctx, cluster, namespace); err != nil || len(l.printed) > 0 {
 		return err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -34,19 +35,21 @@ rollout is Healthy. It fails when the rollout is Degraded.`,
 		Args:              needs(1, 1, rollout.one()),
 		ValidArgsFunction: p.complete(rollout, true),
 		RunE: func(c *cobra.Command, args []string) error {
-			look, err := p.statusLook(c, args[0])
+			look, err := p.statusLook(args[0])
 			if err != nil {
 				return err
 			}
-			if !watch {
-				_, err := look()
+			if watch {
+				err = p.watch(c.Context(), timeout, look)
+			} else {
+				_, err = p.within(c.Context(), timeout, timeout, look)
+			}
+			if up := (timeUp{}); !errors.As(err, &up) {
 				return err
+			} else if up.silent {
+				return fmt.Errorf("%s: %w", timeoutSentence, up)
 			}
-			err = p.watch(c.Context(), timeout, look)
-			if errors.Is(err, errTimeout) {
-				return errors.New(timeoutSentence) //lint:ignore ST1005 the sentence is known as it is
-			}
-			return err
+			return errors.New(timeoutSentence) //lint:ignore ST1005 the sentence is known as it is
 		},
 	}
 	c.Flags().BoolVarP(&watch, "watch", "w", true, "Watch the status of the rollout until it's done")
@@ -57,7 +60,7 @@ rollout is Healthy. It fails when the rollout is Degraded.`,
 
 // statusLook returns a function that prints the status if it is a new one. It
 // is done when the rollout is Healthy and fails when it is Degraded.
-func (p *plugin) statusLook(c *cobra.Command, arg string) (func() (bool, error), error) {
+func (p *plugin) statusLook(arg string) (look, error) {
 	cluster, namespace, err := p.cluster()
 	if err != nil {
 		return nil, err
@@ -67,8 +70,8 @@ func (p *plugin) statusLook(c *cobra.Command, arg string) (func() (bool, error),
 		return nil, err
 	}
 	var last string
-	return func() (bool, error) {
-		s, err := summary(c.Context(), cluster, key)
+	return func(ctx context.Context) (bool, error) {
+		s, err := summary(ctx, cluster, key)
 		if err != nil {
 			return false, err
 		}

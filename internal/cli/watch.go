@@ -14,20 +14,40 @@ import (
 // betweenLooks is the time between two looks at a cluster that is watched.
 const betweenLooks = time.Second
 
-var errTimeout = errors.New("timeout")
+// timeUp is the error of a watch whose time is over.
+type timeUp struct {
+	// silent is true when the API server was still being asked, seen when a look had
+	// succeeded before.
+	silent, seen bool
+}
 
-// watch calls look once a second until it says that it is done, until it fails,
-// or until a time is over (0: never); that is errTimeout. It looks a last time
-// when the time is over. Once a look has succeeded, an API server that cannot
-// answer for now, such as one that is restarted, is asked again: a pipeline that
-// waits for the end of an update must not fail for that.
-func (p *plugin) watch(ctx context.Context, timeout time.Duration, look func() (done bool, err error)) error {
+// Error says what may be wrong.
+func (e timeUp) Error() string {
+	if e.silent {
+		return "the API server does not answer"
+	}
+	return "the time is over"
+}
+
+// look looks at the cluster once.
+type look func(ctx context.Context) (done bool, err error)
+
+// watch looks once a second until look says that it is done, until it fails, or
+// until a time is over (0: never); that is timeUp. It looks a last time when
+// the time is over. Once a look has succeeded, an API server that cannot answer for
+// now, such as one that is restarted, is asked again: a pipeline that waits for the
+// end of an update must not fail for that.
+func (p *plugin) watch(ctx context.Context, timeout time.Duration, look look) error {
 	if p.Wait == nil {
 		return errors.New("nothing can be watched here: time does not pass by itself")
 	}
 	end := p.Clock.Now().Add(timeout)
 	for seen, silent := false, false; ; {
-		done, err := look()
+		left := end.Sub(p.Clock.Now())
+		done, err := p.within(ctx, timeout, max(left, betweenLooks), look)
+		if errors.Is(err, timeUp{silent: true}) {
+			return timeUp{silent: true, seen: seen}
+		}
 		passing := seen && err != nil && passes(err)
 		if done || err != nil && !passing {
 			return err
@@ -40,7 +60,7 @@ func (p *plugin) watch(ctx context.Context, timeout time.Duration, look func() (
 		if timeout > 0 {
 			left := end.Sub(p.Clock.Now())
 			if left <= 0 {
-				return errTimeout
+				return timeUp{seen: true}
 			}
 			pause = min(pause, left)
 		}
@@ -48,6 +68,37 @@ func (p *plugin) watch(ctx context.Context, timeout time.Duration, look func() (
 			return err
 		}
 	}
+}
+
+// within looks once and gives up, as timeUp, when no answer has come for as long
+// as is left of a timeout (0: none). What is given up may go on for a while: reading
+// the kinds of a cluster, or asking a program for a password, cannot be called back.
+func (p *plugin) within(ctx context.Context, timeout, left time.Duration, look look) (done bool, err error) {
+	if timeout <= 0 || p.Limit == nil {
+		return look(ctx)
+	}
+	limited, cancel := p.Limit(ctx, left)
+	defer cancel()
+	type answer struct {
+		done bool
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		done, err := look(limited)
+		answers <- answer{done, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err == nil || limited.Err() == nil {
+			return a.done, a.err
+		}
+	case <-limited.Done():
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	return false, timeUp{silent: true}
 }
 
 // passes is true for errors of an API server that is not there for now, or has too
@@ -60,9 +111,10 @@ func passes(err error) bool {
 	return errors.As(err, &status) && (status.Status().Code >= http.StatusInternalServerError || status.Status().Code == http.StatusTooManyRequests)
 }
 
-// endless turns the ways in which a watch without a goal ends into success.
+// endless turns the ways in which a watch without a goal ends into success, unless
+// nothing was ever seen.
 func endless(err error) error {
-	if errors.Is(err, errTimeout) || errors.Is(err, context.Canceled) {
+	if up := (timeUp{}); errors.As(err, &up) && up.seen || errors.Is(err, context.Canceled) {
 		return nil
 	}
 	return err

@@ -52,10 +52,11 @@ func Decide(o Observed, now time.Time) Plan {
 }
 
 // refuse leaves everything as it is while the spec makes no sense. Only what measures
-// an update that a person has given up ends: that needs nothing of the spec.
+// an update that is over, given up by a person or promoted, ends: that needs nothing of
+// the spec.
 func (d *decision) refuse() {
 	d.wakeAfter(invalidRetry)
-	if d.status.Abort {
+	if d.status.Abort || d.status.CurrentPodHash == d.status.StableRS {
 		d.stopExperiments("")
 		d.stopStrays(nil)
 	}

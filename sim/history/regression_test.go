@@ -49,6 +49,12 @@ func heldRegressions() []regression {
 			Setup:   Setup{Strategy: Canary, Replicas: 2, Steps: []string{"pause"}, Routing: Subsets, Background: "endless"},
 			Actions: []Action{{0, SetImage, "4.0.0"}, {0, EditWhole, "10"}, {0, Abort, ""}},
 		}},
+		{"an Experiment of an update that is over is started again while the spec is refused", History{
+			Seed: 466149,
+			Setup: Setup{Strategy: Canary, Replicas: 1, Steps: []string{"85", "80", "experiment:62s:w10", "header:on", "45", "5"}, MaxSurge: percent("100%"), Background: "endless", StartingStep: 1,
+				Routing: Subsets, Dynamic: true, Second: true, MinPods: 2, MinReadySeconds: 5},
+			Actions: []Action{{0, SetImage, "2.0.0"}, {244 * time.Second, EditWhole, "10"}, {0, RetryExperiment, "2"}},
+		}},
 		{"pods are wanted again, in a spec that is refused", History{
 			Seed:    341545,
 			Setup:   Setup{Strategy: Canary, Replicas: 7, Steps: []string{"45"}, Routing: Hosts, Dynamic: true},

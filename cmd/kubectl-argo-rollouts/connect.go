@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
@@ -24,6 +27,7 @@ import (
 // kubeconfig is the cluster that kubectl's own flags, environment and
 // configuration file name.
 type kubeconfig struct {
+	bounds    *bounds
 	flags     *genericclioptions.ConfigFlags
 	set       *pflag.FlagSet
 	kloglevel int
@@ -34,8 +38,26 @@ type kubeconfig struct {
 // nothing. kubectl waits for ever; a pipeline that aborts an update must not.
 const requestTimeout = "30s"
 
-func newKubeconfig() *kubeconfig {
-	return &kubeconfig{flags: genericclioptions.NewConfigFlags(true)}
+// newKubeconfig makes no request that outlives ctx.
+func newKubeconfig(ctx context.Context) *kubeconfig {
+	k := &kubeconfig{flags: genericclioptions.NewConfigFlags(true), bounds: newBounds(ctx)}
+	k.flags.WrapConfigFn = func(c *rest.Config) *rest.Config {
+		c.Wrap(k.bounds.around)
+		return c
+	}
+	return k
+}
+
+// limit is a function such as context.WithTimeout.
+type limit func(context.Context, time.Duration) (context.Context, context.CancelFunc)
+
+// within is a limit that bounds all requests, too.
+func (k *kubeconfig) within(limit limit) limit {
+	return func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+		limited, cancel := limit(ctx, d)
+		k.bounds.set(limited)
+		return limited, cancel
+	}
 }
 
 // AddFlags registers kubectl's connection flags and the two log levels.
@@ -85,6 +107,10 @@ func (k *kubeconfig) Client() (client.Client, error) {
 	return c, nil
 }
 
+// silence drops what the client library logs: what matters comes back as an error. It
+// does so once, since requests that were given up may log for a while.
+var silence = sync.OnceFunc(func() { klog.SetLogger(logr.Discard()) })
+
 // setUpLogs applies the log levels. The plugin has nothing of its own to log
 // but the requests that it makes: those appear from debug on.
 func (k *kubeconfig) setUpLogs() error {
@@ -98,7 +124,7 @@ func (k *kubeconfig) setUpLogs() error {
 		k.kloglevel = max(k.kloglevel, requests)
 	}
 	if k.kloglevel == 0 {
-		klog.SetLogger(logr.Discard()) // what matters comes back as an error
+		silence()
 	}
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)

@@ -64,7 +64,7 @@ func apiServer(t *testing.T) (url string, writes *[]string) {
 
 // run types a command in a shell whose kubeconfig names the server.
 func run(t *testing.T, url string, args ...string) (string, error) {
-	return runWith(t, cli.Options{Connect: newKubeconfig(), Clock: clock.Real{}, Wait: clock.Wait, Limit: context.WithTimeout}, url, args...)
+	return runWith(t, cli.Options{Connect: newKubeconfig(context.Background()), Clock: clock.Real{}, Wait: clock.Wait}, url, args...)
 }
 
 // runWith is run with other options.
@@ -138,7 +138,7 @@ func TestConnectionErrors(t *testing.T) {
 
 // TestKnownFlags expects the flags that scripts pass.
 func TestKnownFlags(t *testing.T) {
-	root := cli.New(cli.Options{Connect: newKubeconfig(), Clock: clock.Real{}})
+	root := cli.New(cli.Options{Connect: newKubeconfig(context.Background()), Clock: clock.Real{}})
 	for _, name := range []string{
 		"as", "as-group", "cache-dir", "certificate-authority", "client-certificate", "client-key", "cluster", "context",
 		"insecure-skip-tls-verify", "kloglevel", "kubeconfig", "loglevel", "namespace", "request-timeout", "server",

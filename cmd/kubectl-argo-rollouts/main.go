@@ -22,11 +22,12 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	connection := newKubeconfig(ctx)
 	root := cli.New(cli.Options{
-		Connect:  newKubeconfig(),
+		Connect:  connection,
 		Clock:    clock.Real{},
 		Wait:     clock.Wait,
-		Limit:    context.WithTimeout,
+		Limit:    connection.within(context.WithTimeout),
 		Files:    func(names []string) ([]manifest.File, error) { return files.Read(names, os.Stdin) },
 		In:       os.Stdin,
 		Out:      os.Stdout,

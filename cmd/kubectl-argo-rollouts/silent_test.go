@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -46,17 +47,18 @@ func silentServer(t *testing.T, n int32) (address string, silent chan struct{}) 
 // patient are options with which time is over when the server keeps silent, and
 // with which nothing else takes time.
 func patient(silent chan struct{}) cli.Options {
+	k := newKubeconfig(context.Background())
 	return cli.Options{
-		Connect: newKubeconfig(), Clock: clock.Func(func() time.Time { return time.Time{} }),
+		Connect: k, Clock: clock.Func(func() time.Time { return time.Time{} }),
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
-		Limit: func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+		Limit: k.within(func(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
 			limited, cancel := context.WithCancel(ctx)
 			go func() {
 				<-silent
 				cancel()
 			}()
 			return limited, cancel
-		},
+		}),
 	}
 }
 
@@ -87,6 +89,20 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
+// ctrl-c ends a command that looks up what kinds a silent server has.
+func TestInterrupt(t *testing.T) {
+	url, silent := silentServer(t, 0)
+	ctx, interrupt := context.WithCancel(context.Background())
+	go func() {
+		<-silent
+		interrupt()
+	}()
+	_, err := runWith(t, cli.Options{Connect: newKubeconfig(ctx), Clock: clock.Real{}}, url, "abort", "web")
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // A request that is given up says what decides for how long it waited.
 func TestRequestsAreGivenUp(t *testing.T) {
 	for _, args := range []string{"status web", "abort web", "get rollout web -w", "list rollouts -w"} {
@@ -102,7 +118,7 @@ func TestRequestsAreGivenUp(t *testing.T) {
 func TestRequestTimeout(t *testing.T) {
 	for given, want := range map[string]string{"": requestTimeout, "--request-timeout=0": "0", "--request-timeout=5m": "5m"} {
 		url, _ := apiServer(t)
-		k := newKubeconfig()
+		k := newKubeconfig(context.Background())
 		args := []string{"abort", "web", "--server", url}
 		if given != "" {
 			args = append(args, given)

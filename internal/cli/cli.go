@@ -26,9 +26,9 @@ type Options struct {
 	// Wait lets time pass between two looks at the cluster and returns early,
 	// with an error, when ctx is done. Without it nothing can be watched.
 	Wait func(ctx context.Context, d time.Duration) error
-	// Limit ends a context after d, as context.WithTimeout does: what asks an API
-	// server that does not answer is then given up. Without it nobody has to be
-	// given up, as where the cluster is simulated.
+	// Limit ends a context after d, as context.WithTimeout does, and with it every
+	// request that is made from now on: an API server that does not answer is then
+	// given up. Without it nobody has to be, as where the cluster is simulated.
 	Limit func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 	// Files opens what -f names: files, folders, "-" for standard input.
 	Files func(names []string) ([]manifest.File, error)

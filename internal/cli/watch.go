@@ -71,34 +71,18 @@ func (p *plugin) watch(ctx context.Context, timeout time.Duration, look look) er
 }
 
 // within looks once and gives up, as timeUp, when no answer has come for as long
-// as is left of a timeout (0: none). What is given up may go on for a while: reading
-// the kinds of a cluster, or asking a program for a password, cannot be called back.
+// as is left of a timeout (0: none).
 func (p *plugin) within(ctx context.Context, timeout, left time.Duration, look look) (done bool, err error) {
 	if timeout <= 0 || p.Limit == nil {
 		return look(ctx)
 	}
 	limited, cancel := p.Limit(ctx, left)
 	defer cancel()
-	type answer struct {
-		done bool
-		err  error
+	done, err = look(limited)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return false, timeUp{silent: true}
 	}
-	answers := make(chan answer, 1)
-	go func() {
-		done, err := look(limited)
-		answers <- answer{done, err}
-	}()
-	select {
-	case a := <-answers:
-		if a.err == nil || limited.Err() == nil {
-			return a.done, a.err
-		}
-	case <-limited.Done():
-	}
-	if err := ctx.Err(); err != nil {
-		return false, err
-	}
-	return false, timeUp{silent: true}
+	return done, err
 }
 
 // passes is true for errors of an API server that is not there for now, or has too

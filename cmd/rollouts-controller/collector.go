@@ -7,7 +7,7 @@ const (
 	collectAt = 50
 	// room is how many bytes a heap may grow by at least. Of a small one collectAt is
 	// little, and each collection also looks at what does not depend on the size.
-	room = 12 << 20
+	room = 6 << 20
 )
 
 // percentFor is the growth of a heap, in per cent, at which it is collected next, if so

@@ -18,13 +18,6 @@ import (
 	"github.com/aviary-rollouts/aviary/sim/store"
 )
 
-// How soon an object is looked at again after an error: 5 ms, as controller-runtime does
-// by default, doubled per failure of the same object up to what our manager allows.
-const (
-	firstRetry = 5 * time.Millisecond
-	lastRetry  = control.LastRetry
-)
-
 // mount runs controllers on the kernel as a manager runs them in a cluster:
 // watches put keys into a queue per controller, in which each key is at most
 // once, and each key taken out is one reconcile, one event of the kernel.
@@ -245,9 +238,9 @@ func (r *runner) reconcile(key types.NamespacedName) (wake time.Time, err error)
 
 // retry asks for another look after a back-off that grows with each failure.
 func (r *runner) retry(o *object, err error) {
-	delay := firstRetry
+	delay := control.FirstRetry
 	for range o.failures {
-		delay = min(2*delay, lastRetry)
+		delay = min(2*delay, control.LastRetry)
 	}
 	o.failures++
 	r.tellError(o, err)

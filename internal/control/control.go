@@ -44,8 +44,12 @@ type Controller struct {
 	Reconcile func(ctx context.Context, key types.NamespacedName) (wake time.Time, err error)
 }
 
-// LastRetry is how long an object waits at most for another look after errors in a row.
-const LastRetry = 30 * time.Second
+// FirstRetry and LastRetry are for how long an object waits for another look after an
+// error, and at most after many in a row: each wait is twice the one before.
+const (
+	FirstRetry = 5 * time.Millisecond // as controller-runtime does
+	LastRetry  = 30 * time.Second     // where controller-runtime goes on to 16 minutes, most of an update
+)
 
 // Watch says which objects of For a change of another object concerns.
 type Watch struct {

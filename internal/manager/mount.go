@@ -26,12 +26,9 @@ import (
 const (
 	// soonest is the shortest time that a queue can wait.
 	soonest = time.Millisecond
-	// firstRetry and lastRetry are how soon an object is looked at again after the
-	// first conflict, and after many in a row, of whatever errors: the usual 16 minutes
-	// would be most of an update that is stuck for a moment.
-	firstRetry, lastRetry = 50 * time.Millisecond, control.LastRetry
-	// firstAfterError is firstRetry for an error that is no conflict.
-	firstAfterError = 5 * time.Millisecond
+	// afterConflict is what control.FirstRetry is, after a conflict: the cache needs a
+	// moment to have what somebody else has written.
+	afterConflict = 50 * time.Millisecond
 )
 
 // mount gives each controller a queue and connects what wakes it.
@@ -40,7 +37,7 @@ func (r *runner) mount(ctx context.Context, controllers []control.Controller, ki
 		mounted, err := controller.New(c.Name, r, controller.Options{
 			MaxConcurrentReconciles: r.options.Workers[c.Name],
 			Reconciler:              r.reconciler(c),
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstAfterError, lastRetry),
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](control.FirstRetry, control.LastRetry),
 		})
 		if err != nil {
 			return fmt.Errorf("set up the controller of %T: %w", c.For, err)
@@ -103,7 +100,7 @@ func noSuchKind(kind schema.GroupKind) error {
 // What passes is no failure. It is not told as an error; the object is looked at again
 // once the cache should have the change, and less and less often if it stays so.
 func (r *runner) reconciler(c control.Controller) reconcile.Reconciler {
-	conflicts := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
+	conflicts := workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](afterConflict, control.LastRetry)
 	return reconcile.Func(func(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 		start := r.clock.Now()
 		wake, err := c.Reconcile(ctx, req.NamespacedName)

@@ -88,9 +88,5 @@ func (r *Report) slow(e *evidence) {
 	if r.Outcome.Verdict != Promoted || old == 0 || fresh <= 2*old {
 		return
 	}
-	why := "no analysis stopped it"
-	if len(e.uses) == 0 {
-		why = "the manifest has no analysis that could stop it"
-	}
-	r.warn("unnoticed", 0, "the new version was promoted though 99%% of its answers take up to %s, and those of the old one %s: %s", fresh, old, why)
+	r.warn("unnoticed", 0, "the new version was promoted though 99%% of its answers take up to %s, and those of the old one %s: %s", fresh, old, e.unstopped())
 }

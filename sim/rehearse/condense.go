@@ -2,7 +2,6 @@ package rehearse
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 )
 
@@ -40,7 +39,7 @@ func (r *Report) between(like TableRow, from, to int) TableRow {
 // sameVerdicts reports whether at two rows nothing happened but measurements of the same
 // metrics, which ended in the same way.
 func sameVerdicts(a, b Row) bool {
-	if len(a.Events) == 0 || len(a.Events) != len(b.Events) || !reflect.DeepEqual(a.State, b.State) {
+	if len(a.Events) == 0 || len(a.Events) != len(b.Events) || !same(a.State, b.State) {
 		return false
 	}
 	return !slices.ContainsFunc(a.Events, func(e Event) bool { return e.Type != MeasurementEvent }) &&

@@ -453,6 +453,14 @@ func listed(values []string) string {
 	return strings.Join(values, "")
 }
 
+// unstopped is why nothing stopped an update.
+func (e *evidence) unstopped() string {
+	if len(e.uses) == 0 {
+		return "the manifest has no analysis that could stop it"
+	}
+	return "no analysis stopped it"
+}
+
 // unnoticed says that a bad version got through, or goes on.
 func (r *Report) unnoticed(e *evidence) {
 	t := r.Traffic
@@ -465,10 +473,12 @@ func (r *Report) unnoticed(e *evidence) {
 	}
 	share := percent(float64(t.NewFailed) / float64(t.NewRequests))
 	switch {
-	case r.Outcome.Verdict == Promoted && len(e.uses) == 0:
-		r.warn("unnoticed", 0, "the new version failed %s of its requests and was promoted: the manifest has no analysis that could stop it", share)
 	case r.Outcome.Verdict == Promoted:
-		r.warn("unnoticed", 0, "the new version failed %s of its requests and was promoted all the same: no analysis stopped it", share)
+		allTheSame := ""
+		if len(e.uses) > 0 {
+			allTheSame = " all the same"
+		}
+		r.warn("unnoticed", 0, "the new version failed %s of its requests and was promoted%s: %s", share, allTheSame, e.unstopped())
 	case r.Outcome.Verdict != Aborted && t.Failing() > 0:
 		r.warn("unnoticed", 0, "the new version fails %s of its requests and stays: about %s requests fail every minute until a person acts", share, thousands(int64(60*t.Failing())))
 	}

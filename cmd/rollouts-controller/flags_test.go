@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +41,10 @@ func TestMistakes(t *testing.T) {
 		{"--logformat=xml", `--logformat "xml": choose text or json`},
 		{"--kubeconfig=/does/not/exist", "find the cluster: stat /does/not/exist: no such file or directory; name it with --kubeconfig"},
 	} {
-		err := run(context.Background(), strings.Fields(c.args), &bytes.Buffer{}, &bytes.Buffer{})
+		f, err := read(strings.Fields(c.args), &bytes.Buffer{})
+		if err == nil {
+			err = run(t.Context(), f, &bytes.Buffer{})
+		}
 		if err == nil || err.Error() != c.want {
 			t.Errorf("%s:\n got %v\nwant %s", c.args, err, c.want)
 		}

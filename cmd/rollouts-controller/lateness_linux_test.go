@@ -32,6 +32,23 @@ func TestWakeLate(t *testing.T) {
 	}
 }
 
+// TestVersionAtOnce asks for the version in a process that would not understand the
+// question if it were started anew.
+func TestVersionAtOnce(t *testing.T) {
+	const inside = "VERSION_AT_ONCE"
+	if os.Getenv(inside) != "" {
+		os.Args = []string{os.Args[0], "--version"}
+		main()
+		os.Exit(0)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestVersionAtOnce$", "-test.count=1")
+	cmd.Env = append(os.Environ(), inside+"=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "rollouts-controller ") {
+		t.Errorf("error %v\n%s", err, out)
+	}
+}
+
 // latenessOfNewThread is that of a thread that Go starts now: the calling one is locked.
 func latenessOfNewThread(t *testing.T) int {
 	runtime.LockOSThread()

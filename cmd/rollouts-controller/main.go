@@ -40,6 +40,34 @@ const atOnce = 1
 const started = 30 * time.Second
 
 func main() {
+	f, err := read(os.Args[1:], os.Stdout)
+	if err == nil && f != nil {
+		err = start(f)
+	}
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "rollouts-controller:", err)
+		os.Exit(1)
+	}
+}
+
+// read reads the arguments, and answers those that only ask for the version: then there
+// are no flags. What can be answered at once is, before the process is prepared for work.
+func read(args []string, out io.Writer) (*flags, error) {
+	f := newFlags()
+	if err := f.parse(args, out); err != nil {
+		return nil, err
+	}
+	if f.showVersion {
+		_, err := fmt.Fprintln(out, "rollouts-controller", build.Version(version))
+		return nil, err
+	}
+	return f, nil
+}
+
+// start prepares the process, and controls until it is asked to stop.
+func start(f *flags) error {
 	wakeLate()
 	letGo()
 	time.AfterFunc(started, letGo)
@@ -51,24 +79,11 @@ func main() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(atOnce)
 	}
-	switch err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); {
-	case errors.Is(err, pflag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "rollouts-controller:", err)
-		os.Exit(1)
-	}
+	return run(ctx, f, os.Stderr)
 }
 
-// run is the command without the process around it.
-func run(ctx context.Context, args []string, out, errOut io.Writer) error {
-	f := newFlags()
-	if err := f.parse(args, out); err != nil {
-		return err
-	}
-	if f.showVersion {
-		_, err := fmt.Fprintln(out, "rollouts-controller", build.Version(version))
-		return err
-	}
+// run is the controller without the process around it.
+func run(ctx context.Context, f *flags, errOut io.Writer) error {
 	log, err := newLog(errOut, f.logLevel, f.logFormat)
 	if err != nil {
 		return err

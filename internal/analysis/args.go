@@ -51,6 +51,38 @@ func putArgs(metrics []v1alpha1.Metric, args []v1alpha1.Argument) ([]v1alpha1.Me
 	return filled, nil
 }
 
+// Written are the arguments of a Rollout as those of a run, as far as they are known when
+// they are read: of what comes from elsewhere, only that it does.
+func Written(args []v1alpha1.AnalysisRunArgument) []v1alpha1.Argument {
+	var written []v1alpha1.Argument
+	for _, arg := range args {
+		w := v1alpha1.Argument{Name: arg.Name, Value: &arg.Value}
+		if arg.ValueFrom != nil {
+			w.Value, w.ValueFrom = nil, &v1alpha1.ValueFrom{}
+		}
+		written = append(written, w)
+	}
+	return written
+}
+
+// Known are the values of the arguments of templates that are known before there is a
+// run: what its user supplies, or else the default. Arguments that come from elsewhere
+// are not among them.
+func Known(declared, supplied []v1alpha1.Argument) map[string]string {
+	known := map[string]string{}
+	for _, arg := range declared {
+		for _, s := range supplied {
+			if s.Name == arg.Name && hasValue(s) {
+				arg = s
+			}
+		}
+		if arg.Value != nil {
+			known[arg.Name] = *arg.Value
+		}
+	}
+	return known
+}
+
 // Secrets lists the arguments of a run that a metric of [Analysis.Due] still
 // waits for, in the order of the run: each is to be read from its Secret.
 func Secrets(run *v1alpha1.AnalysisRun, m v1alpha1.Metric) ([]v1alpha1.Argument, error) {

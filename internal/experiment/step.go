@@ -53,7 +53,7 @@ func ForStep(s Step, name string) (*v1alpha1.Experiment, error) {
 		AnalysisRunMetadata:     step.AnalysisRunMetadata,
 	}
 	for i := range step.Templates {
-		t, err := s.template(&step.Templates[i])
+		t, err := s.Template(&step.Templates[i])
 		if err != nil {
 			return nil, fmt.Errorf("steps[%d].experiment.templates[%d]: %w", s.Index, i, err)
 		}
@@ -86,10 +86,10 @@ func (s Step) meta(name string) metav1.ObjectMeta {
 	return meta
 }
 
-// template is one version of the Experiment: the pods of a revision, with the
+// Template is one version of the Experiment: the pods of a revision, with the
 // labels and annotations that the step adds. A version with a weight needs a
 // Service for its requests.
-func (s Step) template(from *v1alpha1.RolloutExperimentTemplate) (*v1alpha1.TemplateSpec, error) {
+func (s Step) Template(from *v1alpha1.RolloutExperimentTemplate) (*v1alpha1.TemplateSpec, error) {
 	rs := map[v1alpha1.ReplicaSetSpecRef]*appsv1.ReplicaSet{v1alpha1.StableSpecRef: s.Stable, v1alpha1.CanarySpecRef: s.Canary}[from.SpecRef]
 	if rs == nil {
 		return nil, fmt.Errorf("there is no ReplicaSet for specRef %q", from.SpecRef)

@@ -2,9 +2,7 @@ package lint
 
 import (
 	"regexp"
-	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -36,11 +34,7 @@ func Templates(objects []manifest.Object, namespace string) analysis.Library {
 func (r *report) template(ref v1alpha1.AnalysisTemplateRef, spec *v1alpha1.AnalysisTemplateSpec) {
 	refs := []v1alpha1.AnalysisTemplateRef{ref}
 	library := Templates(r.all, r.object.GetNamespace())
-	missing := library.Missing(refs)
-	for _, m := range missing {
-		r.missingTemplate("spec.templates", m)
-	}
-	if len(missing) > 0 {
+	if r.missingTemplates(field.NewPath("spec", "templates"), library, refs) {
 		r.add(validate.AnalysisTemplate(spec, nil), nil)
 		return
 	}
@@ -59,12 +53,18 @@ func (r *report) template(ref v1alpha1.AnalysisTemplateRef, spec *v1alpha1.Analy
 	}
 }
 
-func (r *report) missingTemplate(path string, ref v1alpha1.AnalysisTemplateRef) {
-	kind := v1alpha1.KindAnalysisTemplate
-	if ref.ClusterScope {
-		kind = v1alpha1.KindClusterAnalysisTemplate
+// missingTemplates says whether templates are not in the files, and warns of names that
+// may be misspelt.
+func (r *report) missingTemplates(path *field.Path, library analysis.Library, refs []v1alpha1.AnalysisTemplateRef) bool {
+	missing := library.Missing(refs)
+	for _, m := range missing {
+		kind := v1alpha1.KindAnalysisTemplate
+		if m.ClusterScope {
+			kind = v1alpha1.KindClusterAnalysisTemplate
+		}
+		r.missing(path.String(), kind, m.TemplateName)
 	}
-	r.missing(path, kind, ref.TemplateName)
+	return len(missing) > 0
 }
 
 var part = regexp.MustCompile(`\b(metrics|dryRun|measurementRetention)\[\d+\]`)
@@ -82,65 +82,31 @@ func (r *report) run(run *v1alpha1.AnalysisRun) {
 	}
 }
 
-// experiment checks an Experiment and the analyses whose templates are all in
-// the files. path is where it is written: spec, or the step that makes it.
-func (r *report) experiment(e *v1alpha1.Experiment, path *field.Path) {
-	for _, err := range validate.Experiment(e) {
-		r.error(path.String()+strings.TrimPrefix(err.Field, "spec"), "%s", err.ErrorBody())
-	}
+// experiment checks an Experiment and its analyses.
+func (r *report) experiment(e *v1alpha1.Experiment) {
+	r.add(validate.Experiment(e), nil)
 	library := Templates(r.all, e.Namespace)
 	for i, ref := range experiment.References(&e.Spec) {
-		path := path.Child("analyses").Index(i)
-		refs := []v1alpha1.AnalysisTemplateRef{ref}
-		missing := library.Missing(refs)
-		for _, m := range missing {
-			r.missingTemplate(path.Child("templateName").String(), m)
-		}
-		if len(missing) > 0 || ref.TemplateName == "" {
-			continue
-		}
-		flat, err := analysis.Flatten(library, refs)
-		if err != nil {
-			r.error(path.Child("templateName").String(), "%v", err)
-			continue
-		}
-		args := valued(e.Spec.Analyses[i].Args)
-		if _, err := analysis.NewSpec(flat, args); err != nil {
-			r.error(path.Child("args").String(), "%v", err)
-		}
-		r.unasked(path.Child("args"), flat.Args, args)
+		r.experimentAnalysis(field.NewPath("spec", "analyses").Index(i), library, ref, e.Spec.Analyses[i].Args)
 	}
 }
 
-// stepExperiments checks the Experiments that the steps of a Rollout make. Nobody
-// refuses those before their step is reached, in the middle of an update.
-func (r *report) stepExperiments(ro *v1alpha1.Rollout) {
-	c := ro.Spec.Strategy.Canary
-	if c == nil || ro.Spec.WorkloadRef != nil {
+// experimentAnalysis checks an analysis of an Experiment, or of a step that makes one,
+// if its templates are all in the files.
+func (r *report) experimentAnalysis(path *field.Path, library analysis.Library, ref v1alpha1.AnalysisTemplateRef, supplied []v1alpha1.Argument) {
+	refs := []v1alpha1.AnalysisTemplateRef{ref}
+	if ref.TemplateName == "" || r.missingTemplates(path.Child("templateName"), library, refs) {
 		return
 	}
-	ro = ro.DeepCopy()
-	revision := &appsv1.ReplicaSet{Spec: appsv1.ReplicaSetSpec{Selector: ro.Spec.Selector, Template: ro.Spec.Template}}
-	for i := range c.Steps {
-		step := ro.Spec.Strategy.Canary.Steps[i].Experiment
-		if step == nil {
-			continue
-		}
-		for j := range step.Analyses {
-			for k := range step.Analyses[j].Args {
-				if arg := &step.Analyses[j].Args[k]; arg.ValueFrom != nil {
-					arg.Value, arg.ValueFrom = arg.Name, nil // what it is shows when the step is reached
-				}
-			}
-		}
-		path := field.NewPath("spec", "strategy", "canary", "steps").Index(i).Child("experiment")
-		made, err := experiment.ForStep(experiment.Step{Rollout: ro, Index: int32(i), Stable: revision, Canary: revision}, ro.Name)
-		if err != nil {
-			r.error(path.String(), "%v", err)
-			continue
-		}
-		r.experiment(made, path)
+	flat, err := analysis.Flatten(library, refs)
+	if err != nil {
+		r.error(path.Child("templateName").String(), "%v", err)
+		return
 	}
+	if _, err := analysis.NewSpec(flat, valued(supplied)); err != nil {
+		r.error(path.Child("args").String(), "%v", err)
+	}
+	r.unasked(path.Child("args"), flat.Args, supplied)
 }
 
 // unasked warns of arguments that no template declares: the run goes on without

@@ -52,7 +52,7 @@ func Check(objects []manifest.Object) []Finding {
 		case *v1alpha1.AnalysisRun:
 			r.run(typed)
 		case *v1alpha1.Experiment:
-			r.experiment(typed, field.NewPath("spec"))
+			r.experiment(typed)
 		}
 		all = append(all, r.findings...)
 	}

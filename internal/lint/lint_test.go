@@ -305,7 +305,8 @@ func TestExperiments(t *testing.T) {
 func TestStepExperiments(t *testing.T) {
 	const step = "      steps:\n      - experiment:\n          duration: 1m\n          templates:\n          - {name: a, specRef: stable}\n          - {name: b, specRef: canary}\n"
 	const analyses = "          analyses:\n          - name: rate\n            templateName: rate\n            args: [{name: app, value: '{{templates.b.podTemplateHash}}'}]\n"
-	const at = `Rollout "web": spec.strategy.canary.steps[0].experiment.`
+	const at = `Rollout "web": spec.strategy.steps[0].experiment.` // as the controller says it, see the package validate
+	const below = `Rollout "web": spec.strategy.canary.steps[0].experiment.`
 	for _, c := range []struct {
 		name, text string
 		want       []string
@@ -313,16 +314,22 @@ func TestStepExperiments(t *testing.T) {
 		{"one that runs", rollout + step + analyses + "---\n" + template, nil},
 		{"its template elsewhere", rollout + step + analyses, nil},
 		{"a field of the Rollout", rollout + step + strings.Replace(analyses, "value: '{{templates.b.podTemplateHash}}'", "valueFrom: {fieldRef: {fieldPath: status.canary.weights}}", 1), nil},
+		{"of a workload elsewhere", strings.Replace(rollout, pods, "\n  workloadRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n", 1) + strings.Replace(step, "1m", "soon", 1), []string{
+			"web.yaml:10: " + at + `duration: Invalid value: "soon": must be a duration greater than 0, such as 30s, 5m or 1h30m`,
+		}},
+		{"a Service that leads nowhere", strings.Replace(rollout, ", ports: [{containerPort: 80}]", "", 1) + strings.Replace(step, "specRef: canary}", "specRef: canary, service: {}}", 1), []string{
+			"web.yaml:16: " + below + `templates[1].service: Invalid value: "": a Service needs a port: declare the containerPort of at least one container of the template`,
+		}},
 		{"no duration", rollout + strings.Replace(step, "1m", "soon", 1), []string{
 			"web.yaml:13: " + at + `duration: Invalid value: "soon": must be a duration greater than 0, such as 30s, 5m or 1h30m`,
 		}},
 		{"a name twice", rollout + strings.Replace(step, "name: b", "name: a", 1), []string{"web.yaml:16: " + at + `templates[1].name: Duplicate value: "a"`}},
 		{"a tag for nothing", rollout + step + strings.Replace(analyses, "templates.b", "templates.c", 1), []string{
-			"web.yaml:20: " + at + `analyses[0].args[0].value: Invalid value: "{{templates.c.podTemplateHash}}": "c" names no template of this Experiment`,
+			"web.yaml:20: " + at + `analyses[0].args[0].value: Invalid value: "{{templates.c.podTemplateHash}}": "c" names no template of this Experiment: it has a, b`,
 		}},
 		{"an argument misspelt", rollout + step + strings.Replace(analyses, "name: app", "name: ap", 1) + "---\n" + template, []string{
-			"web.yaml:20: " + at + "analyses[0].args: args.app was not resolved",
-			"warning: web.yaml:20: " + at + `analyses[0].args[0].name: no template declares the argument "ap": it is left out`,
+			"web.yaml:20: " + below + "analyses[0].args: args.app was not resolved",
+			"warning: web.yaml:20: " + below + `analyses[0].args[0].name: no template declares the argument "ap": it is left out`,
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -128,39 +128,36 @@ func (r *report) foreign(ref istio.Reference) *unstructured.Unstructured {
 // analyses checks the analyses whose templates are all in the files.
 func (r *report) analyses(ro *v1alpha1.Rollout) {
 	library := Templates(r.all, ro.Namespace)
-	errs := validate.Templates(ro, library)
 	for _, ref := range validate.Analyses(ro) {
-		missing := library.Missing(ref.Spec.Templates)
-		for _, m := range missing {
-			r.missingTemplate(ref.Field.Child("templates").String(), m)
-		}
-		if len(missing) > 0 {
-			errs = without(errs, ref.Field)
-		}
-	}
-	r.add(errs, nil)
-	for _, ref := range validate.Analyses(ro) {
-		flat, err := analysis.Flatten(library, ref.Spec.Templates)
-		if err != nil {
+		if r.missingTemplates(ref.Field.Child("templates"), library, ref.Spec.Templates) {
 			continue
 		}
-		var supplied []v1alpha1.Argument
-		for _, arg := range ref.Spec.Args {
-			supplied = append(supplied, v1alpha1.Argument{Name: arg.Name})
+		flat, err := analysis.Flatten(library, ref.Spec.Templates)
+		r.add(ref.Problems(flat, err), nil)
+		if err == nil {
+			r.unasked(ref.Field.Child("args"), flat.Args, analysis.Written(ref.Spec.Args))
 		}
-		r.unasked(ref.Field.Child("args"), flat.Args, supplied)
 	}
 }
 
-// without leaves out the errors about what is below a path.
-func without(errs field.ErrorList, path *field.Path) field.ErrorList {
-	var kept field.ErrorList
-	for _, err := range errs {
-		if !strings.HasPrefix(err.Field, path.String()+".") {
-			kept = append(kept, err)
+// stepExperiments checks the analyses of the Experiments that the steps of a Rollout
+// make. The rest of those belongs to the spec of the Rollout.
+func (r *report) stepExperiments(ro *v1alpha1.Rollout) {
+	c := ro.Spec.Strategy.Canary
+	if c == nil {
+		return
+	}
+	library := Templates(r.all, ro.Namespace)
+	for i := range c.Steps {
+		if c.Steps[i].Experiment == nil {
+			continue
+		}
+		path := field.NewPath("spec", "strategy", "canary", "steps").Index(i).Child("experiment", "analyses")
+		for j, a := range c.Steps[i].Experiment.Analyses {
+			ref := v1alpha1.AnalysisTemplateRef{TemplateName: a.TemplateName, ClusterScope: a.ClusterScope}
+			r.experimentAnalysis(path.Index(j), library, ref, analysis.Written(a.Args))
 		}
 	}
-	return kept
 }
 
 // find returns the object of a type and a name that the one in question can

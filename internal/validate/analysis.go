@@ -54,14 +54,16 @@ func Analyses(ro *v1alpha1.Rollout) []AnalysisRef {
 func Templates(ro *v1alpha1.Rollout, library analysis.Library) field.ErrorList {
 	var errs field.ErrorList
 	for _, ref := range Analyses(ro) {
-		errs = append(errs, ref.problems(library)...)
+		flat, err := analysis.Flatten(library, ref.Spec.Templates)
+		errs = append(errs, ref.Problems(flat, err)...)
 	}
 	return errs
 }
 
-func (ref AnalysisRef) problems(library analysis.Library) field.ErrorList {
+// Problems is what [Templates] lists of one analysis, from what joining its templates
+// has yielded.
+func (ref AnalysisRef) Problems(flat v1alpha1.AnalysisTemplateSpec, err error) field.ErrorList {
 	at := ref.Field.Child("templates")
-	flat, err := analysis.Flatten(library, ref.Spec.Templates)
 	if err != nil {
 		return field.ErrorList{field.Invalid(at, ref.names(), err.Error())}
 	}

@@ -3,6 +3,7 @@ package validate
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -17,7 +18,7 @@ const (
 	durationText     = "must be a duration greater than 0, such as 30s, 5m or 1h30m"
 	readyTooLate     = "must be less than progressDeadlineSeconds (%d): pods would never be available in time"
 	portlessService  = "a Service needs a port: declare the containerPort of at least one container of the template"
-	unknownTemplate  = "names no template of this Experiment"
+	unknownTemplate  = "%q names no template of this Experiment: it has %s"
 	unknownFact      = "a template has podTemplateHash and replicaset.name"
 	unknownMoment    = "an Experiment has availableAt and, with a duration, finishedAt"
 	serviceNameTaken = "another template has a Service of that name"
@@ -29,7 +30,12 @@ var experimentTag = regexp.MustCompile(`\{\{\s*(templates|experiment)\.([^.\s{}]
 // Experiment lists what is wrong with the spec of an Experiment. The first error
 // becomes its InvalidSpec condition.
 func Experiment(e *v1alpha1.Experiment) field.ErrorList {
-	spec, path := &e.Spec, field.NewPath("spec")
+	return experimentSpec(&e.Spec, field.NewPath("spec"), versionPods)
+}
+
+// experimentSpec checks an Experiment, or what a canary step says of one. pods checks
+// the pods of a template, as far as they are known.
+func experimentSpec(spec *v1alpha1.ExperimentSpec, path *field.Path, pods func(*v1alpha1.TemplateSpec, *field.Path) field.ErrorList) field.ErrorList {
 	var errs field.ErrorList
 	if len(spec.Templates)+len(spec.Analyses) == 0 {
 		errs = append(errs, field.Required(path.Child("templates"), nothingToRun))
@@ -37,9 +43,12 @@ func Experiment(e *v1alpha1.Experiment) field.ErrorList {
 	names, services := sets.New[string](), sets.New[string]()
 	deadline := valueOr(spec.ProgressDeadlineSeconds, defaultProgressDeadlineSeconds)
 	for i := range spec.Templates {
-		at := path.Child("templates").Index(i)
-		errs = append(errs, label(spec.Templates[i].Name, names, at.Child("name"))...)
-		errs = append(errs, experimentTemplate(&spec.Templates[i], deadline, services, at)...)
+		t, at := &spec.Templates[i], path.Child("templates").Index(i)
+		errs = append(errs, label(t.Name, names, at.Child("name"))...)
+		errs = append(errs, optionalNotNegative(t.Replicas, at.Child("replicas"))...)
+		errs = append(errs, readyInTime(t.MinReadySeconds, deadline, at.Child("minReadySeconds"))...)
+		errs = append(errs, pods(t, at)...)
+		errs = append(errs, serviceName(t.Service, services, at.Child("service", "name"))...)
 	}
 	errs = append(errs, experimentTiming(spec, path)...)
 	return append(errs, analyses(spec, names, path.Child("analyses"))...)
@@ -54,31 +63,40 @@ func ExperimentMessage(name string, errs field.ErrorList) string {
 	return fmt.Sprintf("The Experiment %q is invalid: %s", name, errs[0])
 }
 
-func experimentTemplate(t *v1alpha1.TemplateSpec, deadline int32, services sets.Set[string], path *field.Path) field.ErrorList {
-	errs := optionalNotNegative(t.Replicas, path.Child("replicas"))
-	errs = append(errs, notNegative(t.MinReadySeconds, path.Child("minReadySeconds"))...)
-	if t.MinReadySeconds > 0 && t.MinReadySeconds >= deadline {
-		errs = append(errs, field.Invalid(path.Child("minReadySeconds"), t.MinReadySeconds, fmt.Sprintf(readyTooLate, deadline)))
+func readyInTime(seconds, deadline int32, path *field.Path) field.ErrorList {
+	errs := notNegative(seconds, path)
+	if seconds > 0 && seconds >= deadline {
+		errs = append(errs, field.Invalid(path, seconds, fmt.Sprintf(readyTooLate, deadline)))
 	}
+	return errs
+}
+
+// versionPods checks the pods of a template, how they are selected, and that a Service
+// can lead to them.
+func versionPods(t *v1alpha1.TemplateSpec, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
 	if t.Selector == nil {
 		errs = append(errs, field.Required(path.Child("selector"), ""))
 	} else {
 		errs = append(errs, template(&t.Template, t.Selector, path)...)
 	}
-	if t.Service == nil {
-		return errs
-	}
-	if !declaresPort(t.Template.Spec.Containers) {
+	if t.Service != nil && !declaresPort(t.Template.Spec.Containers) {
 		errs = append(errs, field.Invalid(path.Child("service"), t.Service.Name, portlessService))
 	}
-	if name := t.Service.Name; name != "" {
-		at := path.Child("service", "name")
-		errs = append(errs, invalid(at, name, validation.IsDNS1035Label(name))...)
-		if services.Has(name) {
-			errs = append(errs, field.Invalid(at, name, serviceNameTaken))
-		}
-		services.Insert(name)
+	return errs
+}
+
+// serviceName checks the name of a Service, if the template gives it one, and adds it
+// to those that are taken.
+func serviceName(s *v1alpha1.TemplateService, taken sets.Set[string], path *field.Path) field.ErrorList {
+	if s == nil || s.Name == "" {
+		return nil
 	}
+	errs := invalid(path, s.Name, validation.IsDNS1035Label(s.Name))
+	if taken.Has(s.Name) {
+		errs = append(errs, field.Invalid(path, s.Name, serviceNameTaken))
+	}
+	taken.Insert(s.Name)
 	return errs
 }
 
@@ -126,6 +144,14 @@ func analyses(spec *v1alpha1.ExperimentSpec, templates sets.Set[string], path *f
 	return errs
 }
 
+func templateNames(spec *v1alpha1.ExperimentSpec) []string {
+	names := make([]string, 0, len(spec.Templates))
+	for _, t := range spec.Templates {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
 // tags checks what an argument asks about the Experiment.
 func tags(value string, spec *v1alpha1.ExperimentSpec, templates sets.Set[string], path *field.Path) field.ErrorList {
 	var errs field.ErrorList
@@ -133,7 +159,7 @@ func tags(value string, spec *v1alpha1.ExperimentSpec, templates sets.Set[string
 		of, name, fact := m[1], m[2], m[3]
 		switch {
 		case of == "templates" && !templates.Has(name):
-			errs = append(errs, field.Invalid(path, m[0], fmt.Sprintf("%q %s", name, unknownTemplate)))
+			errs = append(errs, field.Invalid(path, m[0], fmt.Sprintf(unknownTemplate, name, strings.Join(templateNames(spec), ", "))))
 		case of == "templates" && fact != "podTemplateHash" && fact != "replicaset.name":
 			errs = append(errs, field.Invalid(path, m[0], unknownFact))
 		case of == "templates":

@@ -82,7 +82,7 @@ func TestExperiment(t *testing.T) {
 		{"one argument twice", func(e *v1alpha1.Experiment) { e.Spec.Analyses[0].Args[1].Name = "old" },
 			`spec.analyses[0].args[1].name: Duplicate value: "old"`},
 		{"a template that is not there", arg("{{templates.stable.podTemplateHash}}"),
-			`spec.analyses[0].args[0].value: Invalid value: "{{templates.stable.podTemplateHash}}": "stable" names no template of this Experiment`},
+			`spec.analyses[0].args[0].value: Invalid value: "{{templates.stable.podTemplateHash}}": "stable" names no template of this Experiment: it has old, new`},
 		{"a fact that is not there", arg("x {{templates.old.hash}}"),
 			`spec.analyses[0].args[0].value: Invalid value: "{{templates.old.hash}}": a template has podTemplateHash and replicaset.name`},
 		{"an end without a duration", func(e *v1alpha1.Experiment) { e.Spec.Duration = "" },

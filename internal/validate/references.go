@@ -76,18 +76,20 @@ func Services(ro *v1alpha1.Rollout) []ServiceRef {
 // References lists what is wrong with what the Rollout refers to.
 func References(ro *v1alpha1.Rollout, refs Refs) field.ErrorList {
 	var errs field.ErrorList
-	pods := &ro.Spec.Template
+	pods, selector := &ro.Spec.Template, ro.Spec.Selector
 	if w := ro.Spec.WorkloadRef; w != nil {
 		if refs.WorkloadNotFound || refs.Template == nil {
 			at := field.NewPath("spec", "workloadRef", "name")
 			return field.ErrorList{field.Invalid(at, w.Name, fmt.Sprintf("%s %q not found", w.Kind, w.Name))}
 		}
-		selector := ro.Spec.Selector
 		if selector == nil {
 			selector = refs.Selector
 		}
 		pods = refs.Template
 		errs = template(pods, selector, field.NewPath("spec"))
+	}
+	if len(errs) == 0 {
+		errs = experimentPods(ro, pods, selector)
 	}
 	for _, ref := range Services(ro) {
 		errs = append(errs, service(ro.Name, ref, refs.Services[ref.Name], pods.Labels)...)

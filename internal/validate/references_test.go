@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -105,5 +106,46 @@ func TestWorkload(t *testing.T) {
 				t.Errorf("first error\n got: %s\nwant: %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestExperimentPods looks at the pods that steps make of the new version, which are those
+// of the Rollout or of its workload. Those of the stable version may be anything.
+func TestExperimentPods(t *testing.T) {
+	const at = "spec.strategy.canary.steps[0].experiment.templates[0]"
+	for _, r := range []struct {
+		name, template, want string
+		ports                []corev1.ContainerPort
+	}{
+		{name: "without a Service", template: "{name: a, specRef: canary}"},
+		{name: "a Service without a port", template: "{name: a, specRef: canary, service: {}}",
+			want: at + `.service: Invalid value: "": a Service needs a port: declare the containerPort of at least one container of the template`},
+		{name: "a Service with a port", template: "{name: a, specRef: canary, service: {}}", ports: []corev1.ContainerPort{{ContainerPort: 8080}}},
+		{name: "a Service of the stable version", template: "{name: a, specRef: stable, service: {}}"},
+		{name: "a selector", template: "{name: a, specRef: canary, selector: {matchLabels: {test: a}}, metadata: {labels: {test: a}}}"},
+		{name: "a selector of other pods", template: "{name: a, specRef: canary, selector: {matchLabels: {test: a}}}",
+			want: at + ".template.metadata.labels: Invalid value: {\"app\":\"web\"}: `selector` does not match template `labels`"},
+		{name: "a selector of pods of the stable version", template: "{name: a, specRef: stable, selector: {matchLabels: {test: a}}}"},
+	} {
+		for _, referring := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, by workloadRef %t", r.name, referring), func(t *testing.T) {
+				ro, refs := canaryRollout(), Refs{}
+				withStep("experiment: {templates: [" + r.template + "]}")(ro)
+				pods := &ro.Spec.Template
+				pods.Spec.Containers[0].Ports = r.ports
+				if referring {
+					refs = Refs{Template: pods.DeepCopy(), Selector: ro.Spec.Selector}
+					ro.Spec.Selector, ro.Spec.Template = nil, corev1.PodTemplateSpec{}
+					ro.Spec.WorkloadRef = &v1alpha1.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}
+				}
+				got := ""
+				if errs := Rollout(ro, refs); len(errs) > 0 {
+					got = errs[0].Error()
+				}
+				if got != r.want {
+					t.Errorf("first error\n got: %s\nwant: %s", got, r.want)
+				}
+			})
+		}
 	}
 }

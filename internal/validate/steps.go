@@ -13,20 +13,18 @@ import (
 )
 
 const (
-	stepOneOf             = "Step must have one of the following set: experiment, setWeight, setCanaryScale, plugin or pause"
-	setWeightRange        = "SetWeight needs to be between 0 and %d"
-	pauseDuration         = "Duration needs to be greater than 0"
-	canaryScaleRouting    = "SetCanaryScale requires TrafficRouting to be set"
-	canaryScaleWeight     = "SetCanaryScale weight needs to be between 0 and %d"
-	experimentWeight      = "Experiment template weight cannot be set unless TrafficRouting is enabled"
-	experimentWeightKinds = "Experiment template weight is only available for TrafficRouting with SMI, ALB, Istio and Plugins at this time"
-	headerRouteRouting    = "SetHeaderRoute requires TrafficRouting, supports Istio, ALB, Apisix and Plugins"
-	headerRouteALB        = "ALB supports the exact match of a header only"
-	mirrorRouteRouting    = "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins"
-	mirrorPercentage      = "Percentage needs to be between 0 and 100"
-	unmanagedRoute        = "Steps define a route that does not exist in spec.strategy.canary.trafficRouting.managedRoutes"
-	routeNameMissing      = "The name of the route is missing"
-	matchOneOf            = "exactly one of exact, prefix and regex must be set"
+	stepOneOf          = "Step must have one of the following set: experiment, setWeight, setCanaryScale, plugin or pause"
+	setWeightRange     = "SetWeight needs to be between 0 and %d"
+	pauseDuration      = "Duration needs to be greater than 0"
+	canaryScaleRouting = "SetCanaryScale requires TrafficRouting to be set"
+	canaryScaleWeight  = "SetCanaryScale weight needs to be between 0 and %d"
+	headerRouteRouting = "SetHeaderRoute requires TrafficRouting, supports Istio, ALB, Apisix and Plugins"
+	headerRouteALB     = "ALB supports the exact match of a header only"
+	mirrorRouteRouting = "SetMirrorRoute requires TrafficRouting, supports Istio and Plugins"
+	mirrorPercentage   = "Percentage needs to be between 0 and 100"
+	unmanagedRoute     = "Steps define a route that does not exist in spec.strategy.canary.trafficRouting.managedRoutes"
+	routeNameMissing   = "The name of the route is missing"
+	matchOneOf         = "exactly one of exact, prefix and regex must be set"
 )
 
 // step checks one canary step. strategyPath is spec.strategy, path the step.
@@ -45,7 +43,7 @@ func step(c *v1alpha1.CanaryStrategy, s *v1alpha1.CanaryStep, strategyPath, path
 		errs = append(errs, canaryScale(c, s.SetCanaryScale, strategyPath, path.Child("setCanaryScale"))...)
 	}
 	if s.Experiment != nil {
-		errs = append(errs, experiment(c.TrafficRouting, s.Experiment, path.Child("experiment"))...)
+		errs = append(errs, experimentStep(c.TrafficRouting, s.Experiment, path.Child("experiment"))...)
 	}
 	if s.SetHeaderRoute != nil {
 		errs = append(errs, headerRoute(c.TrafficRouting, s.SetHeaderRoute, path.Child("setHeaderRoute"))...)
@@ -101,28 +99,6 @@ func canaryScale(c *v1alpha1.CanaryStrategy, s *v1alpha1.SetCanaryScale, strateg
 	errs := optionalNotNegative(s.Replicas, path.Child("replicas"))
 	if top := maxWeight(c.TrafficRouting); s.Weight != nil && (*s.Weight < 0 || *s.Weight > top) {
 		errs = append(errs, field.Invalid(path.Child("weight"), *s.Weight, fmt.Sprintf(canaryScaleWeight, top)))
-	}
-	return errs
-}
-
-func experiment(r *v1alpha1.RolloutTrafficRouting, e *v1alpha1.RolloutExperimentStep, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	for i := range e.Templates {
-		t, at := &e.Templates[i], path.Child("templates").Index(i)
-		errs = append(errs, oneOf(t.SpecRef, []v1alpha1.ReplicaSetSpecRef{v1alpha1.CanarySpecRef, v1alpha1.StableSpecRef}, at.Child("specRef"))...)
-		errs = append(errs, optionalNotNegative(t.Replicas, at.Child("replicas"))...)
-		switch {
-		case t.Weight == nil:
-		case *t.Weight < 0:
-			errs = append(errs, notNegative(*t.Weight, at.Child("weight"))...)
-		case r == nil:
-			errs = append(errs, field.Invalid(at.Child("weight"), *t.Weight, experimentWeight))
-		case r.SMI == nil && r.ALB == nil && r.Istio == nil && len(r.Plugins) == 0:
-			errs = append(errs, field.Invalid(at.Child("weight"), *t.Weight, experimentWeightKinds))
-		}
-	}
-	for i := range e.Analyses {
-		errs = append(errs, suppliedArgs(e.Analyses[i].Args, path.Child("analyses").Index(i).Child("args"))...)
 	}
 	return errs
 }

@@ -23,8 +23,8 @@ var (
 	unmade = regexp.MustCompile(`AnalysisTemplate verification failed for analysis '([^']+)': (.+)$`)
 )
 
-// experiments says where the experiment of a step is written wrongly. Nobody refuses
-// that before the step is reached, so that it ends the update of a good version, too.
+// experiments says where the experiment of a step is written wrongly in a way that shows
+// only when the step is reached, so that it ends the update of a good version, too.
 func (r *Report) experiments(e *evidence) {
 	r.crowded(e)
 	r.endlessExperiments(e)
@@ -109,10 +109,7 @@ func (e *evidence) wrongExperiment(message string) (step int, field, problem, re
 		if err != nil || step >= len(c.Steps) || c.Steps[step].Experiment == nil {
 			return -1, "", "", ""
 		}
-		if strings.Contains(m[3], "names no template") {
-			remedy = "; it has " + strings.Join(templateNames(c.Steps[step].Experiment), " and ")
-		}
-		return step, "." + m[2], m[3], remedy
+		return step, "." + m[2], m[3], ""
 	}
 	m := unmade.FindStringSubmatch(message)
 	if m == nil {
@@ -129,13 +126,6 @@ func (e *evidence) wrongExperiment(message string) (step int, field, problem, re
 		}
 	}
 	return -1, "", "", ""
-}
-
-func templateNames(e *v1alpha1.RolloutExperimentStep) (names []string) {
-	for _, t := range e.Templates {
-		names = append(names, t.Name)
-	}
-	return names
 }
 
 // unmadeField is the field of an analysis that cannot be made, and what to do.

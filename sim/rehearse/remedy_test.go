@@ -89,6 +89,10 @@ func TestRemedies(t *testing.T) {
 			replaced("    interval: 30s\n", "    count: 5\n"),
 			"checkout.yaml:33: ", `correct that metric at checkout.yaml:92 (spec.metrics[0] of AnalysisTemplate "errors")`,
 		},
+		"an experiment with a name twice": {
+			replaced("      - setWeight: 50\n", "      - experiment: {duration: 1m, templates: [{name: a, specRef: stable}, {name: a, specRef: canary}]}\n"),
+			"checkout.yaml:51: ", "correct that field",
+		},
 		"a weight of 150": {replaced("setWeight: 50", "setWeight: 150"), "checkout.yaml:51: ", "correct that field"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -75,20 +75,9 @@ func (r *rehearsal) addUse(ctx context.Context, u use, refs []v1alpha1.AnalysisT
 	if err != nil {
 		u.problem = err.Error()
 	}
-	known := map[string]string{}
-	for _, arg := range flat.Args {
-		if arg.Value != nil {
-			known[arg.Name] = *arg.Value
-		}
-	}
-	var supplied []v1alpha1.Argument
-	for _, arg := range args {
-		if known[arg.Name] = arg.Value; arg.ValueFrom != nil {
-			delete(known, arg.Name) // the Rollout will tell
-		}
-		supplied = append(supplied, v1alpha1.Argument{Name: arg.Name})
-	}
+	supplied := analysis.Written(args)
 	u.unasked = analysis.Unasked(flat.Args, supplied)
+	known := analysis.Known(flat.Args, supplied)
 	for _, m := range flat.Metrics {
 		filled, err := analysis.PutValues(m, known)
 		if err != nil {

@@ -162,10 +162,16 @@ func TestExperimentMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, tc := range map[string]struct{ old, new, want string }{
-		"as it is":         {"", "", ""},
-		"wrong template":   {"templates.canary.podTemplateHash", "templates.canry.podTemplateHash", `"canry" names no template of this Experiment; it has baseline and canary`},
-		"no such analysis": {"templateName: baseline-canary-comparison", "templateName: comparison", "AnalysisTemplate 'comparison' not found; add its manifest with -f, or correct the name"},
+	for name, tc := range map[string]struct{ old, new, place, want string }{
+		"as it is": {},
+		"pods of the stable version that are not selected": {
+			"specRef: stable\n", "specRef: stable\n            selector: {matchLabels: {test: a}}\n",
+			`m.yaml:16: Rollout "mock-server": spec.strategy.canary.steps[0].experiment.templates[0].template`, "`selector` does not match template `labels`",
+		},
+		"no such analysis": {
+			"templateName: baseline-canary-comparison", "templateName: comparison",
+			`m.yaml:24: Rollout "mock-server": spec.strategy.canary.steps[0].experiment.analyses[0]`, "AnalysisTemplate 'comparison' not found; add its manifest with -f, or correct the name",
+		},
 	} {
 		changed := strings.Replace(text, tc.old, tc.new, 1)
 		if tc.old != "" && changed == text {
@@ -181,8 +187,7 @@ func TestExperimentMistakes(t *testing.T) {
 		case tc.want == "" && len(mistakes) > 0, tc.want != "" && len(mistakes) != 1:
 			t.Errorf("%s: mistakes %q, %s", name, mistakes, r.Outcome.Message)
 		case tc.want != "":
-			line := 1 + strings.Count(changed[:strings.Index(changed, tc.new)], "\n")
-			place := fmt.Sprintf("cannot run until this is corrected: m.yaml:%d: Rollout \"mock-server\": spec.strategy.canary.steps[0].experiment.analyses[0]", line)
+			place := "cannot run until this is corrected: " + tc.place
 			if !strings.Contains(mistakes[0], tc.want) || !strings.Contains(mistakes[0], place) {
 				t.Errorf("%s: %s\nwant %s: ... %s", name, mistakes[0], place, tc.want)
 			}

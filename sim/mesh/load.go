@@ -52,6 +52,7 @@ func (m *Mesh) Start(s Source) (*Load, error) {
 	if s.Rate < 0 || s.Rate == 0 && s.Workers < 1 {
 		return nil, fmt.Errorf("send to %s: a rate or a number of workers above 0 is needed", s.Request.URL)
 	}
+	m.arrive()
 	p, t, err := m.connect(&s.Request)
 	if err != nil {
 		return nil, fmt.Errorf("send to %s: %w", s.Request.URL, err)

@@ -76,6 +76,7 @@ type Mesh struct {
 	pods    map[types.UID]*pod
 	proxies []*proxy
 	loads   []*Load
+	single  single
 	images  imageRules
 
 	portions map[string]*portion
@@ -251,15 +252,19 @@ var (
 	ErrNoPort = errors.New("connection refused")
 )
 
+// arrive comes to the instant in which something is sent.
+func (m *Mesh) arrive() {
+	m.wake()
+	m.cut(m.kernel.Now())
+	m.sending = m.flowed
+}
+
 // connect finds the proxy of a request.
 func (m *Mesh) connect(r *Request) (*proxy, target, error) {
 	t, err := r.target()
 	if err != nil {
 		return nil, t, err
 	}
-	m.wake()
-	m.cut(m.kernel.Now())
-	m.sending = m.flowed
 	p := m.proxyOf(r.Client)
 	if key, ok := p.view.resolve(t.asked(), p.namespace); ok && !p.gateway {
 		svc := p.view.service(key)
@@ -300,13 +305,17 @@ func (r *Response) from(e *end) {
 // Do sends one request now. The error says why the client could not connect; a
 // request that a proxy refuses is answered.
 func (m *Mesh) Do(r Request) (Response, error) {
-	p, t, err := m.connect(&r)
-	if err != nil {
-		return Response{}, fmt.Errorf("send to %s: %w", r.URL, err)
+	m.arrive()
+	s := &m.single
+	if !s.stillFits(&r, m.stamp) {
+		p, t, err := m.connect(&r)
+		if err != nil {
+			return Response{}, fmt.Errorf("send to %s: %w", r.URL, err)
+		}
+		*s = single{request: r, proxy: p, target: t, plan: m.planFor(p, &t)}
 	}
 	to := tally{last: &Response{}}
-	pl := m.planFor(p, &t)
-	m.send(p, &t, pl, 1, &to)
-	m.notePlan(pl, &to, m.window(m.flowed))
+	m.send(s.proxy, &s.target, s.plan, 1, &to)
+	m.notePlan(s.plan, &to, m.window(m.flowed))
 	return *to.last, nil
 }

@@ -38,8 +38,11 @@ generated: ## Fail if generated files are stale; write nothing
 	$(GO) run -C tools ./generate -check ..
 
 .PHONY: bench
-bench: ## Benchmarks with allocations, in the form that benchstat reads
-	$(GO) test -run '^$$' -bench . -benchmem ./sim/... ./scenarios/... ./internal/...
+bench: ## Benchmarks on one core with allocations, in the form that benchstat reads
+	$(AS_AVIARY) $(GO) test -run '^$$' -bench . -benchmem -cpu 1 ./sim/... ./scenarios/... ./internal/...
+
+# What is measured collects its garbage and samples its heap as aviary does.
+AS_AVIARY = GOGC=800 GODEBUG=memprofilerate=0
 
 .PHONY: build
 build: ## Build the commands into bin/

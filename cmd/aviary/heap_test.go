@@ -8,8 +8,8 @@ func TestPercentFor(t *testing.T) {
 		live, size uint64
 		want       int
 	}{
-		{0, 256 * mib, 400},
-		{20 * mib, 256 * mib, 400},
+		{0, 256 * mib, 800},
+		{20 * mib, 256 * mib, 800},
 		{64 * mib, 256 * mib, 300},
 		{128 * mib, 256 * mib, 100},
 		{200 * mib, 256 * mib, 100}, // a limit of 256 MiB would collect all the time

@@ -34,7 +34,7 @@ func main() {
 // less memory; with twice as much it gains nothing.
 const simMemory = 256 << 20
 
-// collectBy collects garbage when it is four times what lives, in place of once: what a
+// collectBy collects garbage when it is eight times what lives, in place of once: what a
 // simulation allocates is needed for an instant, and what lives is small. A heap that
 // would get larger than size bytes for it is collected earlier, and one of which more
 // than half of that lives when it has doubled. Whoever sets GOGC or GOMEMLIMIT decides.
@@ -47,7 +47,7 @@ func collectBy(size uint64) {
 // percentFor is the growth of a heap, in per cent, at which it is collected next, if so
 // many bytes of it live.
 func percentFor(live, size uint64) int {
-	const least, most = 100, 400
+	const least, most = 100, 800
 	live = max(live, 1<<20)
 	if size <= 2*live {
 		return least

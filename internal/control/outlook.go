@@ -40,8 +40,8 @@ func versionOf(obj client.Object) version {
 // Of the status that is which Service of a ping-pong pair is the stable one.
 func (s *sight) judge() {
 	f, o := s.facts, &s.Observed
-	of := make([]version, 0, len(f.services)+len(s.routes.VirtualServices)+len(s.templates)+2)
-	of = append(of, version{resource: string(o.Rollout.Status.Canary.StablePingPong)})
+	of := make([]version, 0, len(f.services)+len(s.routes.VirtualServices)+len(s.templates)+3)
+	of = append(of, version{resource: string(o.Rollout.Status.Canary.StablePingPong)}, s.workload)
 	for _, named := range f.services {
 		v := version{}
 		if svc := o.Services[named.Name]; svc != nil {
@@ -60,8 +60,8 @@ func (s *sight) judge() {
 		of = append(of, versionOf(s.routes.DestinationRule))
 	}
 	of = append(of, s.templates...)
-	// What a workload is like and which kinds the cluster knows have no version.
-	lasts := o.Rollout.Spec.WorkloadRef == nil && len(s.routes.Unserved) == 0
+	// Which kinds the cluster knows has no version.
+	lasts := len(s.routes.Unserved) == 0
 	if f.outlook == nil || !lasts || !slices.Equal(f.outlook.of, of) {
 		f.outlook = f.look(o, s.refs, s.routes)
 		f.outlook.of = of

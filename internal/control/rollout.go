@@ -189,7 +189,7 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	templates := noting{Reader: r.Client}
 	var pods labels.Selector
 	for _, step := range []func() error{
-		func() error { return r.readWorkload(ctx, o, &s.refs, &read) },
+		func() error { return r.readWorkload(ctx, s, &read) },
 		func() error { return r.readServices(ctx, o, spec.services) },
 		func() error { pods = spec.selector(o.Selector); return r.readReplicaSets(ctx, o, pods, &read) },
 		func() error { return r.readPods(ctx, o, pods) },
@@ -219,7 +219,8 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 }
 
 // readWorkload takes the template from the object that spec.workloadRef names.
-func (r *rolloutReconciler) readWorkload(ctx context.Context, o *rollout.Observed, refs *validate.Refs, read *[]client.Object) error {
+func (r *rolloutReconciler) readWorkload(ctx context.Context, s *sight, read *[]client.Object) error {
+	o, refs := &s.Observed, &s.refs
 	ref := o.Rollout.Spec.WorkloadRef
 	if ref == nil {
 		return nil
@@ -244,6 +245,7 @@ func (r *rolloutReconciler) readWorkload(ctx context.Context, o *rollout.Observe
 		return fmt.Errorf("reading %s %s: %w", ref.Kind, ref.Name, err)
 	}
 	*read = append(*read, obj)
+	s.workload = versionOf(obj)
 	template, selector, workload := workloadOf(obj, ref)
 	o.Template, o.Workload = template, workload
 	if o.Selector == nil {

@@ -22,6 +22,7 @@ type sight struct {
 	facts     *specFacts
 	refs      validate.Refs
 	routes    istio.Objects
+	workload  version // of what spec.workloadRef names; empty without, or if it is not there
 	templates []version
 }
 

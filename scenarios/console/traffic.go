@@ -84,7 +84,7 @@ func curlOf(ctx context.Context, user client.Client, words []string, namespace s
 // checkRuns returns the error of kubectl exec for a pod that does not run.
 func checkRuns(ctx context.Context, user client.Client, key types.NamespacedName) error {
 	var pod corev1.Pod
-	switch err := user.Get(ctx, key, &pod); {
+	switch err := user.Get(ctx, key, &pod, client.UnsafeDisableDeepCopy); { // it is only looked at
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("Error from server (NotFound): pods %q not found", key.Name)
 	case err != nil:

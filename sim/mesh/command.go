@@ -22,17 +22,7 @@ import (
 // here (-t, -o, -cpus, -disable-...) are taken and ignored.
 func ParseHey(args []string, from types.NamespacedName) (Source, error) {
 	s := Source{Workers: 50, Requests: 200, Request: Request{Client: from, Header: http.Header{}}}
-	err := parseFlags("hey", args, &s.Request, map[string]flag{
-		"-n":    {value: func(v string) error { return number(v, &s.Requests) }},
-		"-c":    {value: func(v string) error { return integer(v, &s.Workers) }},
-		"-q":    {value: func(v string) error { return positive(v, &s.WorkerRate) }},
-		"-z":    {value: func(v string) error { return duration(v, &s.Duration) }},
-		"-m":    {value: func(v string) error { s.Request.Method = v; return nil }},
-		"-H":    {value: func(v string) error { return header(v, s.Request.Header) }},
-		"-host": {value: func(v string) error { s.Request.Header.Set("Host", v); return nil }},
-		"-d":    ignored, "-D": ignored, "-T": ignored, "-A": ignored, "-t": ignored, "-o": ignored, "-cpus": ignored, "-a": ignored,
-		"-h2": {}, "-disable-compression": {}, "-disable-keepalive": {}, "-disable-redirects": {},
-	})
+	err := parseFlags("hey", args, &s, &s.Request, heyFlags)
 	if err != nil {
 		return Source{}, err
 	}
@@ -45,26 +35,47 @@ func ParseHey(args []string, from types.NamespacedName) (Source, error) {
 	return s, nil
 }
 
+var heyFlags = map[string]flag[Source]{
+	"-n":    {value: func(s *Source, v string) error { return number(v, &s.Requests) }},
+	"-c":    {value: func(s *Source, v string) error { return integer(v, &s.Workers) }},
+	"-q":    {value: func(s *Source, v string) error { return positive(v, &s.WorkerRate) }},
+	"-z":    {value: func(s *Source, v string) error { return duration(v, &s.Duration) }},
+	"-m":    {value: func(s *Source, v string) error { s.Request.Method = v; return nil }},
+	"-H":    {value: func(s *Source, v string) error { return header(v, s.Request.Header) }},
+	"-host": {value: func(s *Source, v string) error { s.Request.Header.Set("Host", v); return nil }},
+	"-d":    ignored[Source](), "-D": ignored[Source](), "-T": ignored[Source](), "-A": ignored[Source](), "-t": ignored[Source](),
+	"-o": ignored[Source](), "-cpus": ignored[Source](), "-a": ignored[Source](),
+	"-h2": {}, "-disable-compression": {}, "-disable-keepalive": {}, "-disable-redirects": {},
+}
+
 // ParseCurl reads the arguments of curl, for one request. Flags about its output
 // are taken and ignored. Letters may share a hyphen, see [CurlWords].
 func ParseCurl(args []string, from types.NamespacedName) (Request, error) {
 	r := Request{Client: from, Header: http.Header{}}
-	method := flag{value: func(v string) error { r.Method = v; return nil }}
-	head := flag{value: func(v string) error { return header(v, r.Header) }}
-	data := flag{value: func(string) error {
+	err := parseFlags("curl", CurlWords(args), &r, &r, curlFlags)
+	return r, err
+}
+
+var curlFlags = curlFlagTable()
+
+func curlFlagTable() map[string]flag[Request] {
+	method := flag[Request]{value: func(r *Request, v string) error { r.Method = v; return nil }}
+	head := flag[Request]{set: func(r *Request) { r.Method = http.MethodHead }}
+	line := flag[Request]{value: func(r *Request, v string) error { return header(v, r.Header) }}
+	data := flag[Request]{value: func(r *Request, _ string) error {
 		if r.Method == "" {
 			r.Method = http.MethodPost
 		}
 		return nil
 	}}
-	err := parseFlags("curl", CurlWords(args), &r, map[string]flag{
-		"-I": {set: func() { r.Method = http.MethodHead }}, "--head": {set: func() { r.Method = http.MethodHead }},
-		"-X": method, "--request": method, "-H": head, "--header": head, "-d": data, "--data": data, "--data-raw": data,
-		"-m": ignored, "--max-time": ignored, "--connect-timeout": ignored, "--resolve": ignored, "-o": ignored, "--output": ignored,
-		"-w": ignored, "--write-out": ignored, "-A": ignored, "--user-agent": ignored, "--retry": ignored, "-u": ignored, "--user": ignored,
+	value := ignored[Request]()
+	return map[string]flag[Request]{
+		"-I": head, "--head": head, "-X": method, "--request": method, "-H": line, "--header": line,
+		"-d": data, "--data": data, "--data-raw": data,
+		"-m": value, "--max-time": value, "--connect-timeout": value, "--resolve": value, "-o": value, "--output": value,
+		"-w": value, "--write-out": value, "-A": value, "--user-agent": value, "--retry": value, "-u": value, "--user": value,
 		"-s": {}, "--silent": {}, "-S": {}, "--show-error": {}, "-k": {}, "--insecure": {}, "-i": {}, "--include": {}, "-v": {}, "-f": {}, "--fail": {}, "-L": {}, "--location": {},
-	})
-	return r, err
+	}
 }
 
 // curlValues are the letters of curl that a value follows.
@@ -98,18 +109,19 @@ func CurlWords(args []string) (words []string) {
 	return words
 }
 
-// flag is one flag of a command line. value is nil if it takes none; then set,
-// if there is one, notes that it was given.
-type flag struct {
-	value func(string) error
-	set   func()
+// flag is one flag of a command line that says something about a T. value is nil if it
+// takes none; then set, if there is one, notes that it was given.
+type flag[T any] struct {
+	value func(*T, string) error
+	set   func(*T)
 }
 
-var ignored = flag{value: func(string) error { return nil }}
+// ignored is a flag whose value changes nothing here.
+func ignored[T any]() flag[T] { return flag[T]{value: func(*T, string) error { return nil }} }
 
-// parseFlags reads flags, in any order with the URL. A value may also follow an
-// equals sign: -z=10s.
-func parseFlags(command string, args []string, r *Request, flags map[string]flag) error {
+// parseFlags reads flags, in any order with the URL of the request r. A value may also
+// follow an equals sign: -z=10s.
+func parseFlags[T any](command string, args []string, about *T, r *Request, flags map[string]flag[T]) error {
 	for i := 0; i < len(args); i++ {
 		name, value, joined := args[i], "", false
 		if strings.HasPrefix(name, "-") {
@@ -128,7 +140,7 @@ func parseFlags(command string, args []string, r *Request, flags map[string]flag
 			return fmt.Errorf("%s: flag %s takes no value", command, name)
 		case f.value == nil:
 			if f.set != nil {
-				f.set()
+				f.set(about)
 			}
 			continue
 		}
@@ -138,7 +150,7 @@ func parseFlags(command string, args []string, r *Request, flags map[string]flag
 			}
 			value = args[i]
 		}
-		if err := f.value(value); err != nil {
+		if err := f.value(about, value); err != nil {
 			return fmt.Errorf("%s: %s %s: %w", command, name, value, err)
 		}
 	}

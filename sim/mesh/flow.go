@@ -56,7 +56,7 @@ func (m *Mesh) send(p *proxy, t *target, pl *plan, n int64, to *tally) {
 		s.answered(pl.direct, n)
 		return
 	}
-	if pl.repeats(n) {
+	if to.last == nil && pl.repeats(n) { // nobody reads the answer
 		s.repeat(pl)
 		return
 	}

@@ -195,6 +195,7 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 		func() error { return r.readPods(ctx, o, pods) },
 		func() (err error) { s.routes, err = istio.Router{Client: r.Client}.Read(ctx, spec.routes); return err },
 		func() error { return r.readRuns(ctx, o, &read) },
+		func() error { return r.readAnswering(ctx, o) },
 		func() (err error) {
 			o.Templates, err = library.Read(ctx, &templates, ro.Namespace, spec.templates)
 			return err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -39,6 +41,27 @@ func (r *rolloutReconciler) readRuns(ctx context.Context, o *rollout.Observed, r
 			*read = append(*read, e)
 		} else {
 			o.OtherExperiments = append(o.OtherExperiments, e)
+		}
+	}
+	return nil
+}
+
+// readAnswering reads how many pods of the current Experiment are available, if it may get
+// requests.
+func (r *rolloutReconciler) readAnswering(ctx context.Context, o *rollout.Observed) error {
+	current := o.Rollout.Status.Canary.CurrentExperiment
+	i := slices.IndexFunc(o.Experiments, func(e *v1alpha1.Experiment) bool { return e.Name == current })
+	if i < 0 || !hasService(o.Experiments[i]) || !routedByIstio(o.Rollout) {
+		return nil
+	}
+	e, list := o.Experiments[i], &appsv1.ReplicaSetList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(e.Namespace), OwnedBy(e.UID), shared); err != nil {
+		return fmt.Errorf("listing ReplicaSets of Experiment %s: %w", e.Name, err)
+	}
+	o.Answering = map[string]int32{}
+	for i := range list.Items {
+		if rs := &list.Items[i]; metav1.IsControlledBy(rs, e) {
+			o.Answering[rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey]] += rs.Status.AvailableReplicas
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/utils/ptr"
@@ -161,13 +162,21 @@ func (d *decision) additionalShares() []traffic.Destination {
 	return shares
 }
 
+// lookAgainAtExperiment is when an Experiment is looked at again whose status still counts
+// pods that are lost.
+const lookAgainAtExperiment = time.Second
+
 // unanswered is true for a share of the running Experiment behind which no pod is
 // available: as with a canary, nobody's requests are sent there. The Experiment may
 // still be Running, for it gives its pods their deadline to come back.
 func (d *decision) unanswered(share traffic.Destination) bool {
 	t := templateBehind(d.experiment(), share.Host)
-	if t == nil || t.AvailableReplicas > 0 {
+	lost := d.Answering != nil && d.Answering[share.Hash] == 0
+	if t == nil || t.AvailableReplicas > 0 && !lost {
 		return false
+	}
+	if lost {
+		d.wakeAfter(lookAgainAtExperiment) // its status may never tell of pods that are back by then
 	}
 	d.waiting("Service %s of Experiment %s gets no share: none of its pods is available", share.Host, d.experiment().Name)
 	return true

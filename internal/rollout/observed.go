@@ -37,6 +37,10 @@ type Observed struct {
 	Templates analysis.Library
 	// Experiments are those that the Rollout controls.
 	Experiments []*v1alpha1.Experiment
+	// Answering is how many pods are available of each template of the current Experiment,
+	// by pod template hash, as their ReplicaSets report; nil if nobody looked. The
+	// Experiment's own status tells it later.
+	Answering map[string]int32
 	// OtherRuns and OtherExperiments are those of the namespace that the Rollout
 	// does not control: their names are taken.
 	OtherRuns        []*v1alpha1.AnalysisRun

@@ -57,6 +57,14 @@ func staleRegressions() []regression {
 	zero, two, three := intstr.FromInt32(0), intstr.FromInt32(2), intstr.FromInt32(3)
 	one, twenty, forty := intstr.FromInt32(1), int32(20), int32(40)
 	return []regression{
+		{"the only pod of an Experiment is killed while nobody looks, and it gets its share afterwards", History{
+			Seed: 461342,
+			Setup: Setup{Strategy: Canary, Replicas: 1, Steps: []string{"experiment:63s:tolerant:services", "header:on", "scale:10%", "experiment:25s:rate:w15:services", "mirror:off", "pause"},
+				MaxUnavailable: &two, Routing: Hosts, Load: true, MinPods: 3, DeadlineAbort: true, Jitter: 0.5,
+				Extras: Extras{MirrorFirst: true, Threshold: "1%"}},
+			Faults:  []string{"crash:p=0.17,restart=5s,to=6m49s"},
+			Actions: []Action{{0, SetImage, "2.0.0"}, {167 * time.Second, Promote, ""}, {16 * time.Second, KillPod, "1"}},
+		}},
 		{"what was on its way when a lag ended arrives late", History{
 			Seed:    343558,
 			Setup:   Setup{Strategy: Canary, Replicas: 7, Steps: []string{"experiment:62s"}, MaxSurge: &two, MinReadySeconds: 5, Extras: Extras{Metadata: true}},

@@ -51,6 +51,21 @@ func putArgs(metrics []v1alpha1.Metric, args []v1alpha1.Argument) ([]v1alpha1.Me
 	return filled, nil
 }
 
+// Blank is a placeholder in a text: text[From:To] asks for the argument Name.
+type Blank struct {
+	From, To int
+	Name     string
+}
+
+// Blanks lists the placeholders of a text, in its order.
+func Blanks(text string) []Blank {
+	var blanks []Blank
+	for _, at := range placeholder.FindAllStringSubmatchIndex(text, -1) {
+		blanks = append(blanks, Blank{From: at[0], To: at[1], Name: text[at[2]:at[3]]})
+	}
+	return blanks
+}
+
 // Written are the arguments of a Rollout as those of a run, as far as they are known when
 // they are read: of what comes from elsewhere, only that it does.
 func Written(args []v1alpha1.AnalysisRunArgument) []v1alpha1.Argument {

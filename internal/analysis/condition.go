@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -46,8 +47,23 @@ var functions = []expr.Option{
 	expr.Function("default", orDefault, new(func(any, any) any)),
 }
 
+// Misreading is why a condition is none.
+type Misreading struct {
+	field, text string
+	// Why is what is wrong.
+	Why string
+	// At is where in the text, in bytes; -1 if it is about the whole.
+	At int
+	// where is the same for people.
+	where string
+}
+
+func (m *Misreading) Error() string {
+	return fmt.Sprintf("%s %q: %s%s", m.field, m.text, m.Why, m.where)
+}
+
 // Condition compiles the two conditions of a metric; either may be empty. The
-// error names the field, quotes the text and says what is wrong where.
+// error is a [*Misreading].
 func Condition(success, failure string) (Judge, error) {
 	var j Judge
 	var err error
@@ -66,12 +82,25 @@ func compile(field, text string) (*condition, error) {
 	}
 	program, err := expr.Compile(text, functions...)
 	if err != nil {
-		return nil, fmt.Errorf("%s %q: %s", field, text, firstLine(err))
+		return nil, misread(field, text, err)
 	}
 	if t := program.Node().Type(); t != nil && t.Kind() != reflect.Interface && t.Kind() != reflect.Bool {
-		return nil, fmt.Errorf("%s %q: expected true or false, got %s", field, text, t)
+		return nil, &Misreading{field: field, text: text, Why: fmt.Sprintf("expected true or false, got %s", t), At: -1}
 	}
 	return &condition{field: field, text: text, program: program}, nil
+}
+
+// misread makes a misreading of an error of expr.
+func misread(field, text string, err error) *Misreading {
+	m := &Misreading{field: field, text: text, Why: firstLine(err), At: -1}
+	if at := (*file.Error)(nil); errors.As(err, &at) {
+		runes := []rune(text)
+		m.At = len(string(runes[:min(at.From, len(runes))]))
+		if where := fmt.Sprintf(" (%d:%d)", at.Line, at.Column+1); strings.HasSuffix(m.Why, where) {
+			m.Why, m.where = strings.TrimSuffix(m.Why, where), where
+		}
+	}
+	return m
 }
 
 // Phase judges a value; now is what now() in a condition returns.

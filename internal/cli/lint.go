@@ -18,7 +18,8 @@ func (p *plugin) lint() *cobra.Command {
 		Long: `This command looks for mistakes in a file before it reaches a cluster: unknown
 fields, values that cannot be, Rollouts that do not fit the Services, Ingresses,
 workloads, VirtualServices, DestinationRules and templates of the same file,
-AnalysisTemplates, AnalysisRuns and Experiments that would end in Error.
+AnalysisTemplates, AnalysisRuns and Experiments that would end in Error, queries,
+conditions and paths of metrics that cannot be read.
 
 It reads no cluster. What is named and is not in the file is not checked; if the
 file has others of its kind, there is a warning. FILE may be a folder, or - for

@@ -1,7 +1,9 @@
 package lint
 
 import (
+	"maps"
 	"regexp"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -32,6 +34,37 @@ func Templates(objects []manifest.Object, namespace string) analysis.Library {
 // template checks a template, joined with those that it refers to if they are
 // all in the files.
 func (r *report) template(ref v1alpha1.AnalysisTemplateRef, spec *v1alpha1.AnalysisTemplateSpec) {
+	r.joined(ref, spec)
+	for i := range spec.Metrics {
+		for _, t := range textsOf(&spec.Metrics[i]) {
+			if wrong := mistakeInTemplate(t, spec.Args); wrong != nil {
+				r.mistaken(field.NewPath("spec", "metrics").Index(i), t, wrong)
+			}
+		}
+	}
+}
+
+// mistakeInTemplate is what is wrong with a text of a template whatever its users give it:
+// the defaults are only what they may have given.
+func mistakeInTemplate(t text, args []v1alpha1.Argument) *mistake {
+	wrong := t.mistake(analysis.Known(args, nil))
+	if wrong == nil || t.mistake(nil) == nil {
+		return nil
+	}
+	return wrong
+}
+
+// mistaken adds a mistake in a text of the metric at a path.
+func (r *report) mistaken(metric *field.Path, t text, wrong *mistake) {
+	if path := metric.String() + "." + t.field; wrong.unsure {
+		r.warn(path, "%s", t.describe(wrong))
+	} else {
+		r.error(path, "%s", t.describe(wrong))
+	}
+}
+
+// joined checks a template together with those that it refers to.
+func (r *report) joined(ref v1alpha1.AnalysisTemplateRef, spec *v1alpha1.AnalysisTemplateSpec) {
 	refs := []v1alpha1.AnalysisTemplateRef{ref}
 	library := Templates(r.all, r.object.GetNamespace())
 	if r.missingTemplates(field.NewPath("spec", "templates"), library, refs) {
@@ -80,6 +113,14 @@ func (r *report) run(run *v1alpha1.AnalysisRun) {
 		}
 		r.error(path, "%s", problem)
 	}
+	known := analysis.Known(run.Spec.Args, nil)
+	for i := range run.Spec.Metrics {
+		for _, t := range textsOf(&run.Spec.Metrics[i]) {
+			if wrong := t.mistake(known); wrong != nil {
+				r.mistaken(field.NewPath("spec", "metrics").Index(i), t, wrong)
+			}
+		}
+	}
 }
 
 // experiment checks an Experiment and its analyses.
@@ -106,17 +147,26 @@ func (r *report) experimentAnalysis(path *field.Path, library analysis.Library, 
 	if _, err := analysis.NewSpec(flat, valued(supplied)); err != nil {
 		r.error(path.Child("args").String(), "%v", err)
 	}
-	r.unasked(path.Child("args"), flat.Args, supplied)
+	r.arguments(path.Child("args"), flat, supplied)
 }
 
-// unasked warns of arguments that no template declares: the run goes on without
-// them, and with the default of the one that was meant.
-func (r *report) unasked(path *field.Path, declared, supplied []v1alpha1.Argument) {
-	for i, name := range analysis.Unasked(declared, supplied) {
-		if name == "" {
-			continue
+// arguments checks what a user of templates gives them: an argument that none declares,
+// which the run goes on without, and with the default of the one that was meant; and
+// values with which a text cannot be read that is right by itself.
+func (r *report) arguments(path *field.Path, flat v1alpha1.AnalysisTemplateSpec, supplied []v1alpha1.Argument) {
+	for i, name := range analysis.Unasked(flat.Args, supplied) {
+		if name != "" {
+			r.warn(path.Index(i).Child("name").String(), "no template declares the argument %q: it is left out", name)
 		}
-		r.warn(path.Index(i).Child("name").String(), "no template declares the argument %q: it is left out", name)
+	}
+	known := analysis.Known(flat.Args, supplied)
+	maps.DeleteFunc(known, func(_, value string) bool { return strings.Contains(value, "{{") }) // an Experiment will tell
+	for i := range flat.Metrics {
+		for _, t := range textsOf(&flat.Metrics[i]) {
+			if wrong := t.mistake(known); wrong != nil && mistakeInTemplate(t, flat.Args) == nil {
+				r.error(path.String(), "with these values %s of metric %q cannot be read: %s", t.field, flat.Metrics[i].Name, t.describe(wrong))
+			}
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func TestHoles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts = append(texts, string(text))
+		texts = append(texts, strings.ReplaceAll(string(text), "-stable,\n", "-stable\",\n")) // its document misses a quote
 	}
 	checks, found := 0, 0
 	for _, text := range texts {

@@ -227,6 +227,25 @@ func TestAnalyses(t *testing.T) {
 			`web.yaml:8: AnalysisTemplate "rate": spec.metrics[0]: Invalid value: "rate": invalid interval string: time: invalid duration "often"`,
 			`web.yaml:8: AnalysisTemplate "rate": spec.metrics[0]: Invalid value: "{{args.app}}": the template declares only the arguments ap`,
 		}},
+		{"what a template asks", template + "    successCondition: result[0] >\n    failureCondition: result\n", []string{
+			"web.yaml:11: AnalysisTemplate \"rate\": spec.metrics[0].successCondition: line 1, column 11, in `result[0] >`: unexpected token EOF",
+		}},
+		{"what a template asks Prometheus", strings.Replace(template, "'}\"}}", "[5m]\", rangeQuery: {start: now, end: now(), step: 1m}}}", 1), []string{
+			"web.yaml:10: AnalysisTemplate \"rate\": spec.metrics[0].provider.prometheus.query: line 1, column 8, in `up{app='{{args.app}}[5m]`: unterminated quoted string; close the quote",
+			"web.yaml:10: AnalysisTemplate \"rate\": spec.metrics[0].provider.prometheus.rangeQuery.start: in `now`: expected a time, as of now() or date(\"2006-01-02\"), got func() time.Time",
+		}},
+		{"a function of another server", strings.Replace(template, "up{", "keep_last_value{", 1) + "---\n" +
+			strings.NewReplacer("name: rate}", "name: last}", "up{app='{{args.app}}'}", "keep_last_value({{args.app}})").Replace(template), []string{
+			"warning: web.yaml:21: AnalysisTemplate \"last\": spec.metrics[0].provider.prometheus.query: line 1, column 1, in `keep_last_value({{args.app}})`: unknown function with name \"keep_last_value\"",
+		}},
+		{"what a template picks", strings.Replace(template, "{prometheus: {query: \"up{app='{{args.app}}'}\"}}", "{web: {url: 'http://{{args.app}}/', jsonPath: '{$.ok'}}", 1), []string{
+			"web.yaml:10: AnalysisTemplate \"rate\": spec.metrics[0].provider.web.jsonPath: in `{$.ok`: unclosed action",
+		}},
+		{"a default that some give another value", strings.NewReplacer("- name: app", "- {name: app, value: '%'}", "{app='{{args.app}}'}", " > {{args.app}}").Replace(template), nil},
+		{"an argument that does not fit", rollout + strings.Replace(step, "value: web", `value: "we'b"`, 1) + strings.Replace(template, "interval: 1m", "count: 1", 1), []string{
+			"web.yaml:14: Rollout \"web\": spec.strategy.canary.steps[0].analysis.args: with these values provider.prometheus.query of metric \"rate\" cannot be read: " +
+				"line 1, column 9, in `up{app='{{args.app}}'}`: unexpected identifier \"b\" in label matching, expected \",\" or \"}\"",
+		}},
 		{"a cluster template that refers to others", template + "---\napiVersion: argoproj.io/v1alpha1\nkind: ClusterAnalysisTemplate\nmetadata: {name: all}\nspec:\n" +
 			"  templates: [{templateName: rat}, {templateName: speed, clusterScope: true}]\n", []string{
 			`warning: web.yaml:16: ClusterAnalysisTemplate "all": spec.templates: there is no AnalysisTemplate "rat" in these files, only rate`,
@@ -258,6 +277,13 @@ func TestAnalyses(t *testing.T) {
 		{"a run without its argument", run, []string{
 			`web.yaml:4: AnalysisRun "rate-": spec: Unable to resolve metric arguments: failed to resolve {{args.app}}`,
 		}},
+		{"what a run asks", strings.Replace(run, "'}\"", "\"", 1) + "  args: [{name: app, value: web}]\n", []string{
+			"web.yaml:7: AnalysisRun \"rate-\": spec.metrics[0].provider.prometheus.query: line 1, column 8, in `up{app='{{args.app}}`: unterminated quoted string; close the quote",
+		}},
+		{"what a run asks with its arguments", strings.Replace(run, "'{{args.app}}'", "{{args.app}}", 1) + "  args: [{name: app, value: web}]\n", []string{
+			"web.yaml:7: AnalysisRun \"rate-\": spec.metrics[0].provider.prometheus.query: line 1, column 8, in `up{app={{args.app}}}`: unexpected identifier \"web\" in label matching, expected string; put the value in quotes",
+		}},
+		{"a run with an argument from a secret", strings.Replace(run, "'{{args.app}}'", "{{args.app}}", 1) + "  args: [{name: app, valueFrom: {secretKeyRef: {name: s, key: k}}}]\n", nil},
 		{"a run with a rule for nothing", run + "  args: [{name: app, value: web}]\n  dryRun:\n  - metricName: speed\n", []string{
 			`web.yaml:10: AnalysisRun "rate-": spec.dryRun[0]: Analysis spec invalid: dryRun[0]: Rule didn't match any metric name(s)`,
 		}},
@@ -283,6 +309,10 @@ func TestExperiments(t *testing.T) {
 		{"its template elsewhere", strings.TrimPrefix(compare, "\n---\n") + analyses, nil},
 		{"its template misspelt", template + compare + strings.Replace(analyses, "templateName: rate", "templateName: rat", 1), []string{
 			`warning: web.yaml:24: Experiment "compare": spec.analyses[0].templateName: there is no AnalysisTemplate "rat" in these files, only rate`,
+		}},
+		{"an argument that does not fit", template + compare + strings.Replace(analyses, "'{{templates.a.podTemplateHash}}'", `"we'b"`, 1), []string{
+			"web.yaml:24: Experiment \"compare\": spec.analyses[0].args: with these values provider.prometheus.query of metric \"rate\" cannot be read: " +
+				"line 1, column 9, in `up{app='{{args.app}}'}`: unexpected identifier \"b\" in label matching, expected \",\" or \"}\"",
 		}},
 		{"an argument from a secret", template + compare + strings.Replace(analyses, "value: '{{templates.a.podTemplateHash}}'", "valueFrom: {secretKeyRef: {name: s, key: k}}", 1), nil},
 		{"an argument that is not given", template + compare + strings.Replace(analyses, "name: app", "name: ap", 1), []string{
@@ -355,6 +385,8 @@ var documented = map[string][]string{
 		`:22: Experiment "mock-server-experiment": spec.templates[1].selector: Required value`,
 		`:35: Experiment "mock-server-experiment": spec.templates[2].selector: Required value`,
 	},
+	"cases/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml": {":149" + unclosed},
+	"cases/mock-server-canary-istio-virtualservice-analysis-experiment.yaml":          {":138" + unclosed},
 	"guide/argo-AnalysisTemplate-web-reviews.yaml": {
 		`:10: AnalysisTemplate "success-rate": spec.metrics[0]: Invalid value: "{{args.api-token}}": the template declares only the arguments service-name`,
 	},
@@ -362,6 +394,9 @@ var documented = map[string][]string{
 	"guide/rollout-canary-reviews-analysis-outside-startingStep.yaml": {":18" + twice},
 	"guide/rollout-canary-reviewsAnalysisTemplate-job.yaml":           {":19" + twice},
 }
+
+const unclosed = `: AnalysisTemplate "stable-canary-comparison": spec.metrics[0].provider.prometheus.query: line 9, column 30, ` +
+	"in `destination_service_name=\"mock-server-experiment-stable,`: unterminated quoted string; close the quote"
 
 const twice = `: broken YAML: key "version" already set in map; a field may be written once; merge the two`
 

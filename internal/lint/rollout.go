@@ -135,7 +135,7 @@ func (r *report) analyses(ro *v1alpha1.Rollout) {
 		flat, err := analysis.Flatten(library, ref.Spec.Templates)
 		r.add(ref.Problems(flat, err), nil)
 		if err == nil {
-			r.unasked(ref.Field.Child("args"), flat.Args, analysis.Written(ref.Spec.Args))
+			r.arguments(ref.Field.Child("args"), flat, analysis.Written(ref.Spec.Args))
 		}
 	}
 }

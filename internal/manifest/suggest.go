@@ -25,11 +25,12 @@ func suggest(name string, names []string) string {
 }
 
 // Nearest is the one of names that a misspelt name may mean, empty if none is
-// near.
+// near. Of those that are as near, one that begins with it is preferred.
 func Nearest(name string, names []string) string {
 	best, distance := "", max(1, len(name)/3)+1
 	for _, candidate := range slices.Sorted(slices.Values(names)) {
-		if d := edits(strings.ToLower(name), strings.ToLower(candidate)); d < distance {
+		d := edits(strings.ToLower(name), strings.ToLower(candidate))
+		if d < distance || d == distance && best != "" && strings.HasPrefix(candidate, name) && !strings.HasPrefix(best, name) {
 			best, distance = candidate, d
 		}
 	}

@@ -1,7 +1,6 @@
 package validate
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -39,7 +38,8 @@ func AnalysisTemplate(t, flat *v1alpha1.AnalysisTemplateSpec) field.ErrorList {
 }
 
 // Metrics lists what is wrong with the metrics of a template or a run, each by
-// itself. Values that still wait for an argument are not looked at.
+// itself. Values that still wait for an argument are not looked at, nor is what is
+// written in a language of its own.
 func Metrics(list []v1alpha1.Metric) field.ErrorList {
 	path := field.NewPath("spec", "metrics")
 	names := sets.New[string]()
@@ -53,29 +53,8 @@ func Metrics(list []v1alpha1.Metric) field.ErrorList {
 		if err := analysis.Validate([]v1alpha1.Metric{m}); err != nil {
 			errs = append(errs, field.Invalid(at, m.Name, strings.TrimPrefix(err.Error(), "metrics[0]: ")))
 		}
-		_, err := analysis.Condition(closed(m.SuccessCondition), "")
-		errs = append(errs, condition(err, m.SuccessCondition, at.Child("successCondition"))...)
-		_, err = analysis.Condition("", closed(m.FailureCondition))
-		errs = append(errs, condition(err, m.FailureCondition, at.Child("failureCondition"))...)
 	}
 	return errs
-}
-
-// closed is a condition, or nothing if it waits for an argument.
-func closed(text string) string {
-	if strings.Contains(text, "{{") {
-		return ""
-	}
-	return text
-}
-
-// condition makes an error about a condition of one that names and quotes it.
-func condition(err error, text string, path *field.Path) field.ErrorList {
-	if err == nil {
-		return nil
-	}
-	_, why, _ := strings.Cut(err.Error(), fmt.Sprintf("%q: ", text))
-	return field.ErrorList{field.Invalid(path, text, why)}
 }
 
 // undeclared finds arguments that metrics ask for and nobody can supply.

@@ -50,10 +50,6 @@ func TestAnalysisTemplate(t *testing.T) {
 			[]string{`spec.metrics[0]: Invalid value: "rate": no provider specified`}},
 		{"an interval that is none", metric(func(m *v1alpha1.Metric) { m.Interval = "often" }),
 			[]string{`spec.metrics[0]: Invalid value: "rate": invalid interval string: time: invalid duration "often"`}},
-		{"conditions that are none", metric(func(m *v1alpha1.Metric) { m.SuccessCondition, m.FailureCondition = "result >", "asInt(result) + 1" }), []string{
-			`spec.metrics[0].successCondition: Invalid value: "result >": unexpected token EOF (1:8)`,
-			`spec.metrics[0].failureCondition: Invalid value: "asInt(result) + 1": expected true or false, got int`,
-		}},
 		{"an argument that nobody declares", func(t *v1alpha1.AnalysisTemplateSpec) { t.Args[0].Name = "service" },
 			[]string{`spec.metrics[0]: Invalid value: "{{args.app}}": the template declares only the arguments service`}},
 		{"no arguments at all", func(t *v1alpha1.AnalysisTemplateSpec) { t.Args = nil },

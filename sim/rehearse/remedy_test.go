@@ -112,10 +112,14 @@ func TestMistakes(t *testing.T) {
 	}{
 		"a condition": {
 			replaced("len(result) == 0", "len(result == 0"),
-			`metric "error-share" (background) cannot be measured until this is corrected: checkout.yaml:95: AnalysisTemplate "errors": spec.metrics[0].successCondition: Invalid value: `,
+			`metric "error-share" (background) cannot be measured until this is corrected: checkout.yaml:95: AnalysisTemplate "errors": spec.metrics[0].successCondition: line 1, column 55, in `,
 		},
 		"a query": {
 			replaced("[2m]))\n          /", "[2m])\n          /"),
+			`metric "error-share" (background) cannot be measured until this is corrected: checkout.yaml:99: AnalysisTemplate "errors": spec.metrics[0].provider.prometheus.query: line 2, column 101, in `,
+		},
+		"a query with its argument": {
+			replaced("          value: checkout\n", "          value: '\"'\n"),
 			`metric "error-share" (background) cannot be measured until this is corrected: checkout.yaml:99: AnalysisTemplate "errors": spec.metrics[0].provider.prometheus.query: bad_data: `,
 		},
 	} {

@@ -16,10 +16,9 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/client-go/util/jsonpath"
-
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/metric"
+	"github.com/aviary-rollouts/aviary/internal/metric/jsonpath"
 )
 
 const (
@@ -131,42 +130,19 @@ func read(body []byte, path string) (any, error) {
 	if path == "" {
 		return document, nil
 	}
-	return pick(document, path)
-}
-
-// pick finds the value at a path; if the path fits several, it is their list. A
-// path may be written without its braces.
-func pick(document any, path string) (any, error) {
-	parser := jsonpath.New("jsonPath")
-	template := path
-	if !strings.Contains(template, "{") {
-		template = "{" + template + "}"
-	}
-	if err := parser.Parse(template); err != nil {
-		return nil, fmt.Errorf("jsonPath %q: %w", path, err)
-	}
-	found, err := parser.FindResults(document)
+	value, err := pick(document, path)
 	if err != nil {
 		return nil, fmt.Errorf("jsonPath %q: %w", path, err)
 	}
-	var values []any
-	for _, list := range found {
-		for _, v := range list {
-			switch {
-			case !v.IsValid(): // null
-				values = append(values, nil)
-			case v.CanInterface():
-				values = append(values, v.Interface())
-			}
-		}
+	return value, nil
+}
+
+func pick(document any, path string) (any, error) {
+	p, err := jsonpath.Read(path)
+	if err != nil {
+		return nil, err
 	}
-	switch len(values) {
-	case 0:
-		return nil, fmt.Errorf("jsonPath %q: the answer has nothing there", path)
-	case 1:
-		return values[0], nil
-	}
-	return values, nil
+	return p.Pick(document)
 }
 
 // show is a value as text: a string as it is, anything else as JSON.

@@ -18,6 +18,7 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/apply"
 	"github.com/aviary-rollouts/aviary/internal/experiment"
 	"github.com/aviary-rollouts/aviary/internal/library"
+	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
 )
 
 // experimentReconciler observes one Experiment, asks experiment.Decide, and
@@ -140,7 +141,8 @@ func (r *experimentReconciler) readRuns(ctx context.Context, o *experiment.Obser
 }
 
 // readRouted asks the Rollout that controls the Experiment, if one does, which
-// Services get requests.
+// Services get requests. Once the Experiment has ended the routes are asked as well: a
+// Rollout whose status cannot be written has shares that are not on record.
 func (r *experimentReconciler) readRouted(ctx context.Context, o *experiment.Observed) error {
 	owner := metav1.GetControllerOfNoCopy(o.Experiment)
 	if owner == nil || owner.Kind != v1alpha1.KindRollout {
@@ -157,6 +159,16 @@ func (r *experimentReconciler) readRouted(ctx context.Context, o *experiment.Obs
 	o.Routed = map[string]bool{}
 	for _, d := range extraShares(ro) {
 		o.Routed[d.ServiceName] = d.Weight > 0
+	}
+	if !o.Experiment.Status.Phase.Completed() || !hasService(o.Experiment) || !routedByIstio(ro) {
+		return nil
+	}
+	routes, err := istio.Router{Client: r.Client}.Read(ctx, istio.References(ro))
+	if err != nil {
+		return fmt.Errorf("reading the routes of Rollout %s: %w", owner.Name, err)
+	}
+	for _, d := range istio.Observe(ro, routes).Weights.Additional {
+		o.Routed[d.Host] = o.Routed[d.Host] || d.Weight > 0
 	}
 	return nil
 }

@@ -163,6 +163,9 @@ func TestService(t *testing.T) {
 	}
 	d.o.Routed["exp-a"] = true
 	d.pass(40 * time.Second).want("Successful a:1 b:0 svc:a").pass(time.Minute).want("Successful a:1 b:0 svc:a")
+	if wake := Decide(d.o, d.now).Wake; !wake.Equal(d.now.Add(lookAgainAtRoutes)) {
+		t.Errorf("its routes are looked at again at %s, it is %s", wake, d.now)
+	}
 	d.o.Routed["exp-a"] = false
 	d.settle().want("Successful a:0 b:0")
 	if s := d.status().TemplateStatuses[0]; s.ServiceName != "" {

@@ -13,6 +13,10 @@ import (
 // that have not yet heard of it still find them.
 const defaultScaleDownDelay int32 = 30
 
+// lookAgainAtRoutes is how often routes are looked at again that keep pods beyond their
+// delay: nobody tells of the end of a share that its Rollout never recorded.
+const lookAgainAtRoutes = 10 * time.Second
+
 // windDown takes away what an Experiment that is over leaves behind: its runs at
 // once, its pods after a delay, its Services with the pods.
 func (d *decision) windDown() {
@@ -48,6 +52,7 @@ func (d *decision) retire(v *version) {
 		d.wakeAt(deadline)
 	case v.service != nil && d.Routed[v.service.Name]:
 		d.waiting("ReplicaSet %s keeps its pods as long as requests are sent to Service %s", v.rs.Name, v.service.Name)
+		d.wakeAt(d.now.Add(lookAgainAtRoutes))
 	default:
 		d.scale(v, 0)
 	}

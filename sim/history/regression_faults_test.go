@@ -57,6 +57,13 @@ func staleRegressions() []regression {
 	zero, two, three := intstr.FromInt32(0), intstr.FromInt32(2), intstr.FromInt32(3)
 	one, twenty, forty := intstr.FromInt32(1), int32(20), int32(40)
 	return []regression{
+		{"a share of an Experiment cannot be recorded until the delay of its pods is over", History{
+			Seed: 410613,
+			Setup: Setup{Strategy: Canary, Replicas: 7, Steps: []string{"80", "15", "70", "experiment:35s:w10:services", "30", "scale:0"}, MaxSurge: &three, MaxUnavailable: &one,
+				Routing: Subsets, Jitter: 0.5},
+			Faults:  []string{"conflict:p=0.24,to=6m31s", "conflict:p=0.37,to=6m31s"},
+			Actions: []Action{{0, SetImage, "2.0.0"}, {10 * time.Second, SetImage, "4.0.0"}, {133835 * time.Millisecond, Promote, ""}},
+		}},
 		{"the only pod of an Experiment is killed while nobody looks, and it gets its share afterwards", History{
 			Seed: 461342,
 			Setup: Setup{Strategy: Canary, Replicas: 1, Steps: []string{"experiment:63s:tolerant:services", "header:on", "scale:10%", "experiment:25s:rate:w15:services", "mirror:off", "pause"},

@@ -129,9 +129,9 @@ func (s *State) ofAnotherExperiment(change Change, f *Family, d destination) boo
 }
 
 // experimentFailing reports whether a pod behind the Service of an Experiment failed
-// so recently that its Rollout cannot know: it is told by the status of the
-// Experiment, and so is behind twice, and each of the two may wait before for what it
-// wrote last to be in its view, and retry. Without a lag nothing is forgiven.
+// so recently that its Rollout cannot know: its view of the ReplicaSet is behind, and it
+// may wait before for what it wrote last to be in its view. Without a lag nothing is
+// forgiven.
 func (s *State) experimentFailing(f *Family, d destination) bool {
 	svc := s.Service(f.Rollout.Namespace, d.host)
 	if svc == nil {
@@ -141,7 +141,7 @@ func (s *State) experimentFailing(f *Family, d destination) bool {
 		return false
 	}
 	return slices.ContainsFunc(s.selected(svc.Namespace, f.selector(s, d)), func(set *Set) bool {
-		return !set.failedAt.IsZero() && s.Now.Sub(set.failedAt) <= 4*s.Lag && s.Lag > 0
+		return !set.failedAt.IsZero() && s.Now.Sub(set.failedAt) <= 2*s.Lag && s.Lag > 0
 	})
 }
 

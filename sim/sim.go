@@ -80,7 +80,7 @@ type Sim struct {
 	world    *world.World
 	user     client.WithWatch
 	injector *fault.Injector
-	monitor  *check.Monitor
+	monitor  *check.Monitor // nil without checks
 	view     *view
 	events   *recorder
 	mesh     *mesh.Mesh
@@ -151,7 +151,9 @@ func (s *Sim) build() error {
 	if checks == nil {
 		checks = check.All()
 	}
-	s.monitor = check.NewMonitor(s.kernel, s.store, ControllerName, s.view.lag, checks...)
+	if len(checks) > 0 {
+		s.monitor = check.NewMonitor(s.kernel, s.store, ControllerName, s.view.lag, checks...)
+	}
 	s.user = s.store.Client("user", store.AsUser(), store.Hooks{After: func(op store.Op) error {
 		if op.Write() {
 			s.monitor.UserWrote(s.store.Revision())
@@ -212,7 +214,7 @@ func (s *Sim) Kernel() *kernel.Kernel { return s.kernel }
 // Faults returns what applies the faults, to add one or to switch them off.
 func (s *Sim) Faults() *fault.Injector { return s.injector }
 
-// State returns the objects as the checks see them.
+// State returns the objects as the checks see them: none without checks.
 func (s *Sim) State() *check.State { return s.monitor.State() }
 
 // Settle runs everything that is due at this instant; timers of later instants
@@ -333,8 +335,13 @@ func (s *Sim) CheckQuiet() error {
 }
 
 // CheckSettled checks that every Rollout is Healthy, Paused or Degraded and
-// that what it says is true.
-func (s *Sim) CheckSettled() error { return check.Settled(s.monitor.State()) }
+// that what it says is true. A simulation without checks does not know.
+func (s *Sim) CheckSettled() error {
+	if s.monitor == nil {
+		return errors.New("whether Rollouts are settled is not known to a simulation without checks: leave Options.Checks nil")
+	}
+	return check.Settled(s.monitor.State())
+}
 
 func (s *Sim) scheduleResync() {
 	s.kernel.After(s.opts.Resync, kernel.ClassWorld, "resync", func() {

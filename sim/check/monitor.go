@@ -88,15 +88,30 @@ func NewMonitor(k *kernel.Kernel, st *store.Store, controller string, lag func()
 	return m
 }
 
-// State returns what the checks see. It is that of the last change delivered.
-func (m *Monitor) State() *State { return &m.state }
+// State returns what the checks see. It is that of the last change delivered. A nil
+// Monitor follows nothing, and its state is empty.
+func (m *Monitor) State() *State {
+	if m == nil {
+		s := newState()
+		return &s
+	}
+	return &m.state
+}
 
 // UserWrote tells the monitor that a person made the write of this revision.
-func (m *Monitor) UserWrote(r store.Revision) { m.userWrites[r] = true }
+func (m *Monitor) UserWrote(r store.Revision) {
+	if m != nil {
+		m.userWrites[r] = true
+	}
+}
 
 // Trouble tells the monitor that something keeps the controllers at this time from
 // what they want to do.
-func (m *Monitor) Trouble() { m.state.Troubled = m.kernel.Now() }
+func (m *Monitor) Trouble() {
+	if m != nil {
+		m.state.Troubled = m.kernel.Now()
+	}
+}
 
 // look tells the checks the time and the lag. What was on its way when a lag ended
 // arrives as late as before, so the longer one counts on for three times itself, as

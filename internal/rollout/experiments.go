@@ -171,12 +171,14 @@ const lookAgainAtExperiment = time.Second
 // still be Running, for it gives its pods their deadline to come back.
 func (d *decision) unanswered(share traffic.Destination) bool {
 	t := templateBehind(d.experiment(), share.Host)
-	lost := d.Answering != nil && d.Answering[share.Hash] == 0
-	if t == nil || t.AvailableReplicas > 0 && !lost {
+	switch {
+	case t == nil:
 		return false
-	}
-	if lost {
+	case t.AvailableReplicas == 0: // its status will tell of pods that are there
+	case d.Answering != nil && d.Answering[share.Hash] == 0:
 		d.wakeAfter(lookAgainAtExperiment) // its status may never tell of pods that are back by then
+	default:
+		return false
 	}
 	d.waiting("Service %s of Experiment %s gets no share: none of its pods is available", share.Host, d.experiment().Name)
 	return true

@@ -35,9 +35,14 @@ func Templates(objects []manifest.Object, namespace string) analysis.Library {
 // all in the files.
 func (r *report) template(ref v1alpha1.AnalysisTemplateRef, spec *v1alpha1.AnalysisTemplateSpec) {
 	r.joined(ref, spec)
-	for i := range spec.Metrics {
-		for _, t := range textsOf(&spec.Metrics[i]) {
-			if wrong := mistakeInTemplate(t, spec.Args); wrong != nil {
+	r.texts(spec.Metrics, func(t text) *mistake { return mistakeInTemplate(t, spec.Args) })
+}
+
+// texts adds the mistakes in what metrics ask.
+func (r *report) texts(metrics []v1alpha1.Metric, mistakeIn func(text) *mistake) {
+	for i := range metrics {
+		for _, t := range textsOf(&metrics[i]) {
+			if wrong := mistakeIn(t); wrong != nil {
 				r.mistaken(field.NewPath("spec", "metrics").Index(i), t, wrong)
 			}
 		}
@@ -114,13 +119,7 @@ func (r *report) run(run *v1alpha1.AnalysisRun) {
 		r.error(path, "%s", problem)
 	}
 	known := analysis.Known(run.Spec.Args, nil)
-	for i := range run.Spec.Metrics {
-		for _, t := range textsOf(&run.Spec.Metrics[i]) {
-			if wrong := t.mistake(known); wrong != nil {
-				r.mistaken(field.NewPath("spec", "metrics").Index(i), t, wrong)
-			}
-		}
-	}
+	r.texts(run.Spec.Metrics, func(t text) *mistake { return t.mistake(known) })
 }
 
 // experiment checks an Experiment and its analyses.

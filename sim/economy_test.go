@@ -7,11 +7,13 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/ops"
 	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/fault"
 	"github.com/aviary-rollouts/aviary/sim/kernel"
@@ -60,7 +62,7 @@ func TestEconomy(t *testing.T) {
 	if err := s.Sleep(time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	writes, events := count(s, sim.ControllerName), count(s, "events")
+	writes, told := count(s, sim.ControllerName), len(eventsOf(t, s))
 	if err := setImage("2.0.0")(s); err != nil {
 		t.Fatal(err)
 	}
@@ -73,20 +75,30 @@ func TestEconomy(t *testing.T) {
 	}{
 		{"requests besides Events", len(*writes), 15},
 		{"of them writes of a status", number(*writes, "/status"), 7},
-		{"Events", number(*events, "create"), 8},
+		{"Events", len(eventsOf(t, s)) - told, 8},
 	} {
 		t.Logf("%s: %d", c.what, c.got)
 		if c.got > c.max {
 			t.Errorf("%s: %d, want at most %d:\n%s\n%s", c.what, c.got, c.max, strings.Join(*writes, "\n"), timeline(s))
 		}
 	}
-	*writes, *events = nil, nil
+	*writes, told = nil, len(eventsOf(t, s))
 	if err := s.Sleep(time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if len(*writes)+len(*events) > 0 {
-		t.Errorf("nothing changes, and yet these are written: %v %v", *writes, *events)
+	if since := eventsOf(t, s)[told:]; len(*writes)+len(since) > 0 {
+		t.Errorf("nothing changes, and yet these are written: %v %v", *writes, since)
 	}
+}
+
+// eventsOf lists the Events of all objects.
+func eventsOf(t *testing.T, s *sim.Sim) []corev1.Event {
+	t.Helper()
+	list := &corev1.EventList{}
+	if err := s.Client().List(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	return list.Items
 }
 
 // timeline is what happened, a line each.
@@ -124,5 +136,35 @@ func TestOneLook(t *testing.T) {
 	}
 	if !lines[named].At.Equal(lines[created].At) {
 		t.Errorf("the run was created %s after its name was written:\n%s", lines[created].At.Sub(lines[named].At), timeline(s))
+	}
+}
+
+// TestEconomyInACrowd: where many Rollouts are updated at once, one status tells of the
+// beginning of a step and of its end. A controller that dies in between leaves ReplicaSets
+// that the next one does not have to change.
+func TestEconomyInACrowd(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		t.Run(fmt.Sprintf("dies %t", dies), func(t *testing.T) {
+			s := start(t, sim.Options{Objects: plainCanary(), Patience: 5 * time.Second, Crowd: -1})
+			sleep(t, s, time.Minute)
+			writes := count(s, sim.ControllerName)
+			update(t, s, "2.0.0")
+			for range 120 {
+				if sleep(t, s, time.Second); dies {
+					s.Restart()
+				}
+			}
+			all := strings.Join(*writes, "\n")
+			if got := number(*writes, "/status"); got != 4 && !dies {
+				t.Errorf("%d writes of a status, want one for each of two pauses, one for the promotion and one for the end:\n%s", got, all)
+			}
+			if got := number(*writes, "ReplicaSet"); got > 7 {
+				t.Errorf("%d writes of ReplicaSets, want no more than without a crowd:\n%s\n%s", got, all, timeline(s))
+			}
+			ro, err := ops.Get(t.Context(), s.Client(), mockServer)
+			if err != nil || ro.Status.Phase != v1alpha1.RolloutPhaseHealthy || ro.Status.UpdatedReplicas != 5 {
+				t.Errorf("the update ended with %+v, %v", ro, err)
+			}
+		})
 	}
 }

@@ -58,6 +58,8 @@ type Options struct {
 	// so that every status is current at every instant, is not what runs in a
 	// cluster.
 	Patience time.Duration
+	// Crowd is that of the controllers under test.
+	Crowd int
 	// Faults trouble the controllers under test. A fault belongs to one run.
 	Faults []fault.Fault
 	// Checks watch over every instant; nil means check.All(), an empty slice
@@ -288,7 +290,7 @@ func (s *Sim) start() {
 		Before: func(op store.Op) error { return s.meet(m, op, s.injector.Before) },
 		After:  func(op store.Op) error { return s.meet(m, op, s.injector.After) },
 	})
-	deps := control.Deps{Client: c, Clock: s.Clock(), Events: sink{s.events, m}, HTTP: &s.network, Patience: s.opts.Patience}
+	deps := control.Deps{Client: c, Clock: s.Clock(), Events: sink{s.events, m}, HTTP: &s.network, Patience: s.opts.Patience, Crowd: s.opts.Crowd}
 	s.under = m
 	m.add(s.opts.Controllers(deps))
 }

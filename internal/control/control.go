@@ -92,8 +92,12 @@ type Deps struct {
 	Metrics metric.Settings
 	// Patience is how long the status of a Rollout may stay unwritten that
 	// differs from the one in the cluster in numbers of pods only; zero means
-	// not at all. Where writes are slow it may be so for longer.
+	// not at all. Where writes are slow it may be so for longer, and the status
+	// of a step that has begun waits for the step's pods, too.
 	Patience time.Duration
+	// Crowd is from how many Rollouts on, of which a status waits, that is so however
+	// quick writes are; zero means 20, less than zero always.
+	Crowd int
 }
 
 // Recurring reports whether events about an object of this kind are told many

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -18,66 +19,107 @@ import (
 //
 // Where many Rollouts are updated at once, the API server or the client's own limit of
 // writes is what all of them wait for, and each status that only tells how far an update
-// is comes before one that moves another on. Then numbers wait for longer: while writes
-// are slow, or those of a crowd wait.
+// is comes before one that moves another on. Then numbers wait for longer, while writes
+// are slow, or those of a crowd wait; and that a step has begun waits for the pods that it
+// began with: one status then tells of its beginning and of its end.
 //
-// What waits is remembered here only. A controller that dies forgets since when,
-// and waits anew.
+// What waits is remembered here only. A controller that dies forgets it, and decides
+// from what is on record, as one does that died before it could write.
 type patience struct {
 	limit time.Duration
+	crowd int
 	mu    sync.Mutex
 	since map[types.NamespacedName]time.Time
+	begun map[types.NamespacedName]begun
 	// took is how long writes take on average, the last ones most; last is when one
 	// was made.
 	took time.Duration
 	last time.Time
 }
 
+// begun is the status of a step that has begun, which is not on record yet.
+type begun struct {
+	recorded v1alpha1.RolloutStatus // what is
+	status   v1alpha1.RolloutStatus
+	until    time.Time
+}
+
 const (
 	// longestHold is how many times the limit numbers wait while writes are slow: a
 	// minute with the limit that the controller has if nobody says otherwise.
 	longestHold = 12
+	// longestStep is how many times the limit the beginning of a step waits for its
+	// pods: ten seconds with that limit.
+	longestStep = 2
 	// slow is what a write takes where others wait for their turn: several times of
 	// what it takes an API server that has nothing else to do.
 	slow = 50 * time.Millisecond
 	// slowFor is for how long after the last write its slowness says something.
 	slowFor = 10 * time.Second
-	// crowd is of how many Rollouts the numbers wait when many are updated at once: of
+	// usualCrowd is of how many Rollouts something waits when many are updated at once: of
 	// so many as the client may write half a second long by default.
-	crowd = 20
+	usualCrowd = 20
 	// lastWrites is of how many writes, about, the average is.
 	lastWrites = 8
 )
 
-// newPatience returns one that lets numbers wait until limit.
-func newPatience(limit time.Duration) *patience {
-	return &patience{limit: limit, since: map[types.NamespacedName]time.Time{}}
+// newPatience returns one that lets numbers wait until limit, and for longer where
+// something of more than crowd Rollouts waits; zero is the usual crowd.
+func newPatience(limit time.Duration, crowd int) *patience {
+	return &patience{limit: limit, crowd: cmp.Or(crowd, usualCrowd),
+		since: map[types.NamespacedName]time.Time{}, begun: map[types.NamespacedName]begun{}}
 }
 
-// wrote notes that a status was written from start to end, waiting included.
-func (p *patience) wrote(start, end time.Time) {
+// wrote notes that the status of a Rollout was written from start to end, waiting
+// included: nothing of it waits any more.
+func (p *patience) wrote(key types.NamespacedName, start, end time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.drop(key)
 	p.took += (end.Sub(start) - p.took) / lastWrites
 	p.last = end
 }
 
 // busy says whether others wait to write.
 func (p *patience) busy(now time.Time) bool {
-	return len(p.since) > crowd || p.took > slow && now.Sub(p.last) < slowFor
+	return len(p.since)+len(p.begun) > p.crowd || p.took > slow && now.Sub(p.last) < slowFor
+}
+
+// status is what the next decision about a Rollout is to be made from: what is on
+// record, or the beginning of a step that nobody has written yet. That is void as soon as
+// somebody else has written a status.
+func (p *patience) status(key types.NamespacedName, recorded *v1alpha1.RolloutStatus) *v1alpha1.RolloutStatus {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b, ok := p.begun[key]
+	if !ok {
+		return recorded
+	}
+	if !rollout.SameStatus(&b.recorded, recorded) {
+		delete(p.begun, key)
+		return recorded
+	}
+	return &b.status
 }
 
 // holds says whether the next status of a Rollout can stay unwritten for now, and
-// until when.
-func (p *patience) holds(key types.NamespacedName, was *v1alpha1.RolloutStatus, plan *rollout.Plan, now time.Time) (until time.Time, ok bool) {
+// until when. It was decided from was; recorded is the one that was written last.
+func (p *patience) holds(key types.NamespacedName, recorded, was *v1alpha1.RolloutStatus, plan *rollout.Plan, now time.Time) (until time.Time, ok bool) {
 	if p.limit <= 0 {
 		return time.Time{}, false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if rollout.SameStatus(was, &plan.Status) || tellsNews(plan) || !differInNumbers(was, plan.Status) {
+	if rollout.SameStatus(recorded, &plan.Status) {
+		p.drop(key)
+		return time.Time{}, false
+	}
+	if tellsNews(plan) || !rollout.SameStatus(was, &plan.Status) && !differInNumbers(was, plan.Status) {
 		delete(p.since, key)
 		return time.Time{}, false
+	}
+	if b, step := p.begun[key]; step {
+		return b.until, now.Before(b.until)
 	}
 	since, waiting := p.since[key]
 	if !waiting {
@@ -94,11 +136,49 @@ func (p *patience) holds(key types.NamespacedName, was *v1alpha1.RolloutStatus, 
 	return time.Time{}, false
 }
 
+// holdsStep says whether a status that tells of nothing but the beginning of a step stays
+// unwritten for now, and until when. [patience.status] returns it then. Steps that begin
+// while another waits wait no longer than that one.
+func (p *patience) holdsStep(key types.NamespacedName, recorded, status *v1alpha1.RolloutStatus, now time.Time) (until time.Time, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b, waiting := p.begun[key]
+	if !waiting {
+		b = begun{recorded: *recorded, until: now.Add(longestStep * p.limit)}
+	}
+	if p.limit <= 0 || !p.busy(now) || !now.Before(b.until) {
+		return time.Time{}, false
+	}
+	b.status = *status
+	p.begun[key] = b
+	return b.until, true
+}
+
+// drop forgets what waits of key.
+func (p *patience) drop(key types.NamespacedName) {
+	delete(p.since, key)
+	delete(p.begun, key)
+}
+
 // forget drops what was noted for key.
 func (p *patience) forget(key types.NamespacedName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.since, key)
+	p.drop(key)
+}
+
+// beginsStep is true for a plan that does nothing but give an update its next pods, on
+// which nothing but their number depends: people see it in the pods themselves.
+func beginsStep(plan *rollout.Plan) bool {
+	for _, a := range plan.Actions {
+		switch a.(type) {
+		case rollout.CreateReplicaSet, rollout.UpdateReplicaSet, rollout.AnnotateRollout:
+		default:
+			return false
+		}
+	}
+	s := &plan.Status
+	return len(plan.Actions) > 0 && s.Phase == v1alpha1.RolloutPhaseProgressing && len(s.PauseConditions) == 0 && !s.Abort && !s.PromoteFull
 }
 
 // differInNumbers is true when two statuses are the same but for how many pods

@@ -15,20 +15,21 @@ import (
 // at whenever that was asked for, and a write of another status takes so long each second
 // until those end.
 func told(p *patience, takes, end time.Duration) time.Duration {
+	other := types.NamespacedName{Name: "other"}
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	plan := rollout.Plan{Status: v1alpha1.RolloutStatus{Replicas: 3}}
 	for range 20 {
-		p.wrote(start.Add(-takes), start)
+		p.wrote(other, start.Add(-takes), start)
 	}
 	next := start
 	for at := start; ; at = at.Add(500 * time.Millisecond) {
 		if at.Sub(start) < end {
-			p.wrote(at.Add(-takes), at)
+			p.wrote(other, at.Add(-takes), at)
 		}
 		if at.Before(next) {
 			continue
 		}
-		until, ok := p.holds(types.NamespacedName{Name: "web"}, &v1alpha1.RolloutStatus{}, &plan, at)
+		until, ok := p.holds(types.NamespacedName{Name: "web"}, &v1alpha1.RolloutStatus{}, &v1alpha1.RolloutStatus{}, &plan, at)
 		if !ok {
 			return at.Sub(start)
 		}
@@ -49,7 +50,7 @@ func TestPatience(t *testing.T) {
 		{"writes were slow", 5 * time.Second, 200 * time.Millisecond, 10 * time.Second, 20 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := told(newPatience(tc.limit), tc.takes, tc.end); got != tc.want {
+			if got := told(newPatience(tc.limit, 0), tc.takes, tc.end); got != tc.want {
 				t.Errorf("numbers were told after %s, want %s", got, tc.want)
 			}
 		})
@@ -60,24 +61,24 @@ func TestPatience(t *testing.T) {
 func TestPatienceInACrowd(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	plan := rollout.Plan{Status: v1alpha1.RolloutStatus{Replicas: 3}}
-	for _, others := range []int{crowd - 1, crowd} {
-		p := newPatience(time.Second)
+	for _, others := range []int{usualCrowd - 1, usualCrowd} {
+		p := newPatience(time.Second, 0)
 		for i := range others {
-			p.holds(types.NamespacedName{Name: fmt.Sprint(i)}, &v1alpha1.RolloutStatus{}, &plan, now)
+			p.holds(types.NamespacedName{Name: fmt.Sprint(i)}, &v1alpha1.RolloutStatus{}, &v1alpha1.RolloutStatus{}, &plan, now)
 		}
 		key := types.NamespacedName{Name: "web"}
-		p.holds(key, &v1alpha1.RolloutStatus{}, &plan, now)
-		if _, ok := p.holds(key, &v1alpha1.RolloutStatus{}, &plan, now.Add(time.Second)); ok != (others == crowd) {
+		p.holds(key, &v1alpha1.RolloutStatus{}, &v1alpha1.RolloutStatus{}, &plan, now)
+		if _, ok := p.holds(key, &v1alpha1.RolloutStatus{}, &v1alpha1.RolloutStatus{}, &plan, now.Add(time.Second)); ok != (others == usualCrowd) {
 			t.Errorf("beside %d others the numbers wait on: %t", others, ok)
 		}
 	}
 }
 
 func TestPatienceIsForNumbersOnly(t *testing.T) {
-	p := newPatience(time.Minute)
+	p := newPatience(time.Minute, 0)
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	plan := rollout.Plan{Status: v1alpha1.RolloutStatus{Replicas: 3, Phase: v1alpha1.RolloutPhasePaused}}
-	if until, ok := p.holds(types.NamespacedName{Name: "web"}, &v1alpha1.RolloutStatus{}, &plan, now); ok {
+	if until, ok := p.holds(types.NamespacedName{Name: "web"}, &v1alpha1.RolloutStatus{}, &v1alpha1.RolloutStatus{}, &plan, now); ok {
 		t.Errorf("a new phase waits until %s, want it told at once", until)
 	}
 }

@@ -40,13 +40,14 @@ func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.Namespace
 		return now.Add(rollout.RefusedRetry), nil
 	}
 	plan := rollout.NotCreated(s.Observed, message, now)
-	if rollout.SameStatus(&s.Rollout.Status, &plan.Status) {
+	if rollout.SameStatus(s.recorded, &plan.Status) {
 		return plan.Wake, nil
 	}
 	if _, err := r.executor(key, s, now, func(client.Object) {}).Report(ctx, s.Rollout, plan.Status); err != nil {
 		return time.Time{}, err
 	}
-	r.tellEnded(s.Rollout.Status, plan.Status)
+	r.tellEnded(*s.recorded, plan.Status)
+	r.patience.forget(key)
 	r.tell(s.Rollout, plan)
 	return plan.Wake, nil
 }

@@ -118,26 +118,36 @@ func (r *rolloutReconciler) pass(ctx context.Context, key types.NamespacedName, 
 	if len(ahead.Actions) > 0 {
 		ahead = s.after(ahead.Plan, w.objects, now)
 	}
-	if until, ok := r.patience.holds(key, &observed.Status, &ahead.Plan, now); ok {
-		ahead.Status, ahead.Next = observed.Status, nil
-		if ahead.Wake.IsZero() || ahead.Wake.After(until) {
-			ahead.Wake = until
-		}
-	}
 	version := ro.ResourceVersion
-	if !rollout.SameStatus(&observed.Status, &ahead.Status) {
+	ahead, held := r.hold(key, s, &observed.Status, ahead, now)
+	if !held && !rollout.SameStatus(s.recorded, &ahead.Status) {
 		start := r.Clock.Now()
 		if version, err = w.executor.Report(ctx, ro, ahead.Status); err != nil {
 			return ahead, err
 		}
-		r.patience.wrote(start, r.Clock.Now())
-		r.tellEnded(observed.Status, ahead.Status)
+		r.patience.wrote(key, start, r.Clock.Now())
+		r.tellEnded(*s.recorded, ahead.Status)
 	}
 	r.tell(observed, ahead.Plan)
 	if ahead.Next != nil && !s.reported(version, ahead.Status) {
 		ahead.Next = nil
 	}
 	return ahead, nil
+}
+
+// hold leaves a status unwritten that can wait, and says so. It returns what is
+// left to do then.
+func (r *rolloutReconciler) hold(key types.NamespacedName, s *sight, was *v1alpha1.RolloutStatus, ahead rollout.Ahead, now time.Time) (left rollout.Ahead, held bool) {
+	until, held := r.patience.holds(key, s.recorded, was, &ahead.Plan, now)
+	if held {
+		ahead.Status, ahead.Next = *was, nil
+	} else if ahead.Settled && beginsStep(&ahead.Plan) && s.standsWithoutStatus(now) {
+		until, held = r.patience.holdsStep(key, s.recorded, &ahead.Status, now)
+	}
+	if held && (ahead.Wake.IsZero() || ahead.Wake.After(until)) {
+		ahead.Wake = until
+	}
+	return ahead, held
 }
 
 // noteEvictions remembers which pods were evicted: a view in which they still serve
@@ -180,8 +190,13 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 		}
 		return nil, false, fmt.Errorf("rollout %s: reading it: %w", key, err)
 	}
+	recorded := &ro.Status
+	if status := r.patience.status(key, recorded); status != recorded {
+		unwritten := *ro
+		unwritten.Status, ro = *status, &unwritten
+	}
 	spec := r.specs.of(key, ro)
-	s = &sight{facts: spec, Observed: rollout.Observed{Rollout: ro, Template: &ro.Spec.Template, Hashes: spec.hashes,
+	s = &sight{facts: spec, recorded: recorded, Observed: rollout.Observed{Rollout: ro, Template: &ro.Spec.Template, Hashes: spec.hashes,
 		Selector: ro.Spec.Selector, Services: map[string]*corev1.Service{}}}
 	o := &s.Observed
 	s.refs.Services = o.Services

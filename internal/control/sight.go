@@ -19,6 +19,9 @@ import (
 // that was made from.
 type sight struct {
 	rollout.Observed
+	// recorded is the status that the API server has, which the one observed may be
+	// ahead of; see patience.
+	recorded  *v1alpha1.RolloutStatus
 	facts     *specFacts
 	refs      validate.Refs
 	routes    istio.Objects
@@ -63,9 +66,18 @@ func (s *sight) after(plan rollout.Plan, written []client.Object, now time.Time)
 func (s *sight) reported(version string, status v1alpha1.RolloutStatus) bool {
 	ro := *s.Rollout
 	ro.ResourceVersion, ro.Status = version, status
+	s.recorded = &ro.Status
 	same := ro.Status.Canary.StablePingPong == s.Rollout.Status.Canary.StablePingPong
 	s.Rollout = &ro
 	return same && rollout.NeedsPods(s.Observed) != rollout.EveryPod
+}
+
+// standsWithoutStatus is true if a controller that knows nothing but what is on record
+// would leave the cluster as it is now.
+func (s *sight) standsWithoutStatus(now time.Time) bool {
+	o, ro := s.Observed, *s.Rollout
+	ro.Status, o.Rollout = *s.recorded, &ro
+	return len(rollout.Decide(o, now).Actions) == 0
 }
 
 func (s *sight) stablePorts() []corev1.ServicePort {

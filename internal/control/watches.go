@@ -21,7 +21,7 @@ func Controllers(d Deps) []Controller {
 	if d.Live == nil {
 		d.Live = d.Client
 	}
-	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newRolloutSpecs(), patience: newPatience(d.Patience)}
+	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newRolloutSpecs(), patience: newPatience(d.Patience, d.Crowd)}
 	runs := newAnalysisRunReconciler(d)
 	experiments := &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newExperimentSpecs()}
 	return []Controller{{

@@ -73,6 +73,7 @@ func (d *decision) canary() {
 		d.wakeAfter(0)
 		return // who is stable is on record before anything follows from it
 	}
+	d.leavePause()
 	resized := d.resize(d.canarySizes())
 	if d.held() {
 		d.routeHeld()

@@ -12,23 +12,47 @@ import (
 // advanceSteps completes the current step if it is done, and those behind it
 // that are done already. It is asked only in a pass that resized nothing.
 func (d *decision) advanceSteps() {
-	if d.newRS == nil || d.fullyPromoted() || d.status.Abort || d.status.PromoteFull {
-		return
-	}
-	for d.stepIndex() < d.stepCount() && !d.inconclusive() {
-		index := d.stepIndex()
-		step := d.steps()[index]
-		if step.Pause == nil && !d.inconclusive() {
-			d.endPause() // left over from a step that was skipped by hand
-		}
-		if !d.stepDone(step) {
+	for d.mayAdvance() {
+		if step := d.steps()[d.stepIndex()]; !d.advance(step) {
 			return
 		}
-		d.event("RolloutStepCompleted", "Rollout step %d/%d completed (%s)", index+1, d.stepCount(), StepText(step))
-		d.status.CurrentStepIndex = ptr.To(index + 1)
-		d.status.Canary.CurrentStepAnalysisRunStatus, d.status.Canary.CurrentExperiment = nil, ""
-		d.wakeAfter(0)
 	}
+}
+
+// leavePause completes the current step if it is a pause that is over. No size has a
+// say in that, so that those of the next step are decided in the same pass: what a
+// controller did that died before its status was written is not undone by the next one.
+func (d *decision) leavePause() {
+	if !d.mayAdvance() || d.held() {
+		return
+	}
+	if step := d.steps()[d.stepIndex()]; step.Pause != nil && d.status.ControllerPause {
+		d.advance(step)
+	}
+}
+
+// mayAdvance is true while there is a step that can be completed.
+func (d *decision) mayAdvance() bool {
+	if d.newRS == nil || d.fullyPromoted() || d.status.Abort || d.status.PromoteFull {
+		return false
+	}
+	return d.stepIndex() < d.stepCount() && !d.inconclusive()
+}
+
+// advance goes on to the next step if the current one is done.
+func (d *decision) advance(step v1alpha1.CanaryStep) bool {
+	if step.Pause == nil {
+		d.endPause() // left over from a step that was skipped by hand
+	}
+	if !d.stepDone(step) {
+		return false
+	}
+	index := d.stepIndex() + 1
+	d.event("RolloutStepCompleted", "Rollout step %d/%d completed (%s)", index, d.stepCount(), StepText(step))
+	d.status.CurrentStepIndex = ptr.To(index)
+	d.status.Canary.CurrentStepAnalysisRunStatus, d.status.Canary.CurrentExperiment = nil, ""
+	d.wakeAfter(0)
+	return true
 }
 
 func (d *decision) stepDone(step v1alpha1.CanaryStep) bool {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
@@ -32,6 +33,20 @@ type Extras struct {
 	MirrorFirst, Sockets, Reserved bool
 	// Threshold is replicaProgressThreshold, as "50%" or "2"; empty for none.
 	Threshold string
+	// Patience is how long numbers in a status may wait, and Crowd lets them wait as they
+	// do where many Rollouts are updated at once.
+	Patience time.Duration
+	Crowd    bool
+}
+
+// drawPatience draws from a stream of its own, as drawExtras does.
+func drawPatience(rng *rand.Rand, e *Extras) {
+	switch rng.IntN(4) {
+	case 0, 1:
+		e.Patience, e.Crowd = 5*time.Second, true
+	case 2:
+		e.Patience = 5 * time.Second
+	}
 }
 
 // drawExtras draws from a stream of its own, so that a seed keeps the rest of its
@@ -112,6 +127,8 @@ func (e Extras) String() string {
 		{e.Sockets, "TLS and TCP routes"},
 		{e.Reserved, "a subset of its own"},
 		{e.Threshold != "", "replicaProgressThreshold " + e.Threshold},
+		{e.Patience > 0, "numbers may wait " + e.Patience.String()},
+		{e.Crowd, "as in a crowd"},
 	} {
 		if f.there {
 			b.WriteString(", " + f.text)

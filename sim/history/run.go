@@ -59,6 +59,10 @@ type Result struct {
 func Run(h History, o sim.Options) (Result, error) {
 	o.Seed = h.Seed
 	o.World.Timing.Jitter = h.Setup.Jitter
+	o.Patience = h.Setup.Patience
+	if h.Setup.Crowd {
+		o.Crowd = -1
+	}
 	objects, err := h.Setup.objects()
 	if err != nil {
 		return Result{}, err

@@ -58,7 +58,7 @@ func newFlags() *flags {
 	s.SortFlags = true
 	s.Usage = func() {}
 	s.Int64Var(&f.resync, "rollout-resync", 900, "Look at every object this often although nothing changed, in seconds; 0: never")
-	s.DurationVar(&f.statusDelay, "status-delay", 5*time.Second, "How far the numbers of pods in a status may be behind while an update moves on, or twelve times that while writes are slow or many Rollouts wait: each write of a status is sent to all who watch; 0: not at all")
+	s.DurationVar(&f.statusDelay, "status-delay", 5*time.Second, "How far the numbers of pods in a status may be behind while an update moves on, or twelve times that while writes are slow or many Rollouts wait; the beginning of a step may then stay unwritten for twice as long. Each write of a status is sent to all who watch; 0: not at all")
 	s.BoolVar(&f.namespaced, "namespaced", false, "Look at one namespace only: that of --namespace or of the pod")
 	s.StringVar(&f.instanceID, "instance-id", "", "Control the objects whose label argo-rollouts.argoproj.io/controller-instance-id is this; empty: those without the label")
 	s.Float32Var(&f.qps, "qps", 40, "Requests a second to the API server, for each kind")

@@ -82,3 +82,50 @@ func TestPatienceIsForNumbersOnly(t *testing.T) {
 		t.Errorf("a new phase waits until %s, want it told at once", until)
 	}
 }
+
+// The beginning of a step waits where others do, for a while, and only as long as nobody
+// else writes a status.
+func TestPatienceWithTheBeginningOfAStep(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	key := types.NamespacedName{Name: "web"}
+	recorded := v1alpha1.RolloutStatus{Phase: v1alpha1.RolloutPhasePaused}
+	begins := v1alpha1.RolloutStatus{Phase: v1alpha1.RolloutPhaseProgressing, Message: "more replicas need to be updated"}
+	more := begins
+	more.UpdatedReplicas = 2
+	aborted := recorded
+	aborted.Abort = true
+
+	if _, ok := newPatience(time.Second, 0).holdsStep(key, &recorded, &begins, now); ok {
+		t.Error("the beginning waits, though nobody else does")
+	}
+	if _, ok := newPatience(0, -1).holdsStep(key, &recorded, &begins, now); ok {
+		t.Error("the beginning waits, though nothing may")
+	}
+
+	p := newPatience(time.Second, -1)
+	until, ok := p.holdsStep(key, &recorded, &begins, now)
+	if !ok || until != now.Add(2*time.Second) {
+		t.Fatalf("the beginning waits until %s, %t", until, ok)
+	}
+	if got := p.status(key, &recorded); got.Phase != begins.Phase {
+		t.Errorf("the next decision is made from %+v, want from what waits", got)
+	}
+	plan := rollout.Plan{Status: more}
+	for _, tc := range []struct {
+		after time.Duration
+		want  bool
+	}{{time.Second, true}, {2 * time.Second, false}} {
+		if _, ok := p.holds(key, &recorded, &begins, &plan, now.Add(tc.after)); ok != tc.want {
+			t.Errorf("after %s the numbers of a step that waits wait: %t", tc.after, ok)
+		}
+	}
+	if _, ok := p.holdsStep(key, &recorded, &more, now.Add(2*time.Second)); ok {
+		t.Error("the next beginning waits for longer than the first one may")
+	}
+	if got := p.status(key, &aborted); got != &aborted {
+		t.Errorf("after an abort the next decision is made from %+v", got)
+	}
+	if got := p.status(key, &recorded); got != &recorded {
+		t.Error("what waited comes back")
+	}
+}

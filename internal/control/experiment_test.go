@@ -12,7 +12,9 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,6 +26,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/clock"
+	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
 )
 
 var expKey = types.NamespacedName{Namespace: "shop", Name: "exp"}
@@ -65,7 +68,10 @@ func newLab(t *testing.T, objects ...client.Object) *lab {
 		l.writes = append(l.writes, write)
 		return nil
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
+	gv := schema.GroupVersion{Group: istio.Group, Version: "v1"}
+	served := meta.NewDefaultRESTMapper([]schema.GroupVersion{gv})
+	served.Add(gv.WithKind(istio.KindVirtualService), meta.RESTScopeNamespace)
+	c := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(served).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
 			if err := note("create", obj); err != nil {
 				return err
@@ -221,6 +227,46 @@ func TestExperimentWaitsForTheRouter(t *testing.T) {
 	}
 	if keys := l.experimentsOf(context.Background(), ro); !slices.Equal(keys, []types.NamespacedName{expKey}) {
 		t.Errorf("the Rollout wakes %v", keys)
+	}
+	l.look()
+	l.wrote("patch ReplicaSet exp-a")
+}
+
+// They stay as long as a route leads to them, too, which the Rollout may not have been able
+// to record.
+func TestExperimentWaitsForTheRoutesThatAreNotOnRecord(t *testing.T) {
+	ro := &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "r"}}
+	ro.Spec.Strategy.Canary = &v1alpha1.CanaryStrategy{StableService: "web-stable", CanaryService: "web-canary",
+		TrafficRouting: &v1alpha1.RolloutTrafficRouting{Istio: &v1alpha1.IstioTrafficRouting{VirtualService: &v1alpha1.IstioVirtualService{Name: "web"}}}}
+	to := func(host string, weight int64) any {
+		return map[string]any{"destination": map[string]any{"host": host}, "weight": weight}
+	}
+	vs := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": map[string]any{"namespace": "shop", "name": "web"},
+	}}
+	route := func(destinations ...any) {
+		vs.Object["spec"] = map[string]any{"http": []any{map[string]any{"route": destinations}}}
+	}
+	route(to("web-stable", 80), to("web-canary", 0), to("web-a", 20))
+	e := anExperiment()
+	e.Spec.Analyses, e.Spec.ScaleDownDelaySeconds = nil, new(int32)
+	e.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(ro, v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout))}
+	l := newLab(t, e, ro, vs)
+	l.look()
+	l.serve("exp-a")
+	l.look()
+	l.now = noon.Add(time.Minute)
+	l.look()
+	l.writes = nil
+	if _, wake := l.look(); !wake.Equal(l.now.Add(10 * time.Second)) {
+		t.Errorf("the routes are looked at again at %s", wake)
+	}
+	l.wrote()
+
+	l.get("web", vs)
+	route(to("web-stable", 100), to("web-canary", 0))
+	if err := l.Client.Update(context.Background(), vs); err != nil {
+		t.Fatal(err)
 	}
 	l.look()
 	l.wrote("patch ReplicaSet exp-a")

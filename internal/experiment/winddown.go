@@ -50,6 +50,8 @@ func (d *decision) retire(v *version) {
 	case d.now.Before(deadline):
 		d.waiting("ReplicaSet %s keeps its pods for another %s", v.rs.Name, deadline.Sub(d.now))
 		d.wakeAt(deadline)
+	case v.service != nil && !d.was.Phase.Completed():
+		d.waiting("ReplicaSet %s keeps its pods until the end is on record: only then are the routes asked for shares that are not", v.rs.Name)
 	case v.service != nil && d.Routed[v.service.Name]:
 		d.waiting("ReplicaSet %s keeps its pods as long as requests are sent to Service %s", v.rs.Name, v.service.Name)
 		d.wakeAt(d.now.Add(lookAgainAtRoutes))

@@ -82,7 +82,8 @@ func standIns() []recipe {
 			})
 		}
 	}
-	server("docker.io/library/web", 8080, "1", "2", "3")
+	server("docker.io/library/web", 8080, "1", "2", "3", "4")
+	server("docker.io/library/shop", 8080, "1", "2")
 	server("example.com/web", 8080, "v1", "v2", "v3", "v4")
 	server("docker.io/library/api", 8080, "1")
 	server("docker.io/library/other", 8080, "1")

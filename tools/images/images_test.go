@@ -2,12 +2,14 @@ package main
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -209,6 +211,49 @@ func TestPack(t *testing.T) {
 	if len(recipes) < 3 || len(layers) != 1 {
 		t.Errorf("%d images of %d layers, want at least 3 of one", len(recipes), len(layers))
 	}
+}
+
+// TestScenariosHaveTheirImages: a cluster that can pull nothing has an image for each that
+// a scenario gives to pods. A pod without one looks like a pod that is late.
+func TestScenariosHaveTheirImages(t *testing.T) {
+	there := map[string]bool{}
+	for _, r := range append(catalogue("latest"), standIns()...) {
+		there[tagOf(t, r.name)] = true
+	}
+	files, err := filepath.Glob("../../scenarios/*/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`(?m)\bimage: ["']?([^\s"',}]+)|^(?:\[\w+\] )?\$ .* set image .*?=(\S+)`)
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range named.FindAllStringSubmatch(string(text), -1) {
+			image := cmp.Or(match[1], match[2])
+			if !strings.Contains(image, ":") {
+				continue // refused before a pod is made
+			}
+			if found++; !there[tagOf(t, image)] {
+				t.Errorf("%s: no image goes by the name %s; add it to standIns", file, image)
+			}
+		}
+	}
+	if found < 100 {
+		t.Errorf("%d images are named in %d scenarios: how they are named has changed", found, len(files))
+	}
+}
+
+// tagOf is an image's name with everything that may be left out of it.
+func tagOf(t *testing.T, image string) string {
+	t.Helper()
+	tag, err := name.NewTag(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tag.Name()
 }
 
 func TestErrors(t *testing.T) {

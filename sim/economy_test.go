@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
-	"github.com/aviary-rollouts/aviary/internal/ops"
 	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/fault"
 	"github.com/aviary-rollouts/aviary/sim/kernel"
@@ -161,9 +160,8 @@ func TestEconomyInACrowd(t *testing.T) {
 			if got := number(*writes, "ReplicaSet"); got > 7 {
 				t.Errorf("%d writes of ReplicaSets, want no more than without a crowd:\n%s\n%s", got, all, timeline(s))
 			}
-			ro, err := ops.Get(t.Context(), s.Client(), mockServer)
-			if err != nil || ro.Status.Phase != v1alpha1.RolloutPhaseHealthy || ro.Status.UpdatedReplicas != 5 {
-				t.Errorf("the update ended with %+v, %v", ro, err)
+			if status := get(t, s).Status; status.Phase != v1alpha1.RolloutPhaseHealthy || status.UpdatedReplicas != 5 {
+				t.Errorf("the update ended with %+v", status)
 			}
 		})
 	}

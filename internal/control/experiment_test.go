@@ -152,6 +152,14 @@ func anExperiment() *v1alpha1.Experiment {
 	return e
 }
 
+// aStepOf is the Experiment as a step of a Rollout, without an analysis and without a delay.
+func aStepOf(ro *v1alpha1.Rollout) *v1alpha1.Experiment {
+	e := anExperiment()
+	e.Spec.Analyses, e.Spec.ScaleDownDelaySeconds = nil, new(int32)
+	e.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(ro, v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout))}
+	return e
+}
+
 func rateTemplate() *v1alpha1.AnalysisTemplate {
 	return &v1alpha1.AnalysisTemplate{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "rate"},
 		Spec: v1alpha1.AnalysisTemplateSpec{Metrics: []v1alpha1.Metric{{Name: "rate"}}}}
@@ -208,9 +216,7 @@ func TestExperimentLife(t *testing.T) {
 func TestExperimentWaitsForTheRouter(t *testing.T) {
 	ro := &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "r"}}
 	ro.Status.Canary.Weights = &v1alpha1.TrafficWeights{Additional: []v1alpha1.WeightDestination{{ServiceName: "web-a", Weight: 20}}}
-	e := anExperiment()
-	e.Spec.Analyses, e.Spec.ScaleDownDelaySeconds = nil, new(int32)
-	e.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(ro, v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout))}
+	e := aStepOf(ro)
 	l := newLab(t, e, ro)
 	l.look()
 	l.serve("exp-a")
@@ -248,9 +254,7 @@ func TestExperimentWaitsForTheRoutesThatAreNotOnRecord(t *testing.T) {
 		vs.Object["spec"] = map[string]any{"http": []any{map[string]any{"route": destinations}}}
 	}
 	route(to("web-stable", 80), to("web-canary", 0), to("web-a", 20))
-	e := anExperiment()
-	e.Spec.Analyses, e.Spec.ScaleDownDelaySeconds = nil, new(int32)
-	e.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(ro, v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout))}
+	e := aStepOf(ro)
 	l := newLab(t, e, ro, vs)
 	l.look()
 	l.serve("exp-a")

@@ -138,15 +138,16 @@ func (p *patience) holds(key types.NamespacedName, recorded, was *v1alpha1.Rollo
 
 // holdsStep says whether a status that tells of nothing but the beginning of a step stays
 // unwritten for now, and until when. [patience.status] returns it then. Steps that begin
-// while another waits wait no longer than that one.
-func (p *patience) holdsStep(key types.NamespacedName, recorded, status *v1alpha1.RolloutStatus, now time.Time) (until time.Time, ok bool) {
+// while another waits wait no longer than that one. Whether what was done stands without
+// the status is asked last: it costs a decision.
+func (p *patience) holdsStep(key types.NamespacedName, recorded, status *v1alpha1.RolloutStatus, stands func() bool, now time.Time) (until time.Time, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b, waiting := p.begun[key]
 	if !waiting {
 		b = begun{recorded: *recorded, until: now.Add(longestStep * p.limit)}
 	}
-	if p.limit <= 0 || !p.busy(now) || !now.Before(b.until) {
+	if p.limit <= 0 || !p.busy(now) || !now.Before(b.until) || !stands() {
 		return time.Time{}, false
 	}
 	b.status = *status

@@ -94,16 +94,20 @@ func TestPatienceWithTheBeginningOfAStep(t *testing.T) {
 	more.UpdatedReplicas = 2
 	aborted := recorded
 	aborted.Abort = true
+	stands := func() bool { return true }
 
-	if _, ok := newPatience(time.Second, 0).holdsStep(key, &recorded, &begins, now); ok {
+	if _, ok := newPatience(time.Second, 0).holdsStep(key, &recorded, &begins, stands, now); ok {
 		t.Error("the beginning waits, though nobody else does")
 	}
-	if _, ok := newPatience(0, -1).holdsStep(key, &recorded, &begins, now); ok {
+	if _, ok := newPatience(0, -1).holdsStep(key, &recorded, &begins, stands, now); ok {
 		t.Error("the beginning waits, though nothing may")
 	}
 
 	p := newPatience(time.Second, -1)
-	until, ok := p.holdsStep(key, &recorded, &begins, now)
+	if _, ok := p.holdsStep(key, &recorded, &begins, func() bool { return false }, now); ok {
+		t.Error("the beginning waits, though what was done would be undone without it")
+	}
+	until, ok := p.holdsStep(key, &recorded, &begins, stands, now)
 	if !ok || until != now.Add(2*time.Second) {
 		t.Fatalf("the beginning waits until %s, %t", until, ok)
 	}
@@ -119,7 +123,7 @@ func TestPatienceWithTheBeginningOfAStep(t *testing.T) {
 			t.Errorf("after %s the numbers of a step that waits wait: %t", tc.after, ok)
 		}
 	}
-	if _, ok := p.holdsStep(key, &recorded, &more, now.Add(2*time.Second)); ok {
+	if _, ok := p.holdsStep(key, &recorded, &more, stands, now.Add(2*time.Second)); ok {
 		t.Error("the next beginning waits for longer than the first one may")
 	}
 	if got := p.status(key, &aborted); got != &aborted {

@@ -43,11 +43,9 @@ func (r *rolloutReconciler) tellRefused(ctx context.Context, key types.Namespace
 	if rollout.SameStatus(s.recorded, &plan.Status) {
 		return plan.Wake, nil
 	}
-	if _, err := r.executor(key, s, now, func(client.Object) {}).Report(ctx, s.Rollout, plan.Status); err != nil {
+	if _, err := r.report(ctx, key, s, r.executor(key, s, now, func(client.Object) {}), s.Rollout, plan.Status); err != nil {
 		return time.Time{}, err
 	}
-	r.tellEnded(*s.recorded, plan.Status)
-	r.patience.forget(key)
 	r.tell(s.Rollout, plan)
 	return plan.Wake, nil
 }

@@ -121,12 +121,9 @@ func (r *rolloutReconciler) pass(ctx context.Context, key types.NamespacedName, 
 	version := ro.ResourceVersion
 	ahead, held := r.hold(key, s, &observed.Status, ahead, now)
 	if !held && !rollout.SameStatus(s.recorded, &ahead.Status) {
-		start := r.Clock.Now()
-		if version, err = w.executor.Report(ctx, ro, ahead.Status); err != nil {
+		if version, err = r.report(ctx, key, s, w.executor, ro, ahead.Status); err != nil {
 			return ahead, err
 		}
-		r.patience.wrote(key, start, r.Clock.Now())
-		r.tellEnded(*s.recorded, ahead.Status)
 	}
 	r.tell(observed, ahead.Plan)
 	if ahead.Next != nil && !s.reported(version, ahead.Status) {
@@ -141,13 +138,26 @@ func (r *rolloutReconciler) hold(key types.NamespacedName, s *sight, was *v1alph
 	until, held := r.patience.holds(key, s.recorded, was, &ahead.Plan, now)
 	if held {
 		ahead.Status, ahead.Next = *was, nil
-	} else if ahead.Settled && beginsStep(&ahead.Plan) && s.standsWithoutStatus(now) {
-		until, held = r.patience.holdsStep(key, s.recorded, &ahead.Status, now)
+	} else if ahead.Settled && beginsStep(&ahead.Plan) {
+		stands := func() bool { return s.standsWithoutStatus(now) }
+		until, held = r.patience.holdsStep(key, s.recorded, &ahead.Status, stands, now)
 	}
 	if held && (ahead.Wake.IsZero() || ahead.Wake.After(until)) {
 		ahead.Wake = until
 	}
 	return ahead, held
+}
+
+// report writes a status, after which nothing of the Rollout waits to be written, and tells
+// how an update ended. It returns the version that the server made of it.
+func (r *rolloutReconciler) report(ctx context.Context, key types.NamespacedName, s *sight, e apply.Executor, ro *v1alpha1.Rollout, status v1alpha1.RolloutStatus) (version string, err error) {
+	start := r.Clock.Now()
+	if version, err = e.Report(ctx, ro, status); err != nil {
+		return "", err
+	}
+	r.patience.wrote(key, start, r.Clock.Now())
+	r.tellEnded(*s.recorded, status)
+	return version, nil
 }
 
 // noteEvictions remembers which pods were evicted: a view in which they still serve
@@ -192,8 +202,7 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 	}
 	recorded := &ro.Status
 	if status := r.patience.status(key, recorded); status != recorded {
-		unwritten := *ro
-		unwritten.Status, ro = *status, &unwritten
+		ro = rollout.WithStatus(ro, *status)
 	}
 	spec := r.specs.of(key, ro)
 	s = &sight{facts: spec, recorded: recorded, Observed: rollout.Observed{Rollout: ro, Template: &ro.Spec.Template, Hashes: spec.hashes,

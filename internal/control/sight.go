@@ -43,9 +43,7 @@ func (s *sight) after(plan rollout.Plan, written []client.Object, now time.Time)
 			return rollout.Ahead{Plan: plan}
 		}
 	}
-	ro := *s.Rollout
-	ro.Status = plan.Status
-	s.Rollout = &ro
+	s.Rollout = rollout.WithStatus(s.Rollout, plan.Status)
 	ports := s.stablePorts()
 	s.judge()
 	if s.Routing != nil {
@@ -64,19 +62,18 @@ func (s *sight) after(plan rollout.Plan, written []client.Object, now time.Time)
 // not in the answers, and of a ping-pong pair the roles of its Services change with the
 // status.
 func (s *sight) reported(version string, status v1alpha1.RolloutStatus) bool {
-	ro := *s.Rollout
-	ro.ResourceVersion, ro.Status = version, status
-	s.recorded = &ro.Status
-	same := ro.Status.Canary.StablePingPong == s.Rollout.Status.Canary.StablePingPong
-	s.Rollout = &ro
+	same := status.Canary.StablePingPong == s.Rollout.Status.Canary.StablePingPong
+	s.Rollout = rollout.WithStatus(s.Rollout, status)
+	s.Rollout.ResourceVersion = version
+	s.recorded = &s.Rollout.Status
 	return same && rollout.NeedsPods(s.Observed) != rollout.EveryPod
 }
 
 // standsWithoutStatus is true if a controller that knows nothing but what is on record
 // would leave the cluster as it is now.
 func (s *sight) standsWithoutStatus(now time.Time) bool {
-	o, ro := s.Observed, *s.Rollout
-	ro.Status, o.Rollout = *s.recorded, &ro
+	o := s.Observed
+	o.Rollout = rollout.WithStatus(s.Rollout, *s.recorded)
 	return len(rollout.Decide(o, now).Actions) == 0
 }
 

@@ -38,9 +38,7 @@ func DecideAhead(o Observed, now time.Time) Ahead {
 		if SameStatus(&o.Rollout.Status, &plan.Status) {
 			return Ahead{Plan: plan, Settled: true}
 		}
-		ro := *o.Rollout
-		ro.Status = plan.Status
-		o.Rollout = &ro
+		o.Rollout = WithStatus(o.Rollout, plan.Status)
 		next := Decide(o, now)
 		if len(next.Actions) > 0 {
 			return Ahead{Plan: plan, Next: &next}
@@ -49,6 +47,13 @@ func DecideAhead(o Observed, now time.Time) Ahead {
 		plan = next
 	}
 	return Ahead{Plan: plan}
+}
+
+// WithStatus returns the Rollout with another status, and shares all else with it.
+func WithStatus(ro *v1alpha1.Rollout, status v1alpha1.RolloutStatus) *v1alpha1.Rollout {
+	with := *ro
+	with.Status = status
+	return &with
 }
 
 // SameStatus is [analysis.SameStatus] for those of Rollouts, which most often differ at

@@ -68,9 +68,8 @@ func (d *decision) startUpdate() {
 // sizeAtBirth gives a ReplicaSet that is about to be created the size which the next
 // decision would give it, and so spares the API server a write.
 func (d *decision) sizeAtBirth() {
-	o, ro := d.Observed, *d.Rollout
-	ro.Status = *d.status.DeepCopy()
-	o.Rollout, o.ReplicaSets = &ro, append(slices.Clip(o.ReplicaSets), d.newRS)
+	o := d.Observed
+	o.Rollout, o.ReplicaSets = WithStatus(d.Rollout, *d.status.DeepCopy()), append(slices.Clip(o.ReplicaSets), d.newRS)
 	next := Decide(o, d.now)
 	for _, a := range next.Actions {
 		if u, ok := a.(UpdateReplicaSet); ok && u.ReplicaSet == d.newRS && u.Replicas > 0 {

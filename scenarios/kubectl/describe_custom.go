@@ -25,10 +25,13 @@ func (k *Kubectl) describeCustom(ctx context.Context, obj *unstructured.Unstruct
 	delete(annotations, corev1.LastAppliedConfigAnnotation)
 	fmt.Fprintf(w, "Labels:\t%s\n", entries(obj.GetLabels(), "="))
 	fmt.Fprintf(w, "Annotations:\t%s\n", entries(annotations, ": "))
-	content := obj.DeepCopy().Object
+	content := maps.Clone(obj.Object)
+	metadata, _ := content["metadata"].(map[string]any)
+	metadata = maps.Clone(metadata)
 	for _, field := range []string{"name", "namespace", "labels", "annotations", "managedFields"} {
-		unstructured.RemoveNestedField(content, "metadata", field)
+		delete(metadata, field)
 	}
+	content["metadata"] = metadata
 	describeFields(w, 0, content)
 	events, err := k.eventsOf(ctx, obj)
 	if err != nil {
@@ -135,7 +138,7 @@ func (k *Kubectl) eventsOf(ctx context.Context, obj *unstructured.Unstructured) 
 		return nil, err
 	}
 	of := client.MatchingFields{"involvedObject.kind": obj.GetKind(), "involvedObject.name": obj.GetName()}
-	return k.list(ctx, events, "", false, of)
+	return k.list(ctx, events, "", false, of, client.UnsafeDisableDeepCopy)
 }
 
 // printEvents prints the table at the end of a description.

@@ -82,8 +82,9 @@ type group struct {
 	mixed    bool // other kinds are printed too
 }
 
-// read reads what the command line names. An object that is not there does not
-// keep the others from being printed; its error is returned with them.
+// read reads what the command line names, to be printed and not changed. An object
+// that is not there does not keep the others from being printed; its error is
+// returned with them.
 func (k *Kubectl) read(ctx context.Context, refs []ref, o getOptions) ([]group, error) {
 	var groups []group
 	var failures []error
@@ -91,10 +92,10 @@ func (k *Kubectl) read(ctx context.Context, refs []ref, o getOptions) ([]group, 
 		var items []unstructured.Unstructured
 		var err error
 		if ref.name == "" {
-			items, err = k.list(ctx, ref.resource, o.selector, o.allNamespaces, fieldsOf(o.fields))
+			items, err = k.list(ctx, ref.resource, o.selector, o.allNamespaces, fieldsOf(o.fields), client.UnsafeDisableDeepCopy)
 		} else {
 			var obj *unstructured.Unstructured
-			if obj, err = k.get(ctx, ref.resource, ref.name); err == nil {
+			if obj, err = k.get(ctx, ref.resource, ref.name, client.UnsafeDisableDeepCopy); err == nil {
 				items = append(items, *obj)
 			}
 		}

@@ -75,10 +75,10 @@ func flagNames(f *pflag.FlagSet) string {
 func (k *Kubectl) printf(format string, args ...any) { fmt.Fprintf(k.Out, format, args...) }
 
 // get reads one object.
-func (k *Kubectl) get(ctx context.Context, r resource, name string) (*unstructured.Unstructured, error) {
+func (k *Kubectl) get(ctx context.Context, r resource, name string, more ...client.GetOption) (*unstructured.Unstructured, error) {
 	obj := &unstructured.Unstructured{}
 	obj.SetGroupVersionKind(r.gvk)
-	if err := k.Client.Get(ctx, k.key(r, name), obj); err != nil {
+	if err := k.Client.Get(ctx, k.key(r, name), obj, more...); err != nil {
 		return nil, serverError(err)
 	}
 	return obj, nil

@@ -42,7 +42,7 @@ func (a Alignment) Equal() bool {
 // changes lines rather than dropping them, so that a diff shows old and new
 // value together.
 func Align(want []Line, got []string, normalize func(string) string) Alignment {
-	var a Alignment
+	a := make(Alignment, 0, max(len(want), len(got)))
 	n := 0 // the equal lines at the start need no table
 	for ; n < min(len(want), len(got)) && !want[n].Any; n++ {
 		if want[n].Text != got[n] && normalize(want[n].Text) != normalize(got[n]) {

@@ -133,7 +133,7 @@ var carriageReturns = regexp.MustCompile(`\r+\n`)
 // lines of the transcript are dropped; sections are kept as they are.
 func Parse(name string, data []byte) (*File, error) {
 	archive := txtar.Parse(carriageReturns.ReplaceAll(data, []byte("\n")))
-	p := parser{file: &File{Name: name}, lines: splitLines(archive.Comment)}
+	p := parser{file: &File{Name: name}, lines: splitLines(string(archive.Comment))}
 	for p.next < len(p.lines) {
 		if err := p.part(); err != nil {
 			return nil, err
@@ -146,11 +146,11 @@ func Parse(name string, data []byte) (*File, error) {
 }
 
 // splitLines cuts text into lines without the blanks at their ends.
-func splitLines(text []byte) []string {
+func splitLines(text string) []string {
 	if len(text) == 0 {
 		return nil
 	}
-	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	for i := range lines {
 		lines[i] = strings.TrimRight(lines[i], " \t\r")
 	}

@@ -175,7 +175,7 @@ func (r *Runner) step(ctx context.Context, f *File, c *Command, result *Result) 
 		r.Pace(c.Line)
 	}
 	began := r.Backend.Clock().Now()
-	output, commandErr, err := r.run(ctx, c, call)
+	output, alignment, commandErr, err := r.run(ctx, c, call)
 	if err != nil {
 		return err
 	}
@@ -192,28 +192,29 @@ func (r *Runner) step(ctx context.Context, f *File, c *Command, result *Result) 
 		result.Failures = append(result.Failures, failure)
 		return errStop
 	}
-	r.compare(c, call, output, &failure, result)
+	r.compare(c, alignment, output, &failure, result)
 	return nil
 }
 
-// run runs the command at a settled point; one that reads is repeated as the
-// backend sees fit.
-func (r *Runner) run(ctx context.Context, c *Command, call Call) (output string, commandErr, err error) {
-	if !call.Reads {
-		if err := r.Backend.Settle(ctx); err != nil {
-			return "", nil, err
-		}
-		var out bytes.Buffer
-		commandErr = call.Run(ctx, &out)
-		return out.String(), commandErr, nil
-	}
-	err = r.Backend.Await(ctx, func(ctx context.Context) bool {
+// run runs the command at a settled point and lays what it prints beside what is
+// expected; one that reads is repeated as the backend sees fit.
+func (r *Runner) run(ctx context.Context, c *Command, call Call) (output string, a Alignment, commandErr, err error) {
+	attempt := func(ctx context.Context) bool {
 		var out bytes.Buffer
 		commandErr = call.Run(ctx, &out)
 		output = out.String()
-		return outcome(c, commandErr) == "" && (len(c.Want) == 0 || r.align(c.Want, call, output).Equal())
-	})
-	return output, commandErr, err
+		a = r.align(c.Want, call, output)
+		return outcome(c, commandErr) == "" && (len(c.Want) == 0 || a.Equal())
+	}
+	if call.Reads {
+		err = r.Backend.Await(ctx, attempt)
+		return output, a, commandErr, err
+	}
+	if err := r.Backend.Settle(ctx); err != nil {
+		return "", nil, nil, err
+	}
+	attempt(ctx)
+	return output, a, commandErr, nil
 }
 
 // outcome says what is wrong with how a command ended, or nothing.
@@ -229,16 +230,15 @@ func outcome(c *Command, err error) string {
 
 // compare checks the output of a command, or puts it in the place of what was
 // expected.
-func (r *Runner) compare(c *Command, call Call, output string, failure *Failure, result *Result) {
+func (r *Runner) compare(c *Command, a Alignment, output string, failure *Failure, result *Result) {
 	if len(c.Want) == 0 {
 		if r.Update && output != "" {
-			c.Want = Rewrite(r.align(nil, call, output))
+			c.Want = Rewrite(a)
 			result.Updated = true
 		}
 		return
 	}
 	result.Checks++
-	a := r.align(c.Want, call, output)
 	switch {
 	case a.Equal():
 	case r.Update:
@@ -268,7 +268,7 @@ func (r *Runner) align(want []Line, call Call, output string) Alignment {
 // outputLines cuts output into lines without blanks at their ends and without
 // blank lines at its end, which a transcript cannot express.
 func outputLines(output string) []string {
-	return splitLines([]byte(strings.TrimRight(output, " \t\r\n")))
+	return splitLines(strings.TrimRight(output, " \t\r\n"))
 }
 
 // checkTrace compares the trace section, if there is one and the backend is
@@ -283,7 +283,7 @@ func (r *Runner) checkTrace(f *File, result *Result) error {
 		return err
 	}
 	var want []Line
-	for _, line := range splitLines(section.Data) {
+	for _, line := range splitLines(string(section.Data)) {
 		want = append(want, Line{Text: line, Any: line == Wildcard})
 	}
 	result.Checks++

@@ -386,7 +386,11 @@ func fillUnstructured(t *table, stored client.Object, dst *unstructured.Unstruct
 		if err != nil {
 			return fmt.Errorf("convert stored %s %s: %w", t.gvk.Kind, client.ObjectKeyFromObject(stored), err)
 		}
-		dst.Object = runtime.DeepCopyJSON(content)
+		if share {
+			dst.Object = maps.Clone(content)
+		} else {
+			dst.Object = runtime.DeepCopyJSON(content)
+		}
 	}
 	dst.SetGroupVersionKind(gvk)
 	return nil

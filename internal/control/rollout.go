@@ -276,6 +276,7 @@ func (r *rolloutReconciler) readWorkload(ctx context.Context, s *sight, read *[]
 	if o.Selector == nil {
 		o.Selector = selector
 	}
+	o.Hashes = s.facts.ofWorkload(s.workload, o)
 	refs.Template, refs.Selector = template, o.Selector
 	return nil
 }

@@ -26,6 +26,13 @@ type specFacts struct {
 	hashes     rollout.Hashes
 	pods       labels.Selector // of spec.selector; nil without one, or if it is wrong
 	outlook    *outlook        // for the reconciler alone, which looks at a Rollout once at a time
+	workload   workloadHashes  // for it alone, too
+}
+
+// workloadHashes are the hashes of a Rollout whose pods are those of a workload.
+type workloadHashes struct {
+	of     version // the workload
+	hashes rollout.Hashes
 }
 
 // rolloutSpecs remembers specs of Rollouts.
@@ -63,6 +70,19 @@ func factsOf(ro *v1alpha1.Rollout) *specFacts {
 		}
 	}
 	return f
+}
+
+// ofWorkload returns the hashes of a Rollout that takes its template from a workload, and
+// its selector if it has none, which o has by now.
+func (f *specFacts) ofWorkload(workload version, o *rollout.Observed) rollout.Hashes {
+	if f.workload.of == workload {
+		return f.workload.hashes
+	}
+	hashes := f.hashes
+	hashes.Template = podhash.Of(*o.Template, o.Rollout.Status.CollisionCount)
+	hashes.Selector = metav1.FormatLabelSelector(o.Selector)
+	f.workload = workloadHashes{of: workload, hashes: hashes}
+	return hashes
 }
 
 // selector finds the pods of a Rollout: by the spec if it has a selector, or else

@@ -89,7 +89,7 @@ func (k *Kubectl) apply(ctx context.Context, m manifest) (string, error) {
 	}
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(m.object.GroupVersionKind())
-	err = k.Client.Get(ctx, client.ObjectKeyFromObject(m.object), live)
+	err = k.Client.Get(ctx, client.ObjectKeyFromObject(m.object), live, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) {
 		if err := k.Client.Create(ctx, m.object, fieldOwner, validation); err != nil {
 			return "", serverErrorWhen(fmt.Sprintf("error when creating %q: ", m.file), err)
@@ -102,6 +102,9 @@ func (k *Kubectl) apply(ctx context.Context, m manifest) (string, error) {
 	patch, err := threeWayPatch(live, modified)
 	if err != nil {
 		return "", fmt.Errorf("error: when applying %q to %s/%s: %w", m.file, prefixOf(live), live.GetName(), err)
+	}
+	if empty(patch, live) {
+		return "unchanged", nil
 	}
 	before := live.GetResourceVersion()
 	if err := k.Client.Patch(ctx, live, patch, fieldOwner, validation); err != nil {
@@ -130,6 +133,12 @@ func annotateLastApplied(obj *unstructured.Unstructured) ([]byte, error) {
 	annotations[corev1.LastAppliedConfigAnnotation] = string(original)
 	obj.SetAnnotations(annotations)
 	return json.Marshal(obj.Object)
+}
+
+// empty says whether a patch changes nothing; kubectl does not send it then.
+func empty(patch client.Patch, live *unstructured.Unstructured) bool {
+	data, err := patch.Data(live)
+	return err == nil && string(data) == "{}"
 }
 
 // threeWayPatch compares what the file said, what it says and what is there.

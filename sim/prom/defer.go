@@ -2,6 +2,7 @@ package prom
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 
@@ -20,8 +21,7 @@ type Deferred struct {
 	names  []string
 	begin  func() (set func(numbers []int64))
 	set    func(numbers []int64) // nil until somebody asks
-	past   []record
-	memory []int64 // of the numbers of the records to come
+	past   history
 }
 
 // place is where a series stands among all others: queries see series in the
@@ -33,10 +33,31 @@ func (a *Series) compare(b *Series) int {
 	return cmp.Or(cmp.Compare(a.place.first, b.place.first), cmp.Compare(a.place.second, b.place.second))
 }
 
-// record is what was scraped at a time.
-type record struct {
-	at      time.Time
-	numbers []int64
+// history is what was scraped, the oldest first. Of each scrape it holds the time in
+// nanoseconds of the epoch, how many numbers there were, and the numbers: a piece of
+// memory of its own for each of them would be several times as large.
+type history []int64
+
+func (h history) add(at time.Time, numbers []int64) history {
+	return append(append(h, at.UnixNano(), int64(len(numbers))), numbers...)
+}
+
+// all returns the numbers of each scrape by its time.
+func (h history) all() iter.Seq2[time.Time, []int64] {
+	return func(yield func(time.Time, []int64) bool) {
+		for len(h) > 0 && yield(time.Unix(0, h[0]).UTC(), h[2:2+h[1]]) {
+			h = h[2+h[1]:]
+		}
+	}
+}
+
+// before returns the length of what was scraped before a time.
+func (h history) before(t time.Time) int {
+	n := 0
+	for n < len(h) && h[n] < t.UnixNano() {
+		n += 2 + int(h[n+1])
+	}
+	return n
 }
 
 // Defer declares series with these names. When they are needed, begin makes them
@@ -69,27 +90,16 @@ func (d *Deferred) Record(numbers []int64) {
 		d.set(numbers)
 		return
 	}
-	if len(d.past) == cap(d.past) {
+	if len(d.past)+2+len(numbers) > cap(d.past) {
 		d.trim()
 	}
-	d.past = append(d.past, record{d.target.at, d.keep(numbers)})
-}
-
-// keep copies numbers, of which there are few and often: a piece of memory serves
-// several copies.
-func (d *Deferred) keep(numbers []int64) []int64 {
-	n := len(numbers)
-	if cap(d.memory)-len(d.memory) < n {
-		d.memory = make([]int64, 0, 16*n)
-	}
-	d.memory = append(d.memory, numbers...)
-	return d.memory[len(d.memory)-n:]
+	d.past = d.past.add(d.target.at, numbers)
 }
 
 // trim drops records beyond the retention, as samples are.
 func (d *Deferred) trim() {
 	oldest := d.target.at.Add(-time.Duration(d.target.scraper.db.retention) * time.Millisecond)
-	old, _ := slices.BinarySearchFunc(d.past, oldest, func(r record, t time.Time) int { return r.at.Compare(t) })
+	old := d.past.before(oldest)
 	if old > 0 && old >= len(d.past)/4 {
 		d.past = slices.Delete(d.past, 0, old)
 	}
@@ -107,9 +117,9 @@ func (d *Deferred) make() {
 	db.next = place{d.place, 0}
 	d.set = d.begin()
 	db.next = next
-	for _, r := range d.past {
-		t.at = r.at
-		d.set(r.numbers)
+	for at, numbers := range d.past.all() {
+		t.at = at
+		d.set(numbers)
 	}
 	d.past = nil
 	if !t.ended.IsZero() {

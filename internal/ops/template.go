@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -40,7 +41,7 @@ func changeTemplate(ctx context.Context, c client.Client, key types.NamespacedNa
 		if err != nil {
 			return fmt.Errorf("%s rollout %q: %w", verb, key.Name, err)
 		}
-		before, _, err := unstructured.NestedMap(h.object.Object, h.path...)
+		before, err := h.template()
 		if err != nil {
 			return fmt.Errorf("%s rollout %q: template of %s: %w", verb, key.Name, h.name(), err)
 		}
@@ -57,6 +58,19 @@ func changeTemplate(ctx context.Context, c client.Client, key types.NamespacedNa
 		}
 		return nil
 	})
+}
+
+// template returns the template, which nobody may modify; nil if there is none.
+func (h holder) template() (map[string]any, error) {
+	found, _, err := unstructured.NestedFieldNoCopy(h.object.Object, h.path...)
+	if err != nil || found == nil {
+		return nil, err
+	}
+	template, ok := found.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%s is a %T and not an object", strings.Join(h.path, "."), found)
+	}
+	return template, nil
 }
 
 // patch writes an edit of the template, provided that the holder is still as it
@@ -122,7 +136,7 @@ func templateHolder(ctx context.Context, c client.Client, ro *v1alpha1.Rollout) 
 	}
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(v1alpha1.KindRollout))
-	if err := c.Get(ctx, client.ObjectKeyFromObject(ro), object); err != nil {
+	if err := c.Get(ctx, client.ObjectKeyFromObject(ro), object, client.UnsafeDisableDeepCopy); err != nil {
 		return holder{}, err
 	}
 	return holder{object, []string{"spec", "template"}}, nil

@@ -3,15 +3,11 @@ package manager
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"net/http"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
@@ -36,15 +32,13 @@ const (
 	eventsRemembered = 2048
 )
 
-// eventLanes is how many Events are written at once.
-const eventLanes = 4
-
 // recorder writes Events, and counts them.
 type recorder struct {
-	lanes  lanes
-	events typedcorev1.EventInterface
-	meters *telemetry.Meters
-	log    logr.Logger
+	record.EventRecorder
+	broadcaster record.EventBroadcaster
+	events      typedcorev1.EventInterface
+	meters      *telemetry.Meters
+	log         logr.Logger
 }
 
 var _ control.EventSink = (*recorder)(nil)
@@ -56,56 +50,17 @@ func newRecorder(config *rest.Config, h *http.Client, scheme *runtime.Scheme, me
 	if err != nil {
 		return nil, fmt.Errorf("set up the writing of Events: %w", err)
 	}
-	return &recorder{lanes: newLanes(eventLanes, scheme), events: core.Events(""), meters: meters, log: log}, nil
-}
-
-// lanes write Events beside one another, those of an object in their order. Each is a
-// broadcaster of client-go, which writes one Event after the other and drops what its
-// queue of a thousand has no room for: with a single one two thirds of what there was
-// to tell about an update of a thousand Rollouts were lost while requests were slow.
-type lanes []lane
-
-type lane struct {
-	record.EventBroadcaster
-	record.EventRecorder
-}
-
-func newLanes(n int, scheme *runtime.Scheme) lanes {
-	all := make(lanes, n)
-	for i := range all {
-		b := newBroadcaster(eventsRemembered / n)
-		all[i] = lane{b, b.NewRecorder(scheme, corev1.EventSource{Component: Component})}
-	}
-	return all
-}
-
-// of returns the lane of an object.
-func (l lanes) of(obj runtime.Object) lane {
-	h := fnv.New32a()
-	if m, err := meta.Accessor(obj); err == nil {
-		_, _ = io.WriteString(h, m.GetNamespace()+"/"+m.GetName()) // a hash takes everything
-	}
-	return l[h.Sum32()%uint32(len(l))]
-}
-
-// start writes to the sink until stop is called.
-func (l lanes) start(sink record.EventSink) (stop func()) {
-	watches := make([]watch.Interface, 0, len(l))
-	for _, lane := range l {
-		watches = append(watches, lane.StartRecordingToSink(sink))
-	}
-	return func() {
-		for i, w := range watches {
-			w.Stop()
-			l[i].Shutdown()
-		}
-	}
+	b := newBroadcaster()
+	return &recorder{
+		EventRecorder: b.NewRecorder(scheme, corev1.EventSource{Component: Component}),
+		broadcaster:   b, events: core.Events(""), meters: meters, log: log,
+	}, nil
 }
 
 // newBroadcaster counts events that are the same.
-func newBroadcaster(remembered int) record.EventBroadcaster {
+func newBroadcaster() record.EventBroadcaster {
 	return record.NewBroadcaster(record.WithCorrelatorOptions(record.CorrelatorOptions{
-		LRUCacheSize: remembered, BurstSize: eventBurst, QPS: eventRate,
+		LRUCacheSize: eventsRemembered, BurstSize: eventBurst, QPS: eventRate,
 		MaxEvents: 1, KeyFunc: sameEvent, MessageFunc: func(e *corev1.Event) string { return e.Message },
 	}))
 }
@@ -125,17 +80,18 @@ func sameEvent(e *corev1.Event) (aggregate, local string) {
 // Event records one event.
 func (r *recorder) Event(obj runtime.Object, eventType, reason, message string) {
 	r.meters.Event(obj, eventType, reason)
-	r.lanes.of(obj).Event(obj, eventType, reason, message)
+	r.EventRecorder.Event(obj, eventType, reason, message)
 }
 
 // Start writes Events until ctx ends.
 func (r *recorder) Start(ctx context.Context) error {
 	sink := newRepeats(newNamed(&typedcorev1.EventSinkImpl{Interface: r.events}), r.log)
-	stop := r.lanes.start(sink)
+	w := r.broadcaster.StartRecordingToSink(sink)
 	for clock.Wait(ctx, repeatEvery) == nil {
 		sink.flush()
 	}
-	stop()
+	w.Stop()
+	r.broadcaster.Shutdown()
 	sink.flush()
 	return nil
 }

@@ -54,23 +54,23 @@ type told struct {
 
 // process tells events as a controller does from its start to its end.
 func process(t *testing.T, cluster server, events ...told) {
+	b := newBroadcaster()
+	sink := newRepeats(newNamed(cluster), logr.Discard())
+	b.StartRecordingToSink(sink)
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	all := newLanes(eventLanes, scheme)
-	sink := newRepeats(newNamed(cluster), logr.Discard())
-	stop := all.start(sink)
+	r := b.NewRecorder(scheme, corev1.EventSource{Component: Component})
 	for _, e := range events {
-		ro := &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: e.uid}}
-		all.of(ro).Event(ro, corev1.EventTypeNormal, e.reason, e.message)
+		r.Event(&v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: e.uid}}, corev1.EventTypeNormal, e.reason, e.message)
 		if err := clock.Wait(t.Context(), time.Second); err != nil {
 			t.Fatal(err)
 		}
 	}
 	synctest.Wait()
 	sink.flush()
-	stop()
+	b.Shutdown()
 }
 
 // TestEventsAreCountedAcrossProcesses: what a process does not know to have been told

@@ -39,9 +39,10 @@ type patience struct {
 
 // begun is the status of a step that has begun, which is not on record yet.
 type begun struct {
-	recorded v1alpha1.RolloutStatus // what is
-	status   v1alpha1.RolloutStatus
-	until    time.Time
+	generation int64                  // of the spec that it was decided from
+	recorded   v1alpha1.RolloutStatus // what is
+	status     v1alpha1.RolloutStatus
+	until      time.Time
 }
 
 const (
@@ -87,15 +88,17 @@ func (p *patience) busy(now time.Time) bool {
 
 // status is what the next decision about a Rollout is to be made from: what is on
 // record, or the beginning of a step that nobody has written yet. That is void as soon as
-// somebody else has written a status.
-func (p *patience) status(key types.NamespacedName, recorded *v1alpha1.RolloutStatus) *v1alpha1.RolloutStatus {
+// somebody else has written a status, or a person the spec: a step does not begin any more
+// where somebody has paused the Rollout.
+func (p *patience) status(key types.NamespacedName, ro *v1alpha1.Rollout) *v1alpha1.RolloutStatus {
+	recorded := &ro.Status
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b, ok := p.begun[key]
 	if !ok {
 		return recorded
 	}
-	if !rollout.SameStatus(&b.recorded, recorded) {
+	if b.generation != ro.Generation || !rollout.SameStatus(&b.recorded, recorded) {
 		delete(p.begun, key)
 		return recorded
 	}
@@ -140,12 +143,12 @@ func (p *patience) holds(key types.NamespacedName, recorded, was *v1alpha1.Rollo
 // unwritten for now, and until when. [patience.status] returns it then. Steps that begin
 // while another waits wait no longer than that one. Whether what was done stands without
 // the status is asked last: it costs a decision.
-func (p *patience) holdsStep(key types.NamespacedName, recorded, status *v1alpha1.RolloutStatus, stands func() bool, now time.Time) (until time.Time, ok bool) {
+func (p *patience) holdsStep(key types.NamespacedName, generation int64, recorded, status *v1alpha1.RolloutStatus, stands func() bool, now time.Time) (until time.Time, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b, waiting := p.begun[key]
 	if !waiting {
-		b = begun{recorded: *recorded, until: now.Add(longestStep * p.limit)}
+		b = begun{generation: generation, recorded: *recorded, until: now.Add(longestStep * p.limit)}
 	}
 	if p.limit <= 0 || !p.busy(now) || !now.Before(b.until) || !stands() {
 		return time.Time{}, false

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -95,23 +96,26 @@ func TestPatienceWithTheBeginningOfAStep(t *testing.T) {
 	aborted := recorded
 	aborted.Abort = true
 	stands := func() bool { return true }
+	of := func(generation int64, status v1alpha1.RolloutStatus) *v1alpha1.Rollout {
+		return &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Generation: generation}, Status: status}
+	}
 
-	if _, ok := newPatience(time.Second, 0).holdsStep(key, &recorded, &begins, stands, now); ok {
+	if _, ok := newPatience(time.Second, 0).holdsStep(key, 1, &recorded, &begins, stands, now); ok {
 		t.Error("the beginning waits, though nobody else does")
 	}
-	if _, ok := newPatience(0, -1).holdsStep(key, &recorded, &begins, stands, now); ok {
+	if _, ok := newPatience(0, -1).holdsStep(key, 1, &recorded, &begins, stands, now); ok {
 		t.Error("the beginning waits, though nothing may")
 	}
 
 	p := newPatience(time.Second, -1)
-	if _, ok := p.holdsStep(key, &recorded, &begins, func() bool { return false }, now); ok {
+	if _, ok := p.holdsStep(key, 1, &recorded, &begins, func() bool { return false }, now); ok {
 		t.Error("the beginning waits, though what was done would be undone without it")
 	}
-	until, ok := p.holdsStep(key, &recorded, &begins, stands, now)
+	until, ok := p.holdsStep(key, 1, &recorded, &begins, stands, now)
 	if !ok || until != now.Add(2*time.Second) {
 		t.Fatalf("the beginning waits until %s, %t", until, ok)
 	}
-	if got := p.status(key, &recorded); got.Phase != begins.Phase {
+	if got := p.status(key, of(1, recorded)); got.Phase != begins.Phase {
 		t.Errorf("the next decision is made from %+v, want from what waits", got)
 	}
 	plan := rollout.Plan{Status: more}
@@ -123,13 +127,19 @@ func TestPatienceWithTheBeginningOfAStep(t *testing.T) {
 			t.Errorf("after %s the numbers of a step that waits wait: %t", tc.after, ok)
 		}
 	}
-	if _, ok := p.holdsStep(key, &recorded, &more, stands, now.Add(2*time.Second)); ok {
+	if _, ok := p.holdsStep(key, 1, &recorded, &more, stands, now.Add(2*time.Second)); ok {
 		t.Error("the next beginning waits for longer than the first one may")
 	}
-	if got := p.status(key, &aborted); got != &aborted {
+	if got := p.status(key, of(1, aborted)); !got.Abort {
 		t.Errorf("after an abort the next decision is made from %+v", got)
 	}
-	if got := p.status(key, &recorded); got != &recorded {
+	if got := p.status(key, of(1, recorded)); got.Phase != recorded.Phase {
 		t.Error("what waited comes back")
+	}
+	if _, ok := p.holdsStep(key, 1, &recorded, &begins, stands, now); !ok {
+		t.Error("another beginning does not wait")
+	}
+	if got := p.status(key, of(2, recorded)); got.Phase != recorded.Phase {
+		t.Errorf("after the spec was written the next decision is made from %+v", got)
 	}
 }

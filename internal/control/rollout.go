@@ -140,7 +140,7 @@ func (r *rolloutReconciler) hold(key types.NamespacedName, s *sight, was *v1alph
 		ahead.Status, ahead.Next = *was, nil
 	} else if ahead.Settled && beginsStep(&ahead.Plan) {
 		stands := func() bool { return s.standsWithoutStatus(now) }
-		until, held = r.patience.holdsStep(key, s.recorded, &ahead.Status, stands, now)
+		until, held = r.patience.holdsStep(key, s.Rollout.Generation, s.recorded, &ahead.Status, stands, now)
 	}
 	if held && (ahead.Wake.IsZero() || ahead.Wake.After(until)) {
 		ahead.Wake = until
@@ -201,7 +201,7 @@ func (r *rolloutReconciler) observe(ctx context.Context, key types.NamespacedNam
 		return nil, false, fmt.Errorf("rollout %s: reading it: %w", key, err)
 	}
 	recorded := &ro.Status
-	if status := r.patience.status(key, recorded); status != recorded {
+	if status := r.patience.status(key, ro); status != recorded {
 		ro = rollout.WithStatus(ro, *status)
 	}
 	spec := r.specs.of(key, ro)

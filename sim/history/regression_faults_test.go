@@ -55,7 +55,7 @@ func promotionRegressions() []regression {
 // that could not be known.
 func staleRegressions() []regression {
 	zero, two, three := intstr.FromInt32(0), intstr.FromInt32(2), intstr.FromInt32(3)
-	one, twenty, forty := intstr.FromInt32(1), int32(20), int32(40)
+	one, none, twenty, forty := intstr.FromInt32(1), int32(0), int32(20), int32(40)
 	return []regression{
 		{"a share of an Experiment cannot be recorded until the delay of its pods is over", History{
 			Seed: 410613,
@@ -71,6 +71,13 @@ func staleRegressions() []regression {
 				Extras: Extras{MirrorFirst: true, Threshold: "1%"}},
 			Faults:  []string{"crash:p=0.17,restart=5s,to=6m49s"},
 			Actions: []Action{{0, SetImage, "2.0.0"}, {167 * time.Second, Promote, ""}, {16 * time.Second, KillPod, "1"}},
+		}},
+		{"a step that has begun is put on record after somebody paused", History{
+			Seed: 651592,
+			Setup: Setup{Strategy: Canary, Replicas: 4, Steps: []string{"pause"}, MaxSurge: percent("10%"),
+				Extras: Extras{History: &none, Threshold: "3", Patience: 5 * time.Second, Crowd: true}},
+			Faults:  []string{"stale:revisions=5,age=518ms,AnalysisRun=0s,DestinationRule=256ms,Experiment=176ms,Job=79ms,Rollout=0s,Service=0s,to=9m50s"},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {0, Promote, ""}, {19 * time.Second, SetImage, "1.0.0"}, {0, Promote, ""}, {8297 * time.Millisecond, Pause, ""}},
 		}},
 		{"what was on its way when a lag ended arrives late", History{
 			Seed:    343558,

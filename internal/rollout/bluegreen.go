@@ -17,11 +17,8 @@ func (d *decision) blueGreen() {
 	if !d.restart() {
 		d.resize(d.blueGreenSizes())
 	}
-	if d.newRS == nil {
-		return
-	}
 	d.analyse()
-	if d.held() || d.previewPaused() {
+	if d.newRS == nil || d.held() || d.previewPaused() {
 		return
 	}
 	d.selectActive()

@@ -44,6 +44,12 @@ func heldRegressions() []regression {
 			Setup:   Setup{Strategy: BlueGreen, Replicas: 6, AutoPromote: true, Pre: "quick"},
 			Actions: []Action{{time.Minute, SetImage, "2.0.0"}, {10 * time.Second, Pause, ""}, {0, Undo, ""}},
 		}},
+		{"an analysis goes on measuring when the next update is paused and given up before it has begun", History{
+			Seed: 660444,
+			Setup: Setup{Strategy: BlueGreen, Replicas: 5, AutoPromote: true, Post: "tolerant", MinReadySeconds: 5, Jitter: 0.5,
+				Extras: Extras{Metadata: true, Patience: 5 * time.Second, Crowd: true}},
+			Actions: []Action{{0, SetImage, "3.0.0"}, {17 * time.Second, Pause, ""}, {0, SetImage, "4.0.0"}, {0, Abort, ""}},
+		}},
 		{"an analysis goes on measuring when an update is given up whose spec is refused", History{
 			Seed:    320123,
 			Setup:   Setup{Strategy: Canary, Replicas: 2, Steps: []string{"pause"}, Routing: Subsets, Background: "endless"},

@@ -130,16 +130,16 @@ func TestPatienceWithTheBeginningOfAStep(t *testing.T) {
 	if _, ok := p.holdsStep(key, 1, &recorded, &more, stands, now.Add(2*time.Second)); ok {
 		t.Error("the next beginning waits for longer than the first one may")
 	}
-	if got := p.status(key, of(1, aborted)); !got.Abort {
-		t.Errorf("after an abort the next decision is made from %+v", got)
+	if ro := of(1, aborted); p.status(key, ro) != &ro.Status {
+		t.Error("after an abort the next decision is not made from what is on record")
 	}
-	if got := p.status(key, of(1, recorded)); got.Phase != recorded.Phase {
+	if ro := of(1, recorded); p.status(key, ro) != &ro.Status {
 		t.Error("what waited comes back")
 	}
 	if _, ok := p.holdsStep(key, 1, &recorded, &begins, stands, now); !ok {
 		t.Error("another beginning does not wait")
 	}
-	if got := p.status(key, of(2, recorded)); got.Phase != recorded.Phase {
-		t.Errorf("after the spec was written the next decision is made from %+v", got)
+	if ro := of(2, recorded); p.status(key, ro) != &ro.Status {
+		t.Error("after the spec was written the next decision is not made from what is on record")
 	}
 }

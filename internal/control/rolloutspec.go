@@ -80,7 +80,9 @@ func (f *specFacts) ofWorkload(workload version, o *rollout.Observed) rollout.Ha
 	}
 	hashes := f.hashes
 	hashes.Template = podhash.Of(*o.Template, o.Rollout.Status.CollisionCount)
-	hashes.Selector = metav1.FormatLabelSelector(o.Selector)
+	if hashes.Selector == "" && o.Selector != nil {
+		hashes.Selector = metav1.FormatLabelSelector(o.Selector)
+	}
 	f.workload = workloadHashes{of: workload, hashes: hashes}
 	return hashes
 }

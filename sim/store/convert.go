@@ -375,22 +375,14 @@ func fillUnstructured(t *table, stored client.Object, dst *unstructured.Unstruct
 	if gvk.Kind == "" || gvk.Version == "" {
 		gvk = t.gvk
 	}
-	u, ok := stored.(*unstructured.Unstructured)
-	switch {
-	case ok && share:
-		dst.Object = maps.Clone(u.Object) // the kind is set below
-	case ok:
-		dst.Object = runtime.DeepCopyJSON(u.Object)
-	default:
-		content, err := t.contentOf(stored)
-		if err != nil {
-			return fmt.Errorf("convert stored %s %s: %w", t.gvk.Kind, client.ObjectKeyFromObject(stored), err)
-		}
-		if share {
-			dst.Object = maps.Clone(content)
-		} else {
-			dst.Object = runtime.DeepCopyJSON(content)
-		}
+	content, err := t.contentOf(stored)
+	if err != nil {
+		return fmt.Errorf("convert stored %s %s: %w", t.gvk.Kind, client.ObjectKeyFromObject(stored), err)
+	}
+	if share {
+		dst.Object = maps.Clone(content) // the kind is set below
+	} else {
+		dst.Object = runtime.DeepCopyJSON(content)
 	}
 	dst.SetGroupVersionKind(gvk)
 	return nil

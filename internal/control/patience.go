@@ -172,8 +172,9 @@ func (p *patience) forget(key types.NamespacedName) {
 }
 
 // beginsStep is true for a plan that does nothing but give an update its next pods, on
-// which nothing but their number depends: people see it in the pods themselves.
-func beginsStep(plan *rollout.Plan) bool {
+// which nothing but their number depends: people see it in the pods themselves. Which
+// version is stable is not to be seen in them.
+func beginsStep(recorded *v1alpha1.RolloutStatus, plan *rollout.Plan) bool {
 	for _, a := range plan.Actions {
 		switch a.(type) {
 		case rollout.CreateReplicaSet, rollout.UpdateReplicaSet, rollout.AnnotateRollout:
@@ -182,7 +183,7 @@ func beginsStep(plan *rollout.Plan) bool {
 		}
 	}
 	s := &plan.Status
-	return len(plan.Actions) > 0 && s.Phase == v1alpha1.RolloutPhaseProgressing && len(s.PauseConditions) == 0 && !s.Abort && !s.PromoteFull
+	return len(plan.Actions) > 0 && s.StableRS == recorded.StableRS && s.Phase == v1alpha1.RolloutPhaseProgressing && len(s.PauseConditions) == 0 && !s.Abort && !s.PromoteFull
 }
 
 // differInNumbers is true when two statuses are the same but for how many pods

@@ -143,3 +143,28 @@ func TestPatienceWithTheBeginningOfAStep(t *testing.T) {
 		t.Error("after the spec was written the next decision is not made from what is on record")
 	}
 }
+
+// TestBeginsStep: what pods show may wait for them, but not which version is stable.
+func TestBeginsStep(t *testing.T) {
+	recorded := v1alpha1.RolloutStatus{StableRS: "a", CurrentPodHash: "a"}
+	next := v1alpha1.RolloutStatus{StableRS: "a", CurrentPodHash: "b", Phase: v1alpha1.RolloutPhaseProgressing}
+	paused, first := next, v1alpha1.RolloutStatus{StableRS: "b", CurrentPodHash: "b", Phase: v1alpha1.RolloutPhaseProgressing}
+	paused.Phase = v1alpha1.RolloutPhasePaused
+	creates, routes := []rollout.Action{rollout.CreateReplicaSet{}}, []rollout.Action{rollout.CreateReplicaSet{}, rollout.Route{}}
+	for _, tc := range []struct {
+		name    string
+		actions []rollout.Action
+		status  v1alpha1.RolloutStatus
+		want    bool
+	}{
+		{"pods of an update", creates, next, true},
+		{"nothing is done", nil, next, false},
+		{"requests move", routes, next, false},
+		{"a pause begins", creates, paused, false},
+		{"another version is stable", creates, first, false},
+	} {
+		if got := beginsStep(&recorded, &rollout.Plan{Actions: tc.actions, Status: tc.status}); got != tc.want {
+			t.Errorf("%s: %t", tc.name, got)
+		}
+	}
+}

@@ -138,7 +138,7 @@ func (r *rolloutReconciler) hold(key types.NamespacedName, s *sight, was *v1alph
 	until, held := r.patience.holds(key, s.recorded, was, &ahead.Plan, now)
 	if held {
 		ahead.Status, ahead.Next = *was, nil
-	} else if ahead.Settled && beginsStep(&ahead.Plan) {
+	} else if ahead.Settled && beginsStep(s.recorded, &ahead.Plan) {
 		stands := func() bool { return s.standsWithoutStatus(now) }
 		until, held = r.patience.holdsStep(key, s.Rollout.Generation, s.recorded, &ahead.Status, stands, now)
 	}

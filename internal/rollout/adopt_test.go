@@ -31,3 +31,39 @@ func TestAdopt(t *testing.T) {
 		t.Errorf("a Rollout that is being deleted does %v", got)
 	}
 }
+
+// TestStableWithoutRecord: a Rollout without a status, with ReplicaSets of another life,
+// goes on from what serves.
+func TestStableWithoutRecord(t *testing.T) {
+	for name, start := range map[string]func(t *testing.T) *desk{
+		"basic": func(t *testing.T) *desk { return newDesk(t, 5, canaryOf(weight(20), pauseFor(nil))).settle() },
+		"hosts": func(t *testing.T) *desk { return routedDesk(t, byHosts, weight(20), pauseFor(nil)) },
+		"subsets": func(t *testing.T) *desk {
+			return routedDesk(t, bySubsets, weight(20), pauseFor(nil))
+		},
+	} {
+		at20 := "Paused(CanaryPauseStep) step 1 v1:5 v2:1"
+		if name == "basic" {
+			at20 = "Paused(CanaryPauseStep) step 1 v1:4 v2:1"
+		}
+		t.Run(name, func(t *testing.T) {
+			lost := func(d *desk) *desk { d.o.Rollout.Status = v1alpha1.RolloutStatus{}; return d }
+			lost(start(t)).settle().want("Healthy step 2 v1:5")
+			lost(start(t)).image("v2").settle().want(at20)
+			lost(start(t).image("v2").settle()).settle().want(at20)
+			d := start(t)
+			d.slow("v1", 0)
+			d.broken["web:v2"] = true
+			lost(d).image("v2").settle()
+			if stable := d.status().StableRS; stable != d.status().CurrentPodHash {
+				t.Errorf("stable is %s, which never served", stable)
+			}
+		})
+	}
+	t.Run("blue/green", func(t *testing.T) {
+		d := newDesk(t, 3, blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) { bg.AutoPromotionEnabled = ptr.To(false) })).settle().image("v2").settle()
+		d.o.Rollout.Status = v1alpha1.RolloutStatus{}
+		d.settle().want("Paused(BlueGreenPause) v1:3 v2:3").selects("active", "v1").image("v3").settle()
+		d.selects("active", "v1").selects("preview", "v3")
+	})
+}

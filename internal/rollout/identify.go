@@ -76,6 +76,35 @@ func findNew(all []*appsv1.ReplicaSet, o Observed, hash string) *appsv1.ReplicaS
 	return nil
 }
 
+// recoverStable finds out which ReplicaSet is the stable one where no status says so: the
+// Rollout was deleted without its ReplicaSets and created anew, it comes from a backup, or
+// its first status could not be written before the next image came. What serves then must
+// not make way for an "initial deploy" that has no pods yet.
+func (d *decision) recoverStable() {
+	if d.status.StableRS != "" {
+		return
+	}
+	if i := slices.IndexFunc(d.older, d.servesUnrecorded); i >= 0 {
+		d.stableRS = d.older[i]
+		d.status.StableRS = hashOf(d.stableRS)
+		d.older = slices.Delete(slices.Clone(d.older), i, i+1)
+	}
+}
+
+// servesUnrecorded is true for a ReplicaSet that users reach through the Service of the
+// stable version or, where no Service tells versions apart, that has all its pods while the
+// one of the template has not.
+func (d *decision) servesUnrecorded(rs *appsv1.ReplicaSet) bool {
+	service, _ := d.services()
+	if bg := d.spec.Strategy.BlueGreen; bg != nil {
+		service = bg.ActiveService
+	}
+	if hash := d.selected(service); hash != "" {
+		return hashOf(rs) == hash && available(rs) > 0
+	}
+	return specReplicas(rs) > 0 && saturated(rs, specReplicas(rs)) && !saturated(d.newRS, d.n)
+}
+
 func hashOf(rs *appsv1.ReplicaSet) string { return rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] }
 
 // revision is the number in a ReplicaSet's annotation; 0 if it has none.

@@ -41,6 +41,7 @@ func (d *decision) startUpdate() {
 		d.claimRevision()
 	}
 	d.resetStatus()
+	d.recoverStable()
 	switch {
 	case d.status.StableRS == "":
 		d.skipToEnd("")

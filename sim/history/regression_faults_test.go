@@ -55,7 +55,7 @@ func promotionRegressions() []regression {
 // that could not be known.
 func staleRegressions() []regression {
 	zero, two, three := intstr.FromInt32(0), intstr.FromInt32(2), intstr.FromInt32(3)
-	one, none, twenty, forty := intstr.FromInt32(1), int32(0), int32(20), int32(40)
+	one, none, single, twenty, forty := intstr.FromInt32(1), int32(0), int32(1), int32(20), int32(40)
 	return []regression{
 		{"a share of an Experiment cannot be recorded until the delay of its pods is over", History{
 			Seed: 410613,
@@ -71,6 +71,14 @@ func staleRegressions() []regression {
 				Extras: Extras{MirrorFirst: true, Threshold: "1%"}},
 			Faults:  []string{"crash:p=0.17,restart=5s,to=6m49s"},
 			Actions: []Action{{0, SetImage, "2.0.0"}, {167 * time.Second, Promote, ""}, {16 * time.Second, KillPod, "1"}},
+		}},
+		{"another image comes before it is on record that the first one is stable", History{
+			Seed: 651508,
+			Setup: Setup{Strategy: Canary, Replicas: 3, Steps: []string{"10", "experiment:8s:services", "experiment:55s:w20", "35", "pause:45s"}, MaxUnavailable: percent("20%"),
+				Routing: Hosts, Dynamic: true, PingPong: true, DeadlineAbort: true, Jitter: 0.5,
+				Extras: Extras{Metadata: true, History: &single, Patience: 5 * time.Second, Crowd: true}},
+			Faults:  []string{"stale:revisions=7,age=1.996s,to=5m30s"},
+			Actions: []Action{{6 * time.Second, SetImage, "3.0.0"}, {237 * time.Millisecond, Undo, ""}},
 		}},
 		{"a step that has begun is put on record after somebody paused", History{
 			Seed: 651592,

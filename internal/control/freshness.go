@@ -52,10 +52,10 @@ func (f *freshness) expect(key types.NamespacedName, uid types.UID, w write) {
 	f.writes[key][uid] = w
 }
 
-// mayHaveWritten notes that the answer to a write of obj on behalf of key was lost.
-// If it was made, obj has a newer version than the one that was to be replaced; if
-// not, nothing newer ever shows up, and the time is up after forgetAfter.
-func (f *freshness) mayHaveWritten(key types.NamespacedName, obj client.Object, now time.Time) {
+// outdated notes that a write of obj on behalf of key found a newer version than the one
+// that was to be replaced, or that its answer was lost. If that one was made, there is a
+// newer version, too; if not, none ever shows up, and the time is up after forgetAfter.
+func (f *freshness) outdated(key types.NamespacedName, obj client.Object, now time.Time) {
 	version, err := strconv.ParseUint(obj.GetResourceVersion(), 10, 64)
 	if err != nil || obj.GetUID() == "" {
 		return // it replaces no version: it is new, or its content does not depend on one

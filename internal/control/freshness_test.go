@@ -25,7 +25,7 @@ func TestFreshness(t *testing.T) {
 		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{UID: "u", ResourceVersion: version}}
 	}
 	wrote := func(f *freshness) { f.wrote(key, at("7"), now) }
-	lost := func(f *freshness) { f.mayHaveWritten(key, at("7"), now) }
+	lost := func(f *freshness) { f.outdated(key, at("7"), now) }
 	for _, c := range []struct {
 		what  string
 		do    func(*freshness)
@@ -48,15 +48,16 @@ func TestFreshness(t *testing.T) {
 	}
 }
 
-// Only an answer below 500 says that nothing was written.
+// Only an answer below 500 says that nothing was written, and a conflict is one of
+// somebody else who was first.
 func TestUnanswered(t *testing.T) {
 	kind := schema.GroupResource{Resource: "services"}
 	for _, c := range []struct {
-		err  error
-		lost bool
+		err   error
+		newer bool
 	}{
 		{nil, false},
-		{apierrors.NewConflict(kind, "web", errors.New("modified")), false},
+		{apierrors.NewConflict(kind, "web", errors.New("modified")), true},
 		{apierrors.NewTooManyRequests("later", 1), false},
 		{apierrors.NewTimeoutError("too slow", 0), true},
 		{apierrors.NewInternalError(errors.New("leader changed")), true},
@@ -85,8 +86,8 @@ func TestUnanswered(t *testing.T) {
 				t.Errorf("%v became %v", c.err, err)
 			}
 		}
-		if want := map[bool]int{true: 4}[c.lost]; told != want {
-			t.Errorf("%v: told of %d writes that may have been made, want %d", c.err, told, want)
+		if want := map[bool]int{true: 4}[c.newer]; told != want {
+			t.Errorf("%v: told of %d writes after which there may be a newer version, want %d", c.err, told, want)
 		}
 	}
 }

@@ -13,11 +13,12 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/apply"
 )
 
-// unanswered is a client that tells of changes which may have been made although
-// they failed: the server did not answer, or not with a refusal.
+// unanswered is a client that tells of changes after which the server has another version
+// than the one that was to be replaced, or may have: somebody else was first, or the server
+// did not answer, or not with a refusal.
 type unanswered struct {
 	client.Client
-	lost func(client.Object) // told of the object as it was to be written
+	newer func(client.Object) // told of the object as it was to be written
 }
 
 func (u unanswered) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
@@ -32,11 +33,11 @@ func (u unanswered) Status() client.SubResourceWriter {
 	return unansweredStatus{u.Client.Status(), u}
 }
 
-// executor writes on behalf of key, notes what it wrote or may have written, and
-// tells of what it wrote.
+// executor writes on behalf of key, notes what it wrote or may have written and what
+// others wrote, and tells of what it wrote.
 func (f *freshness) executor(c client.Client, key types.NamespacedName, now time.Time, wrote func(client.Object)) apply.Executor {
 	return apply.Executor{
-		Client: unanswered{c, func(obj client.Object) { f.mayHaveWritten(key, obj, now) }},
+		Client: unanswered{c, func(obj client.Object) { f.outdated(key, obj, now) }},
 		Wrote:  func(obj client.Object) { f.wrote(key, obj, now); wrote(obj) },
 	}
 }
@@ -56,8 +57,8 @@ func (s unansweredStatus) Patch(ctx context.Context, obj client.Object, patch cl
 }
 
 func (u unanswered) tell(obj client.Object, err error) error {
-	if err != nil && !refused(err) {
-		u.lost(obj)
+	if err != nil && (!refused(err) || apierrors.IsConflict(err)) {
+		u.newer(obj)
 	}
 	return err
 }

@@ -80,6 +80,20 @@ func staleRegressions() []regression {
 			Faults:  []string{"stale:revisions=7,age=1.996s,to=5m30s"},
 			Actions: []Action{{6 * time.Second, SetImage, "3.0.0"}, {237 * time.Millisecond, Undo, ""}},
 		}},
+		{"a pause is not seen, and two steps take the requests from one another", History{
+			Seed: 675859,
+			Setup: Setup{Strategy: Canary, Replicas: 3, Steps: []string{"60", "header:on", "45", "25", "scale:match"}, MaxSurge: percent("30%"), Routing: Subsets, DeadlineAbort: true, Jitter: 0.5,
+				Extras: Extras{Metadata: true, AntiAffinity: "preferred", Window: 2, Reserved: true, Patience: 5 * time.Second}},
+			Faults:  []string{"stale:age=2.831s,AnalysisRun=2.164s,Service=1.631s,VirtualService=0s,to=6m10s"},
+			Actions: []Action{{0, SetImage, "2.0.0"}, {16532 * time.Millisecond, Pause, ""}, {49 * time.Second, Experiment, "33s 3.0.0"}},
+		}},
+		{"a pause is not seen, and two versions take the active Service from one another", History{
+			Seed: 672170,
+			Setup: Setup{Strategy: BlueGreen, Replicas: 8, AutoPromote: true, Post: "rate", Workload: "never",
+				Extras: Extras{Window: 1, Patience: 5 * time.Second, Crowd: true}},
+			Faults:  []string{"stale:age=1.872s,AnalysisRun=1.528s,DestinationRule=0s,Job=1.198s,Pod=0s,ReplicaSet=488ms,Rollout=1.809s,Service=0s,to=8m57s"},
+			Actions: []Action{{237457 * time.Millisecond, SetImage, "3.0.0"}, {29 * time.Second, Pause, ""}, {time.Second, Misbehave, "3.0.0 errs"}},
+		}},
 		{"a step that has begun is put on record after somebody paused", History{
 			Seed: 651592,
 			Setup: Setup{Strategy: Canary, Replicas: 4, Steps: []string{"pause"}, MaxSurge: percent("10%"),

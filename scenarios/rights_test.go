@@ -47,6 +47,8 @@ func TestRights(t *testing.T) {
 	needed := sets.New(
 		// client-go writes Events: an Event that is told again is patched.
 		rightTo("create", schema.GroupKind{Kind: "Event"}, ""), rightTo("patch", schema.GroupKind{Kind: "Event"}, ""),
+		// Before a Service is let go of, the server is asked for its Rollout, and not the cache.
+		rightTo("get", schema.GroupKind{Group: "argoproj.io", Kind: "Rollout"}, ""),
 	)
 	r := &recording{rights: needed, uncached: kindsOf(t, manager.Uncached()), watched: watched(t)}
 	for kind := range r.watched {

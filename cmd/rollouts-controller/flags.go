@@ -66,6 +66,7 @@ func newFlags() *flags {
 	f.threads["rollout"] = s.Int("rollout-threads", 10, "Rollouts that are reconciled at a time")
 	f.threads["experiment"] = s.Int("experiment-threads", 10, "Experiments that are reconciled at a time")
 	f.threads["analysisrun"] = s.Int("analysis-threads", 30, "AnalysisRuns that are reconciled at a time")
+	f.threads["service"] = s.Int("service-threads", 10, "Services that are reconciled at a time")
 	s.StringSliceVar(&f.controllers, "controllers", nil, "analysis: control AnalysisRuns alone, where Rollouts are controlled elsewhere; empty: control everything")
 	s.IntVar(&f.metricsPort, "metricsPort", 8090, "Port of /metrics; 0: none")
 	s.IntVar(&f.healthzPort, "healthzPort", 8080, "Port of /healthz and /readyz; 0: none")
@@ -104,7 +105,7 @@ func ignored(s *pflag.FlagSet) {
 	} {
 		s.String(name, "", why+reason)
 	}
-	for _, name := range []string{"service-threads", "ingress-threads", "ephemeral-metadata-threads", "ephemeral-metadata-update-pod-retries"} {
+	for _, name := range []string{"ingress-threads", "ephemeral-metadata-threads", "ephemeral-metadata-update-pod-retries"} {
 		s.Int(name, 0, why+"this work is part of reconciling a Rollout")
 	}
 	s.StringArray("alb-ingress-classes", nil, why+"there is no router for ALB")

@@ -356,6 +356,7 @@ func (r *Remote) connect(ctx context.Context) error {
 		Used: used,
 		Name: r.options.Name, Config: r.Config, Scheme: scheme, Clock: clock.Real{}, Wait: clock.Wait,
 		Patience: r.options.Patience, Tools: r.tools, Accounts: accounts, Labels: map[string]string{"istio-injection": "enabled"},
+		CPU: "10m",
 	}
 	return r.cluster.Record(ctx)
 }

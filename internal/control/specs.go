@@ -58,6 +58,14 @@ func (s *specs[O, F]) of(key types.NamespacedName, obj O) F {
 	return k.facts
 }
 
+// last returns what followed from the spec of an object when it was looked at last.
+func (s *specs[O, F]) last(key types.NamespacedName) (facts F, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, known := s.known[key]
+	return k.facts, known
+}
+
 // those lists the objects of a namespace, or of all if it is empty, whose facts match, by
 // name. It knows those that were looked at: one that is new to the controller is going
 // to be looked at anyway, and one whose spec has changed.

@@ -24,6 +24,7 @@ func Controllers(d Deps) []Controller {
 	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newRolloutSpecs(), patience: newPatience(d.Patience, d.Crowd)}
 	runs := newAnalysisRunReconciler(d)
 	experiments := &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newExperimentSpecs()}
+	services := &serviceReconciler{Deps: d, specs: rollouts.specs}
 	return []Controller{{
 		Name:      "rollout",
 		For:       &v1alpha1.Rollout{},
@@ -60,6 +61,14 @@ func Controllers(d Deps) []Controller {
 			{Kind: &corev1.Service{}, Keys: experiments.experimentsNaming},
 			{Kind: &v1alpha1.AnalysisRun{}, Keys: experiments.experimentOwning, Same: sameVerdict},
 			{Kind: &v1alpha1.Rollout{}, Keys: experiments.experimentsOf, Same: sameExtraShares},
+		},
+	}, {
+		Name:      "service",
+		For:       &corev1.Service{},
+		Reconcile: services.Reconcile,
+		Echo:      services.isEcho,
+		Watches: []Watch{
+			{Kind: &v1alpha1.Rollout{}, Keys: services.servicesOf, Same: sameSpec},
 		},
 	}}
 }

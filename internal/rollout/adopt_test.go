@@ -51,12 +51,15 @@ func TestStableWithoutRecord(t *testing.T) {
 			lost(start(t)).settle().want("Healthy step 2 v1:5")
 			lost(start(t)).image("v2").settle().want(at20)
 			lost(start(t).image("v2").settle()).settle().want(at20)
+			if d := lost(start(t).image("v2").settle()).image("v3").settle(); d.status().StableRS != d.hash("v1") {
+				t.Errorf("stable is %s, not that of v1, of which most pods are: %s", d.status().StableRS, d.picture())
+			}
 			d := start(t)
 			d.slow("v1", 0)
 			d.broken["web:v2"] = true
 			lost(d).image("v2").settle()
-			if stable := d.status().StableRS; stable != d.status().CurrentPodHash {
-				t.Errorf("stable is %s, which never served", stable)
+			if d.status().StableRS != d.hash("v2") {
+				t.Errorf("stable is %s, not that of v2, where v1 does not serve", d.status().StableRS)
 			}
 		})
 	}
@@ -66,4 +69,14 @@ func TestStableWithoutRecord(t *testing.T) {
 		d.settle().want("Paused(BlueGreenPause) v1:3 v2:3").selects("active", "v1").image("v3").settle()
 		d.selects("active", "v1").selects("preview", "v3")
 	})
+}
+
+// hash is the one of a version's ReplicaSet.
+func (d *desk) hash(tag string) string {
+	for _, rs := range d.o.ReplicaSets {
+		if rs.Spec.Template.Spec.Containers[0].Image == "web:"+tag {
+			return hashOf(rs)
+		}
+	}
+	return ""
 }

@@ -84,10 +84,14 @@ func (d *decision) recoverStable() {
 	if d.status.StableRS != "" {
 		return
 	}
-	if i := slices.IndexFunc(d.older, d.servesUnrecorded); i >= 0 {
-		d.stableRS = d.older[i]
+	for _, rs := range d.older {
+		if d.servesUnrecorded(rs) && available(rs) > available(d.stableRS) {
+			d.stableRS = rs
+		}
+	}
+	if d.stableRS != nil {
 		d.status.StableRS = hashOf(d.stableRS)
-		d.older = slices.Delete(slices.Clone(d.older), i, i+1)
+		d.older = slices.DeleteFunc(slices.Clone(d.older), func(rs *appsv1.ReplicaSet) bool { return rs == d.stableRS })
 	}
 }
 

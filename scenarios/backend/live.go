@@ -15,6 +15,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -44,6 +45,10 @@ type Cluster struct {
 	Accounts []string
 	// Labels are put on the namespaces of scenarios.
 	Labels map[string]string
+	// CPU is what a container asks for that asks for none, such as "10m"; empty: nothing. All
+	// containers of a node that ask for nothing get, together, next to no time when others
+	// want it, too: then requests are answered too late, and lost.
+	CPU string
 	// Patience is how long what a scenario expects may be late; zero means 30 s.
 	Patience time.Duration
 	// Tools makes the tools for one scenario, which gives them its own names of
@@ -154,8 +159,22 @@ func (b *Live) makeNamespace(name string) error {
 			return err
 		}
 	}
+	if b.cluster.CPU != "" {
+		if err := b.admin.Create(ctx, leastCPU(name, b.cluster.CPU)); err != nil && !apierrors.IsAlreadyExists(err) {
+			return err
+		}
+	}
 	account := types.NamespacedName{Namespace: name, Name: "default"}
 	return b.poll(ctx, b.patience(), func() bool { return b.admin.Get(ctx, account, &corev1.ServiceAccount{}) == nil })
+}
+
+// leastCPU gives each container of a namespace that asks for no processor a little of it.
+func leastCPU(namespace, cpu string) *corev1.LimitRange {
+	least := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)}
+	return &corev1.LimitRange{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "cpu"},
+		Spec:       corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, DefaultRequest: least}}},
+	}
 }
 
 // Name is that of the cluster.

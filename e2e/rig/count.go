@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
 	"github.com/aviary-rollouts/aviary/sim/mesh"
 	"github.com/aviary-rollouts/aviary/sim/mesh/istiometric"
@@ -23,7 +24,7 @@ type counter struct {
 	total        mesh.Count
 	versions     []mesh.VersionCount
 	destinations []mesh.DestinationCount
-	losses       map[string]int64
+	losses       map[string]*mesh.Loss // by reason
 }
 
 // answered counts a request that was answered, by a pod or by a proxy.
@@ -56,10 +57,17 @@ func (c *counter) lost(why string) {
 }
 
 func (c *counter) lose(why string) {
-	if c.losses == nil {
-		c.losses = map[string]int64{}
+	now := clock.Real{}.Now()
+	l := c.losses[why]
+	if l == nil {
+		l = &mesh.Loss{Reason: mesh.Reason(why), From: now}
+		if c.losses == nil {
+			c.losses = map[string]*mesh.Loss{}
+		}
+		c.losses[why] = l
 	}
-	c.losses[why]++
+	l.To = now
+	l.Requests++
 }
 
 func addTo(to *mesh.Count, n mesh.Count) {
@@ -115,8 +123,9 @@ func (c *counter) report() mesh.Report {
 	slices.SortFunc(r.Destinations, func(a, b mesh.DestinationCount) int {
 		return cmp.Or(strings.Compare(a.Host, b.Host), strings.Compare(a.Subset, b.Subset))
 	})
-	for why, n := range c.losses {
-		r.Lost = append(r.Lost, mesh.Loss{Reason: mesh.Reason(why), Requests: n})
+	for _, l := range c.losses {
+		r.Lost = append(r.Lost, *l)
 	}
+	slices.SortFunc(r.Lost, func(a, b mesh.Loss) int { return a.From.Compare(b.From) })
 	return r
 }

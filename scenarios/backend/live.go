@@ -236,7 +236,8 @@ func (b *Live) WriteRecord(w io.Writer) error {
 		return fmt.Errorf("count the requests: %w", err)
 	}
 	for _, l := range requests.Lost {
-		if _, err := fmt.Fprintf(w, "lost: %d requests: %s\n", l.Requests, l.Reason); err != nil {
+		_, err := fmt.Fprintf(w, "lost: %d requests, told from %.3fs to %.3fs: %s\n", l.Requests, l.From.Sub(b.opened).Seconds(), l.To.Sub(b.opened).Seconds(), l.Reason)
+		if err != nil {
 			return err
 		}
 	}

@@ -78,8 +78,8 @@ func findNew(all []*appsv1.ReplicaSet, o Observed, hash string) *appsv1.ReplicaS
 
 // recoverStable finds out which ReplicaSet is the stable one where no status says so: the
 // Rollout was deleted without its ReplicaSets and created anew, it comes from a backup, or
-// its first status could not be written before the next image came. What serves then must
-// not make way for an "initial deploy" that has no pods yet.
+// its first status could not be written before the next image came. What serves then, with
+// the most pods, must not make way for an "initial deploy" that has none yet.
 func (d *decision) recoverStable() {
 	if d.status.StableRS != "" {
 		return
@@ -96,17 +96,17 @@ func (d *decision) recoverStable() {
 }
 
 // servesUnrecorded is true for a ReplicaSet that users reach through the Service of the
-// stable version or, where no Service tells versions apart, that has all its pods while the
-// one of the template has not.
+// stable version or, where no Service tells versions apart, that has pods which serve while
+// the one of the template has not got all of its own.
 func (d *decision) servesUnrecorded(rs *appsv1.ReplicaSet) bool {
 	service, _ := d.services()
 	if bg := d.spec.Strategy.BlueGreen; bg != nil {
 		service = bg.ActiveService
 	}
 	if hash := d.selected(service); hash != "" {
-		return hashOf(rs) == hash && available(rs) > 0
+		return hashOf(rs) == hash
 	}
-	return specReplicas(rs) > 0 && saturated(rs, specReplicas(rs)) && !saturated(d.newRS, d.n)
+	return !saturated(d.newRS, d.n)
 }
 
 func hashOf(rs *appsv1.ReplicaSet) string { return rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] }

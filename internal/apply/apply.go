@@ -253,9 +253,21 @@ func templatePatch(a rollout.UpdateReplicaSet) map[string]any {
 }
 
 func (e Executor) selectPods(ctx context.Context, ro *v1alpha1.Rollout, a rollout.SelectPods) error {
-	manager := map[string]*string{v1alpha1.ManagedByRolloutsKey: &ro.Name}
-	selector := map[string]string{v1alpha1.DefaultRolloutUniqueLabelKey: a.Hash}
-	return e.patch(ctx, &corev1.Service{ObjectMeta: identity(a.Service)}, manager, specChange{Selector: selector})
+	return e.point(ctx, a.Service, &ro.Name, &a.Hash)
+}
+
+// LetGo leaves a Service that a Rollout has pointed at one of its versions as its owner
+// made it, if it is still as it was seen.
+func (e Executor) LetGo(ctx context.Context, seen *corev1.Service) error {
+	return e.point(ctx, seen, nil, nil)
+}
+
+// point lets a Service select the pods with a template hash, on behalf of a Rollout; nil
+// for those of all, and nobody.
+func (e Executor) point(ctx context.Context, svc *corev1.Service, manager, hash *string) error {
+	annotations := map[string]*string{v1alpha1.ManagedByRolloutsKey: manager}
+	selector := map[string]*string{v1alpha1.DefaultRolloutUniqueLabelKey: hash}
+	return e.patch(ctx, &corev1.Service{ObjectMeta: identity(svc)}, annotations, specChange{Selector: selector})
 }
 
 // route asks the router; what it did before an error is still told.

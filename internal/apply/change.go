@@ -27,11 +27,11 @@ type metadataChange struct {
 
 // specChange has fields of several kinds; what is empty stays.
 type specChange struct {
-	MinReadySeconds *int32            `json:"minReadySeconds,omitempty"`
-	Replicas        *int32            `json:"replicas,omitempty"`
-	Selector        map[string]string `json:"selector,omitempty"`
-	Template        map[string]any    `json:"template,omitempty"`
-	Terminate       bool              `json:"terminate,omitempty"`
+	MinReadySeconds *int32             `json:"minReadySeconds,omitempty"`
+	Replicas        *int32             `json:"replicas,omitempty"`
+	Selector        map[string]*string `json:"selector,omitempty"` // nil removes a label
+	Template        map[string]any     `json:"template,omitempty"`
+	Terminate       bool               `json:"terminate,omitempty"`
 }
 
 // Type is that of a merge patch.
@@ -89,7 +89,7 @@ func (c specChange) reselect(svc *corev1.Service) bool {
 		return false
 	}
 	if len(c.Selector) > 0 {
-		svc.Spec.Selector = merged(svc.Spec.Selector, pointers(c.Selector))
+		svc.Spec.Selector = merged(svc.Spec.Selector, c.Selector)
 	}
 	return true
 }

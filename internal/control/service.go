@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/apply"
 	"github.com/aviary-rollouts/aviary/internal/validate"
 )
 
@@ -42,7 +42,7 @@ func (r *serviceReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 	if err != nil || named {
 		return time.Time{}, err
 	}
-	if err := r.letGo(ctx, svc); err != nil {
+	if err := (apply.Executor{Client: r.Client}).LetGo(ctx, svc); err != nil {
 		return time.Time{}, fmt.Errorf("service %s: letting go of it: %w", key, err)
 	}
 	if hash := svc.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey]; ro != nil && hash != "" {
@@ -61,20 +61,6 @@ func (r *serviceReconciler) named(ctx context.Context, from client.Reader, owner
 		return nil, false, fmt.Errorf("service %s: reading Rollout %s: %w", service, owner, err)
 	}
 	return ro, names(validate.Services(ro), service), nil
-}
-
-// letGo leaves a Service as its owner made it, if it is still as it was seen.
-func (r *serviceReconciler) letGo(ctx context.Context, seen *corev1.Service) error {
-	data, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": seen.ResourceVersion, "annotations": map[string]any{v1alpha1.ManagedByRolloutsKey: nil}},
-		"spec":     map[string]any{"selector": map[string]any{v1alpha1.DefaultRolloutUniqueLabelKey: nil}},
-	})
-	if err != nil {
-		return err
-	}
-	svc := &corev1.Service{}
-	svc.Namespace, svc.Name = seen.Namespace, seen.Name
-	return r.Client.Patch(ctx, svc, client.RawPatch(types.MergePatchType, data))
 }
 
 // isEcho is true for what concerns a Service that its Rollout still names.

@@ -123,7 +123,7 @@ func New(o Options) (*Sim, error) {
 	s.kernel.SetLimits(o.Limits)
 	s.kernel.Trace().SetEnabled(!o.NoTrace)
 	s.store = store.New(s.kernel, o.Scheme, o.Store)
-	s.injector = fault.NewInjector(s.kernel, o.Faults...)
+	s.injector = fault.NewInjector(s.kernel, s.store, o.Faults...)
 	s.view = newView(s.kernel, s.store, s.injector.Lag)
 	s.events = newRecorder(s)
 	s.connect()

@@ -128,6 +128,9 @@ func (m *Monitor) look() {
 
 func (m *Monitor) receive(e store.Event) {
 	m.look()
+	if e.Touched {
+		return // nothing that a check looks at is new, whoever did it
+	}
 	c := Change{Object: e.Object, Old: e.Old, Deleted: e.Type == watch.Deleted, ByUser: m.userWrites[e.Revision]}
 	delete(m.userWrites, e.Revision)
 	c.Family = m.state.take(c)

@@ -13,10 +13,12 @@ import (
 	"github.com/aviary-rollouts/aviary/sim/store"
 )
 
-// conflict refuses a change of an object as if somebody else had just changed it.
+// conflict lets somebody else write an object just before a change of it, which is refused
+// therefore.
 type conflict struct {
 	window
-	p float64
+	p     float64
+	store *store.Store
 }
 
 // Conflicts makes each update and patch fail with a conflict with probability p.
@@ -34,10 +36,16 @@ func (c *conflict) String() string {
 	return fmt.Sprintf("conflict:p=%s%s", number(c.p), c.suffix())
 }
 
-func (c *conflict) Attach(k *kernel.Kernel) { c.attach(k, "conflict") }
+func (c *conflict) Attach(k *kernel.Kernel, s *store.Store) {
+	c.attach(k, "conflict")
+	c.store = s
+}
 
+// Before writes the object and refuses the call. There is a newer version after each
+// conflict, which the caller hears of: one without would make callers wait for what never
+// comes.
 func (c *conflict) Before(op store.Op) error {
-	if (op.Verb != "update" && op.Verb != "patch") || !c.chance(c.p) {
+	if (op.Verb != "update" && op.Verb != "patch") || !c.chance(c.p) || !c.store.Touch("somebody", op.Kind, op.Key) {
 		return nil
 	}
 	return apierrors.NewConflict(resourceOf(op), op.Key.Name,

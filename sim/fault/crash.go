@@ -47,7 +47,7 @@ func (c *crash) String() string {
 	return fmt.Sprintf("crash:p=%s,restart=%s%s", number(c.p), c.restart, c.suffix())
 }
 
-func (c *crash) Attach(k *kernel.Kernel) { c.attach(k, "crash") }
+func (c *crash) Attach(k *kernel.Kernel, _ *store.Store) { c.attach(k, "crash") }
 
 func (c *crash) Before(store.Op) error { return nil }
 

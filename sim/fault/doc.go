@@ -8,7 +8,8 @@
 //
 //	crash:after=3,restart=5s      dies after its third write, is back 5 s later
 //	crash:p=0.02,restart=1s       dies after any write with that probability
-//	conflict:p=0.2                one write in five finds a newer object
+//	conflict:p=0.2                one write in five finds that somebody else has just
+//	                              written the object
 //	stale:revisions=20,age=2s     reads and events lag, by 20 writes or 2 s
 //	stale:age=2s,Pod=0s,Job=300ms those of some kinds less or more than the rest
 //	lost-reply:p=0.1              the write is done, the answer is a timeout

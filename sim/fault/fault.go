@@ -17,8 +17,9 @@ import (
 type Fault interface {
 	// String returns the form that Parse reads.
 	fmt.Stringer
-	// Attach binds the fault to a run, whose clock and randomness it uses.
-	Attach(k *kernel.Kernel)
+	// Attach binds the fault to a run, whose clock and randomness it uses, and to the
+	// API server.
+	Attach(k *kernel.Kernel, s *store.Store)
 	// Before sees a call on its way to the API server. An error is the
 	// server's answer, and nothing else happens. A *Crash kills the caller.
 	Before(op store.Op) error

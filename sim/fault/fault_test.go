@@ -127,7 +127,7 @@ func newBench(t *testing.T, forms ...string) *bench {
 	}
 	b := &bench{t: t, kernel: kernel.New(1, time.Unix(0, 0))}
 	b.store = store.New(b.kernel, scheme, store.Options{})
-	b.injector = fault.NewInjector(b.kernel)
+	b.injector = fault.NewInjector(b.kernel, b.store)
 	for _, form := range forms {
 		f, err := fault.Parse(form)
 		if err != nil {
@@ -162,12 +162,15 @@ func (b *bench) at(d time.Duration) {
 	}
 }
 
-func TestConflictDoesNothing(t *testing.T) {
+func TestConflictIsAWriteOfSomebodyElse(t *testing.T) {
 	b := newBench(t, "conflict:p=1,from=1s,to=2s")
 	must(t, b.write("1"))
 	b.at(time.Second)
 	if err := b.write("2"); !apierrors.IsConflict(err) || b.read() != "1" {
 		t.Errorf("%v, value %s", err, b.read())
+	}
+	if b.store.Revision() != 2 {
+		t.Errorf("revision %d: a conflict follows a write of somebody else", b.store.Revision())
 	}
 	b.at(2 * time.Second)
 	must(t, b.write("3"))

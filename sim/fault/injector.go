@@ -13,12 +13,13 @@ import (
 // Injector applies several faults to one client, in their order.
 type Injector struct {
 	kernel *kernel.Kernel
+	store  *store.Store
 	faults []Fault
 }
 
-// NewInjector binds the faults to a run.
-func NewInjector(k *kernel.Kernel, faults ...Fault) *Injector {
-	i := &Injector{kernel: k}
+// NewInjector binds the faults to a run and its API server.
+func NewInjector(k *kernel.Kernel, s *store.Store, faults ...Fault) *Injector {
+	i := &Injector{kernel: k, store: s}
 	for _, f := range faults {
 		i.Add(f)
 	}
@@ -27,7 +28,7 @@ func NewInjector(k *kernel.Kernel, faults ...Fault) *Injector {
 
 // Add binds one more fault to the run, from now on.
 func (i *Injector) Add(f Fault) {
-	f.Attach(i.kernel)
+	f.Attach(i.kernel, i.store)
 	i.faults = append(i.faults, f)
 }
 

@@ -31,7 +31,7 @@ func (l *lostReply) String() string {
 	return fmt.Sprintf("lost-reply:p=%s%s", number(l.p), l.suffix())
 }
 
-func (l *lostReply) Attach(k *kernel.Kernel) { l.attach(k, "lost-reply") }
+func (l *lostReply) Attach(k *kernel.Kernel, _ *store.Store) { l.attach(k, "lost-reply") }
 
 func (l *lostReply) Before(store.Op) error { return nil }
 

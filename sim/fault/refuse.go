@@ -63,7 +63,7 @@ func (r *refuse) String() string {
 	return fmt.Sprintf("refuse:code=%d,p=%s%s%s", r.code, number(r.p), which, r.suffix())
 }
 
-func (r *refuse) Attach(k *kernel.Kernel) { r.attach(k, "refuse") }
+func (r *refuse) Attach(k *kernel.Kernel, _ *store.Store) { r.attach(k, "refuse") }
 
 func (r *refuse) Before(op store.Op) error {
 	if !op.Write() || r.verb != "" && op.Verb != r.verb || r.kind != "" && op.Kind.Kind != r.kind || !r.chance(r.p) {

@@ -87,7 +87,7 @@ func (s *stale) String() string {
 	return text + s.suffix()
 }
 
-func (s *stale) Attach(k *kernel.Kernel) { s.attach(k, "stale") }
+func (s *stale) Attach(k *kernel.Kernel, _ *store.Store) { s.attach(k, "stale") }
 
 func (s *stale) Before(store.Op) error { return nil }
 

@@ -145,7 +145,7 @@ func (s *Store) commit(c change) client.Object {
 	}
 	s.forget()
 
-	event := Event{Type: c.kind, Object: stored, Old: old, Revision: rev}
+	event := Event{Type: c.kind, Object: stored, Old: old, Revision: rev, Touched: c.verb == verbTouch}
 	s.deliver(c.table, event)
 	s.traceWrite(c, event)
 	return stored

@@ -28,6 +28,8 @@ type Event struct {
 	Old client.Object
 	// Revision is the number of the write.
 	Revision Revision
+	// Touched is true if Object differs from Old in its version alone.
+	Touched bool
 }
 
 // subscription is one receiver of the events of a table.

@@ -31,6 +31,7 @@ type conformanceFlags struct {
 	workers             int
 	longest, patience   time.Duration
 	kill                time.Duration
+	ready               time.Duration
 	dir                 string
 }
 
@@ -78,6 +79,7 @@ The exit code is 1 if a scenario failed, 2 if the call or a path is wrong.`,
 	cmd.Flags().DurationVar(&f.longest, "longest", 20*time.Minute, "skip scenarios that take longer on a live cluster; 0: none")
 	cmd.Flags().DurationVar(&f.patience, "patience", 30*time.Second, "how late what a scenario expects may be on a live cluster")
 	cmd.Flags().DurationVar(&f.kill, "kill", 0, "on local, kill the controller and start it again, at random moments that are so far apart on average; 0: never")
+	cmd.Flags().DurationVar(&f.ready, "ready", 0, "on local, how long a pod takes to become ready; 0: 4s, which scenarios expect. More shows which of them judge the machine")
 	cmd.Flags().StringVar(&f.dir, "dir", "", "folder for state and logs of local, and for what is left of scenarios that fail; kept afterwards; empty: a temporary one")
 	return cmd
 }
@@ -106,6 +108,9 @@ func (f *conformanceFlags) judge(ctx context.Context, out, progress io.Writer, p
 	}
 	if f.kill < 0 || f.kill > 0 && f.on != "local" {
 		return usagef("--kill %s: give a duration, and --on local, where the controller is a process of ours", f.kill)
+	}
+	if f.ready < 0 || f.ready > 0 && f.on != "local" {
+		return usagef("--ready %s: give a duration, and --on local, where pods are ours", f.ready)
 	}
 	ctrllog.SetLogger(logr.Discard()) // what matters comes back as an error
 	if f.on != backend.SimName {
@@ -174,6 +179,7 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 // local starts a control plane on this machine.
 func (f *conformanceFlags) local(ctx context.Context, progress io.Writer) (venue, error) {
 	o := rig.Options{Dir: f.dir, Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Patience: f.patience, Killed: f.kill > 0, Progress: progress}
+	o.Nodes.Timing.Ready = f.ready
 	if f.dir == "" { // what is in the plane's own folder goes with it
 		folder, err := f.folder()
 		if err != nil {

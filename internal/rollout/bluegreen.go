@@ -14,14 +14,18 @@ func (d *decision) blueGreen() {
 	d.status.BlueGreen.PreviewSelector = d.selected(d.spec.Strategy.BlueGreen.PreviewService)
 	d.status.BlueGreen.ActiveSelector = d.selected(d.spec.Strategy.BlueGreen.ActiveService)
 	d.selectPreview()
+	pinned := d.selectStable()
 	if !d.restart() {
 		d.resize(d.blueGreenSizes())
 	}
 	d.analyse()
+	d.runExperiments() // ends those of a canary that it was
 	if d.newRS == nil || d.held() || d.previewPaused() {
 		return
 	}
-	d.selectActive()
+	if !pinned {
+		d.selectActive()
+	}
 	d.promoteBlueGreen()
 }
 
@@ -201,6 +205,19 @@ func (d *decision) previewJudged() bool {
 	return bg.PrePromotionAnalysis == nil || d.analysed(d.status.BlueGreen.PrePromotionAnalysisRunStatus)
 }
 
+// selectStable points an active Service that selects no version at the stable one while
+// another is on its way: users would get pods of the preview as soon as they are ready. It
+// selects none where a canary has just become blue/green, and where the Rollout was created
+// anew over its pods.
+func (d *decision) selectStable() (done bool) {
+	service := d.spec.Strategy.BlueGreen.ActiveService
+	if d.stableRS == nil || d.fullyPromoted() || d.Services[service] == nil || d.selected(service) != "" || !saturated(d.stableRS, d.n) {
+		return false
+	}
+	d.switchActive(d.stableRS)
+	return true
+}
+
 // selectActive switches users to the new ReplicaSet, or back to the stable one
 // after an abort.
 func (d *decision) selectActive() {
@@ -220,6 +237,13 @@ func (d *decision) selectActive() {
 		d.waiting("active service %s goes on selecting %q: %d of %d pods of ReplicaSet %s are available", service, from, available(target), d.n, target.Name)
 		return
 	}
+	d.switchActive(target)
+}
+
+// switchActive points the active Service at a ReplicaSet.
+func (d *decision) switchActive(target *appsv1.ReplicaSet) {
+	service := d.spec.Strategy.BlueGreen.ActiveService
+	from, to := d.selected(service), hashOf(target)
 	d.do(SelectPods{Service: d.Services[service], Hash: to})
 	d.status.BlueGreen.ActiveSelector = to
 	if from != to {

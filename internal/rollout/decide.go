@@ -41,8 +41,10 @@ func Decide(o Observed, now time.Time) Plan {
 	d.followAbort()
 	d.followFullPromotion()
 	if o.Rollout.Spec.Strategy.BlueGreen != nil {
+		d.status.Canary = v1alpha1.CanaryStatus{}
 		d.blueGreen()
 	} else {
+		d.status.BlueGreen = v1alpha1.BlueGreenStatus{}
 		d.canary()
 	}
 	d.dress()

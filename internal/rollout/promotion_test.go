@@ -165,3 +165,13 @@ func TestUndoIsPreviewedBeforeItIsActive(t *testing.T) {
 	}
 	d.settle().want("Healthy v1:5 v2:5").selects("active", "v1")
 }
+
+// A canary becomes blue/green in mid-update: the active Service, which selects the pods of
+// both versions, selects the stable one once that has all its pods, and no other before it
+// is promoted.
+func TestActiveServiceOfFormerCanary(t *testing.T) {
+	d := newDesk(t, 4, canaryOf(weight(25), pauseFor(nil))).settle().image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:3 v2:1")
+	automatic := false
+	d.o.Rollout.Spec.Strategy = blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) { bg.AutoPromotionEnabled = &automatic })
+	d.settle().want("Paused(BlueGreenPause) v1:4 v2:4").selects("active", "v1").selects("preview", "v2")
+}

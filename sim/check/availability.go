@@ -19,12 +19,14 @@ import (
 // the requests. With a replicaProgressThreshold a routed canary may be promoted with
 // fewer: then so many are promised.
 //
-// The promise ends when somebody else takes a pod away, and when spec.replicas
+// The promise ends when somebody else takes a pod away, when the strategy is another one,
+// and when spec.replicas
 // or a limit is raised, and with dynamicStableScale where a step sets the number
 // of canary pods, whatever their share of the requests; it is renewed when all pods are available again. A
 // restart may always take one pod out, even if maxUnavailable is 0.
 type availability struct {
 	promised   map[types.UID]promise
+	blueGreen  map[types.UID]bool // the strategy that it was made for
 	restarting map[types.UID]bool // since a restart was asked for, until all pods are back
 }
 
@@ -37,7 +39,7 @@ type promise struct {
 
 // NewAvailability returns the check of the lower bound.
 func NewAvailability() Check {
-	return &availability{promised: map[types.UID]promise{}, restarting: map[types.UID]bool{}}
+	return &availability{promised: map[types.UID]promise{}, blueGreen: map[types.UID]bool{}, restarting: map[types.UID]bool{}}
 }
 
 func (c *availability) Name() string { return "availability" }
@@ -68,6 +70,10 @@ func (c *availability) rollout(s *State, f *Family) error {
 	n, u := f.Replicas(), f.Replicas()-mustServe(f.Rollout)
 	least, lowest := f.least(s)
 	available := serving(s, f)
+	if bg := f.Rollout.Spec.Strategy.BlueGreen != nil; bg != c.blueGreen[uid] {
+		delete(c.promised, uid)
+		c.blueGreen[uid] = bg
+	}
 	p, promised := c.promised[uid]
 	p.replicas, p.floor = min(p.replicas, least), min(p.floor, lowest)
 	if promised && (n > p.replicas || n-u > p.floor || !f.disruptedAt.Before(p.since) || scaledBySteps(f.Rollout)) {
@@ -152,7 +158,11 @@ func serving(s *State, f *Family) (n int32) {
 	if svc == nil {
 		return 0
 	}
-	set := f.ByHash(svc.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey])
+	hash := svc.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey]
+	if hash == "" {
+		hash = f.Rollout.Status.StableRS // it selects the pods of all versions, of which the others may go
+	}
+	set := f.ByHash(hash)
 	if set == nil {
 		return 0
 	}

@@ -24,6 +24,7 @@ func Draw(seed uint64, withFaults bool) History {
 		h.Actions = append(h.Actions, drawAction(rng, h.Setup))
 	}
 	drawExtras(rand.New(rand.NewPCG(seed, 0xd1b54a32d192ed03)), &h)
+	drawReborn(rand.New(rand.NewPCG(seed, 0xa0761d6478bd642f)), &h)
 	drawPatience(rand.New(rand.NewPCG(seed, 0x3c6ef372fe94f82b)), &h.Setup.Extras)
 	if withFaults {
 		var total time.Duration

@@ -33,6 +33,8 @@ type Extras struct {
 	MirrorFirst, Sockets, Reserved bool
 	// Threshold is replicaProgressThreshold, as "50%" or "2"; empty for none.
 	Threshold string
+	// BothServices adds the Services of the other strategy.
+	BothServices bool
 	// Patience is how long numbers in a status may wait, and Crowd lets them wait as they
 	// do where many Rollouts are updated at once.
 	Patience time.Duration
@@ -127,6 +129,7 @@ func (e Extras) String() string {
 		{e.Sockets, "TLS and TCP routes"},
 		{e.Reserved, "a subset of its own"},
 		{e.Threshold != "", "replicaProgressThreshold " + e.Threshold},
+		{e.BothServices, "Services of both strategies"},
 		{e.Patience > 0, "numbers may wait " + e.Patience.String()},
 		{e.Crowd, "as in a crowd"},
 	} {

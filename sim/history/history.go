@@ -91,6 +91,10 @@ const (
 	EditWhole   Verb = "edit whole" // arg: maxTrafficWeight, which Istio does not know; empty for none
 	Restart     Verb = "restart"
 
+	Orphan         Verb = "delete, but not its pods"
+	CreateAgain    Verb = "create again"    // what was deleted
+	ChangeStrategy Verb = "change strategy" // arg: "canary" and steps, "bluegreen" or "bluegreen auto"
+
 	Experiment          Verb = "experiment"           // arg: form of a step and image: "30s:quick 2.0.0"
 	RetryExperiment     Verb = "retry experiment"     // arg: which, counted round
 	TerminateExperiment Verb = "terminate experiment" // arg: which, counted round

@@ -74,10 +74,13 @@ func (s Setup) objects() ([]client.Object, error) {
 		}
 		objects = append(objects, service("web"))
 	}
-	if s.Strategy == BlueGreen {
-		return append(objects, service("active"), service("preview"), ro), nil
+	if s.Strategy == BlueGreen || s.BothServices {
+		objects = append(objects, service("active"), service("preview"))
 	}
-	return append(objects, service("stable"), service("canary"), ro), nil
+	if s.Strategy == Canary || s.BothServices {
+		objects = append(objects, service("stable"), service("canary"))
+	}
+	return append(objects, ro), nil
 }
 
 // moveTemplate makes a Rollout refer to a Deployment, which it returns, that

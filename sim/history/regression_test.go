@@ -294,5 +294,12 @@ func podRegressions() []regression {
 				{10 * time.Second, SetImage, "4.0.0"}, {20 * time.Second, Misbehave, "4.0.0 never"}, {0, Promote, ""},
 			},
 		}},
+		{"an Experiment of a canary goes on when that has become blue/green", History{
+			Seed:  711167,
+			Setup: Setup{Strategy: Canary, Replicas: 2, Steps: []string{"experiment:61s", "15"}, Extras: Extras{BothServices: true}},
+			Actions: []Action{
+				{20 * time.Second, SetImage, "3.0.0"}, {10 * time.Second, ChangeStrategy, "bluegreen"}, {0, Abort, ""},
+			},
+		}},
 	}
 }

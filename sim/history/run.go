@@ -79,7 +79,7 @@ func Run(h History, o sim.Options) (Result, error) {
 	if err != nil {
 		return Result{Sim: s}, err
 	}
-	p := &player{sim: s}
+	p := &player{sim: s, setup: h.Setup}
 	err = p.play(h)
 	r := Result{Hash: s.Trace().Hash(), Sim: s}
 	if ro, getErr := ops.Get(context.Background(), s.Client(), Key); getErr == nil {
@@ -95,9 +95,11 @@ const badImage = "4.0.0"
 // player does the actions of a history.
 type player struct {
 	sim      *sim.Sim
+	setup    Setup
 	restless bool // badImage comes and goes
 	metrics  metrics
-	started  int // Experiments beside the Rollout
+	started  int               // Experiments beside the Rollout
+	deleted  *v1alpha1.Rollout // which will be created again; nil while it is there
 }
 
 func (p *player) play(h History) error {
@@ -142,6 +144,11 @@ func (p *player) end() error {
 	for _, tag := range Images {
 		if tag != badImage || p.restless {
 			p.sim.World().SetImage("*:"+tag, world.ImageBehaviour{})
+		}
+	}
+	if p.deleted != nil {
+		if err := p.createAgain(context.Background()); err != nil {
+			return err
 		}
 	}
 	if err := p.sim.Sleep(settleTime); err != nil {
@@ -206,6 +213,12 @@ func (p *player) do(a Action) error {
 		return p.editSteps(ctx, a.Arg)
 	case EditWhole:
 		return p.editWhole(ctx, a.Arg)
+	case Orphan:
+		return p.orphan(ctx)
+	case CreateAgain:
+		return p.createAgain(ctx)
+	case ChangeStrategy:
+		return p.changeStrategy(ctx, a.Arg)
 	case Experiment, RetryExperiment, TerminateExperiment, TerminateRun:
 		return p.experiment(ctx, a)
 	}

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,23 +35,44 @@ func Decide(o Observed, now time.Time) Plan {
 	case o.Invalid != "":
 		d.refuse()
 		return d.finish()
-	case d.updateStarts():
+	}
+	d.forgetOtherStrategy()
+	if d.updateStarts() {
 		d.startUpdate()
 		return d.finish()
 	}
 	d.followAbort()
 	d.followFullPromotion()
 	if o.Rollout.Spec.Strategy.BlueGreen != nil {
-		d.status.Canary = v1alpha1.CanaryStatus{}
 		d.blueGreen()
 	} else {
-		d.status.BlueGreen = v1alpha1.BlueGreenStatus{}
 		d.canary()
 	}
 	d.dress()
 	d.scaleWorkload()
 	d.deleteHistory()
 	return d.finish()
+}
+
+// forgetOtherStrategy drops what a Rollout that had the other strategy has noted for it,
+// with its pause: nobody would end that.
+func (d *decision) forgetOtherStrategy() {
+	pause := v1alpha1.PauseReasonCanaryPauseStep
+	if d.spec.Strategy.BlueGreen != nil {
+		d.status.Canary = v1alpha1.CanaryStatus{}
+	} else {
+		d.status.BlueGreen = v1alpha1.BlueGreenStatus{}
+		pause = v1alpha1.PauseReasonBlueGreenPause
+	}
+	if d.pausedSince(pause) == nil {
+		return
+	}
+	others := slices.DeleteFunc(slices.Clone(d.status.PauseConditions), func(c v1alpha1.PauseCondition) bool { return c.Reason == pause })
+	if len(others) == 0 {
+		d.endPause()
+		return
+	}
+	d.status.PauseConditions = others
 }
 
 // refuse leaves everything as it is while the spec makes no sense. Only what measures

@@ -97,8 +97,8 @@ func (d *decision) waitsForPerson() bool {
 	if d.spec.Paused {
 		return true
 	}
-	if d.pausedSince(v1alpha1.PauseReasonBlueGreenPause) != nil {
-		return !ptr.Deref(d.spec.Strategy.BlueGreen.AutoPromotionEnabled, true)
+	if bg := d.spec.Strategy.BlueGreen; bg != nil && d.pausedSince(v1alpha1.PauseReasonBlueGreenPause) != nil {
+		return !ptr.Deref(bg.AutoPromotionEnabled, true)
 	}
 	return d.pausedSince(v1alpha1.PauseReasonCanaryPauseStep) != nil && d.stepIndex() < d.stepCount() && PausesForEver(d.steps()[d.stepIndex()])
 }

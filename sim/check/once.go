@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -17,8 +18,8 @@ import (
 // controller dies. Only a person has them done again: by a retry, a promotion, a
 // change of the spec.
 type once struct {
-	wishes map[types.UID]int     // how often people wrote to an owner
-	made   map[purpose]madeSince // what was made for a purpose
+	wishes map[types.UID][]time.Time // when people wrote to an owner
+	made   map[purpose]madeSince     // what was made for a purpose
 }
 
 // purpose is what something is made for: an owner, and the name that tells the
@@ -30,20 +31,23 @@ type purpose struct {
 	name  string
 }
 
-// madeSince is the name of what was made, and how often people had written then.
+// madeSince is the name of what was made, and how much of what people had written then the
+// controller had surely seen.
 type madeSince struct {
-	name   string
-	wishes int
+	name string
+	seen int
 }
 
 // NewOnce returns the check that nothing is made twice.
-func NewOnce() Check { return &once{wishes: map[types.UID]int{}, made: map[purpose]madeSince{}} }
+func NewOnce() Check {
+	return &once{wishes: map[types.UID][]time.Time{}, made: map[purpose]madeSince{}}
+}
 
 func (c *once) Name() string { return "once" }
 
-func (c *once) Event(_ *State, change Change) error {
-	if change.ByUser {
-		c.wishes[change.Object.GetUID()]++
+func (c *once) Event(s *State, change Change) error {
+	if uid := change.Object.GetUID(); change.ByUser {
+		c.wishes[uid] = append(c.wishes[uid], s.Now)
 		return nil
 	}
 	if change.Old != nil || change.Deleted {
@@ -51,21 +55,25 @@ func (c *once) Event(_ *State, change Change) error {
 	}
 	switch change.Object.(type) {
 	case *v1alpha1.AnalysisRun:
-		return c.create("AnalysisRun", change.Object)
+		return c.create(s, "AnalysisRun", change.Object)
 	case *v1alpha1.Experiment:
-		return c.create("Experiment", change.Object)
+		return c.create(s, "Experiment", change.Object)
 	}
 	return nil
 }
 
-func (c *once) create(kind string, obj client.Object) error {
+func (c *once) create(s *State, kind string, obj client.Object) error {
 	owner := metav1.GetControllerOfNoCopy(obj)
 	if owner == nil {
 		return nil
 	}
 	key := purpose{kind, owner.UID, firstName(obj.GetName())}
-	now := madeSince{obj.GetName(), c.wishes[owner.UID]}
-	if was, ok := c.made[key]; ok && was.wishes == now.wishes {
+	wishes := c.wishes[owner.UID]
+	now := madeSince{name: obj.GetName()}
+	for now.seen < len(wishes) && !wishes[now.seen].After(s.Now.Add(-s.Lag)) {
+		now.seen++
+	}
+	if was, ok := c.made[key]; ok && was.seen == len(wishes) {
 		return fmt.Errorf("%s %s/%s: %s %s is there for the same purpose, and nobody asked for a second one",
 			owner.Kind, obj.GetNamespace(), owner.Name, kind, was.name+" and "+now.name)
 	}

@@ -306,6 +306,9 @@ func (s *State) takeSet(rs *appsv1.ReplicaSet, deleted bool) *Family {
 		return f
 	}
 	f.Sets = append(f.Sets, set)
+	if set.failedAt.After(f.disruptedAt) {
+		f.disruptedAt = set.failedAt // it was another Rollout's, or nobody's, then
+	}
 	slices.SortFunc(f.Sets, func(a, b *Set) int { return cmp.Compare(a.ReplicaSet.Name, b.ReplicaSet.Name) })
 	return f
 }

@@ -2,8 +2,12 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
 
 // surge: a basic canary never has more than spec.replicas + maxSurge pods.
@@ -26,7 +30,7 @@ func (c *surge) Name() string { return "surge" }
 
 func (c *surge) Event(s *State, change Change) error {
 	f := change.Family
-	if f == nil || !basicCanary(f.Rollout) {
+	if f == nil || !f.bounded(s) {
 		return nil
 	}
 	uid := f.Rollout.UID
@@ -37,12 +41,26 @@ func (c *surge) Event(s *State, change Change) error {
 		c.allowed[uid] = ceiling
 	case known && asked <= before:
 		c.allowed[uid] = asked
-	case !known:
-		c.allowed[uid] = asked // the strategy was another one until now
+	case !known, adopted(change):
+		c.allowed[uid] = asked // the strategy was another one until now, or the Rollout
 	default:
 		return fmt.Errorf("rollout %s: its ReplicaSets ask for %d pods: %s; at most %d allowed", f.Key(), asked, f.Sizes(), max(before, ceiling))
 	}
 	return nil
+}
+
+// bounded is true for a basic canary, unless the controller may still take it for another.
+func (f *Family) bounded(s *State) bool {
+	return !slices.ContainsFunc(f.InForce(s.Now, s.Lag), func(ro *v1alpha1.Rollout) bool { return !basicCanary(ro) })
+}
+
+// adopted is true for a write that gives an object that was there to another owner.
+func adopted(change Change) bool {
+	if change.Old == nil || change.Deleted {
+		return false
+	}
+	was, is := metav1.GetControllerOfNoCopy(change.Old), metav1.GetControllerOfNoCopy(change.Object)
+	return is != nil && (was == nil || was.UID != is.UID)
 }
 
 // ceiling is the highest limit of the specs that may be acted on.
@@ -55,7 +73,7 @@ func (c *surge) ceiling(s *State, f *Family) (most int32) {
 
 func (c *surge) Instant(s *State) error {
 	for _, f := range s.Families() {
-		if !basicCanary(f.Rollout) {
+		if !f.bounded(s) {
 			delete(c.allowed, f.Rollout.UID)
 			continue
 		}

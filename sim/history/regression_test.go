@@ -294,6 +294,13 @@ func podRegressions() []regression {
 				{10 * time.Second, SetImage, "4.0.0"}, {20 * time.Second, Misbehave, "4.0.0 never"}, {0, Promote, ""},
 			},
 		}},
+		{"a preview that waits for a person becomes a canary, which panics", History{
+			Seed:  721819,
+			Setup: Setup{Strategy: Canary, Replicas: 3, Steps: []string{"pause"}, Routing: Subsets, Extras: Extras{BothServices: true}},
+			Actions: []Action{
+				{20 * time.Second, SetImage, "3.0.0"}, {0, ChangeStrategy, "bluegreen"}, {time.Minute, ChangeStrategy, "canary"},
+			},
+		}},
 		{"an Experiment of a canary goes on when that has become blue/green", History{
 			Seed:  711167,
 			Setup: Setup{Strategy: Canary, Replicas: 2, Steps: []string{"experiment:61s", "15"}, Extras: Extras{BothServices: true}},

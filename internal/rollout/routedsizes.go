@@ -164,6 +164,9 @@ func (d *decision) heldByHand(want int32) int32 {
 // heldByTraffic keeps the pods that the traffic in force still needs: the weight
 // goes down and header routes go first, the pods follow.
 func (d *decision) heldByTraffic(want int32) int32 {
+	if d.standsIn() {
+		return max(want, specReplicas(d.newRS))
+	}
 	if d.Routing == nil || d.Routing.CanaryHash != "" && d.Routing.CanaryHash != d.hash {
 		return want
 	}
@@ -174,6 +177,17 @@ func (d *decision) heldByTraffic(want int32) int32 {
 		return want
 	}
 	return max(want, min(specReplicas(d.newRS), d.carries(d.Routing.Weights.Canary)))
+}
+
+// standsIn is true for a canary whose pods are the only ones behind a stable Service or
+// subset that no revision has been given yet: it was the preview of a blue/green Rollout,
+// or of one that had no Services.
+func (d *decision) standsIn() bool {
+	if d.n == 0 || available(d.stableRS) > 0 || min(d.newRS.Status.ReadyReplicas, specReplicas(d.newRS)) == 0 {
+		return false
+	}
+	stable, _ := d.services()
+	return d.Services[stable] != nil && d.selected(stable) == "" || d.Routing != nil && d.hasSubsets() && d.stableSubsetHash() == ""
 }
 
 // abortedCanarySize keeps the canary after an abort until its traffic is gone,

@@ -301,6 +301,13 @@ func podRegressions() []regression {
 				{20 * time.Second, SetImage, "3.0.0"}, {0, ChangeStrategy, "bluegreen"}, {time.Minute, ChangeStrategy, "canary"},
 			},
 		}},
+		{"the only pods that serve go when a preview becomes a canary", History{
+			Seed:  742307,
+			Setup: Setup{Strategy: Canary, Replicas: 4, Steps: []string{"0", "pause"}, Routing: Hosts, Load: true, Extras: Extras{BothServices: true}},
+			Actions: []Action{
+				{0, Misbehave, "1.0.0 never"}, {0, ChangeStrategy, "bluegreen"}, {0, SetImage, "2.0.0"}, {4 * time.Minute, ChangeStrategy, "canary pause:54s"},
+			},
+		}},
 		{"an Experiment of a canary goes on when that has become blue/green", History{
 			Seed:  711167,
 			Setup: Setup{Strategy: Canary, Replicas: 2, Steps: []string{"experiment:61s", "15"}, Extras: Extras{BothServices: true}},

@@ -67,12 +67,10 @@ func (d *decision) forgetOtherStrategy() {
 	if d.pausedSince(pause) == nil {
 		return
 	}
-	others := slices.DeleteFunc(slices.Clone(d.status.PauseConditions), func(c v1alpha1.PauseCondition) bool { return c.Reason == pause })
-	if len(others) == 0 {
+	d.status.PauseConditions = slices.DeleteFunc(d.status.PauseConditions, func(c v1alpha1.PauseCondition) bool { return c.Reason == pause })
+	if len(d.status.PauseConditions) == 0 {
 		d.endPause()
-		return
 	}
-	d.status.PauseConditions = others
 }
 
 // refuse leaves everything as it is while the spec makes no sense. Only what measures

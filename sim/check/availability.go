@@ -26,7 +26,6 @@ import (
 // restart may always take one pod out, even if maxUnavailable is 0.
 type availability struct {
 	promised   map[types.UID]promise
-	blueGreen  map[types.UID]bool // the strategy that it was made for
 	restarting map[types.UID]bool // since a restart was asked for, until all pods are back
 }
 
@@ -35,11 +34,12 @@ type availability struct {
 type promise struct {
 	replicas, floor int32
 	since           time.Time
+	blueGreen       bool // the strategy that it was made for
 }
 
 // NewAvailability returns the check of the lower bound.
 func NewAvailability() Check {
-	return &availability{promised: map[types.UID]promise{}, blueGreen: map[types.UID]bool{}, restarting: map[types.UID]bool{}}
+	return &availability{promised: map[types.UID]promise{}, restarting: map[types.UID]bool{}}
 }
 
 func (c *availability) Name() string { return "availability" }
@@ -70,13 +70,10 @@ func (c *availability) rollout(s *State, f *Family) error {
 	n, u := f.Replicas(), f.Replicas()-mustServe(f.Rollout)
 	least, lowest := f.least(s)
 	available := serving(s, f)
-	if bg := f.Rollout.Spec.Strategy.BlueGreen != nil; bg != c.blueGreen[uid] {
-		delete(c.promised, uid)
-		c.blueGreen[uid] = bg
-	}
+	blueGreen := f.Rollout.Spec.Strategy.BlueGreen != nil
 	p, promised := c.promised[uid]
 	p.replicas, p.floor = min(p.replicas, least), min(p.floor, lowest)
-	if promised && (n > p.replicas || n-u > p.floor || !f.disruptedAt.Before(p.since) || scaledBySteps(f.Rollout)) {
+	if promised && (blueGreen != p.blueGreen || n > p.replicas || n-u > p.floor || !f.disruptedAt.Before(p.since) || scaledBySteps(f.Rollout)) {
 		promised = false
 		delete(c.promised, uid)
 	}
@@ -92,7 +89,7 @@ func (c *availability) rollout(s *State, f *Family) error {
 	}
 	if available >= n && !f.Disrupted(s.Now, s.Lag) {
 		c.restarting[uid] = restartPending(f.Rollout)
-		c.promised[uid] = promise{least, lowest, s.Now}
+		c.promised[uid] = promise{least, lowest, s.Now, blueGreen}
 	}
 	return nil
 }

@@ -39,7 +39,8 @@ type controlled struct {
 }
 
 // controllers is what is counted by the name of the controller, which is one of
-// internal/control.
+// internal/control. Of those that look after objects of others, such as Services, nothing
+// is: Argo Rollouts has no names for it, and controller-runtime counts it by controller.
 var controllers = map[string]controlled{
 	"rollout":     counted("rollout", func() client.Object { return &v1alpha1.Rollout{} }),
 	"analysisrun": counted("analysis_run", func() client.Object { return &v1alpha1.AnalysisRun{} }),
@@ -103,6 +104,9 @@ func (m *Meters) Observe(reader client.Reader, cluster bool) {
 // that is gone everything is forgotten: its last reconcile is the one that finds
 // it missing.
 func (m *Meters) Reconciled(ctx context.Context, controller string, key types.NamespacedName, took time.Duration, err error) {
+	if _, counted := controllers[controller]; !counted {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	k := seriesKey{controller, key}

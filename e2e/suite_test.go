@@ -135,6 +135,11 @@ func install(ctx context.Context, c *envconf.Config) (context.Context, error) {
 	return ctx, err
 }
 
+// What a controller recovers from fails no spec: the log has to be asked.
+var _ = ginkgo.AfterSuite(func(ctx ginkgo.SpecContext) {
+	gomega.Expect(cluster.Panicked(ctx)).To(gomega.Succeed())
+})
+
 // TestE2E runs all suites.
 func TestE2E(t *testing.T) {
 	gomega.RegisterFailHandler(ginkgo.Fail)

@@ -304,7 +304,8 @@ func (f *conformanceFlags) remote(ctx context.Context, progress io.Writer, o rig
 	if err != nil {
 		return venue{}, err
 	}
-	return venue{open: r.Open, stop: r.Stop, keep: r.Keep}, nil
+	stop := func() error { return errors.Join(r.Panicked(ctx), r.Stop()) }
+	return venue{open: r.Open, stop: stop, keep: r.Keep}, nil
 }
 
 // play plays all scenarios: one after the other in the simulator, many at a time

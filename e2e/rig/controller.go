@@ -1,9 +1,11 @@
 package rig
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -22,6 +24,7 @@ type controller struct {
 	args    []string
 	env     []string
 	log     string
+	older   int64 // bytes of the log that are of an earlier start of the rig
 
 	turn    sync.Mutex // of those who kill
 	mu      sync.Mutex
@@ -127,6 +130,47 @@ func (c *controller) signal(s syscall.Signal, limit time.Duration) error {
 		return fmt.Errorf("the controller did not end within %s of %s; its log is %s", limit, s, c.log)
 	}
 }
+
+// panicked says that the process, or one before it, has met what no program of ours may:
+// a library may have recovered from it, so that nothing but the log tells.
+func (c *controller) panicked() error {
+	file, err := os.Open(c.log)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // it was not started
+	} else if err != nil {
+		return fmt.Errorf("log of the controller: %w", err)
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	if _, err := file.Seek(c.older, io.SeekStart); err != nil {
+		return fmt.Errorf("log of the controller: %w", err)
+	}
+	return panics(file)
+}
+
+// panics says how often a log tells of a panic, and the first of them.
+func panics(log io.Reader) error {
+	lines, first, n := bufio.NewReader(log), "", 0
+	for {
+		line, err := lines.ReadString('\n')
+		if strings.Contains(line, "Observed a panic") || strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			if n++; n == 1 {
+				first = line[:min(len(line), longestPanic)]
+			}
+		}
+		switch {
+		case err == nil:
+		case !errors.Is(err, io.EOF):
+			return fmt.Errorf("log of the controller: %w", err)
+		case n > 0:
+			return fmt.Errorf("the log of the controller tells of %d panics, the first is:\n  %s", n, strings.TrimSpace(first))
+		default:
+			return nil
+		}
+	}
+}
+
+// longestPanic is how much of a panic is told; stacks are long.
+const longestPanic = 2000
 
 // Err says that the process has ended by itself, with the last lines of its log;
 // nil while it runs or was ended.

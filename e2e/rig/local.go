@@ -294,6 +294,9 @@ func (l *Local) startController(ctx context.Context) error {
 	l.Controller = &controller{
 		program: program, args: append(args, l.options.ControllerArgs...), env: env, log: filepath.Join(l.Plane.Dir(), "logs", "controller.log"),
 	}
+	if log, err := os.Stat(l.Controller.log); err == nil {
+		l.Controller.older = log.Size()
+	}
 	return l.Controller.Revive(ctx)
 }
 
@@ -356,11 +359,15 @@ func (l *Local) tools(b *backend.Live) (backend.Tools, func()) {
 	return tools, t.close
 }
 
-// Stop ends everything. It may be called at any stage of the start.
+// Stop ends everything. It may be called at any stage of the start. It is an error if our
+// controller has panicked.
 func (l *Local) Stop() error {
 	var errs []error
 	if l.Controller != nil {
 		errs = append(errs, l.Controller.stop())
+		if l.options.Controller == "" {
+			errs = append(errs, l.Controller.panicked())
+		}
 	}
 	if l.front != nil {
 		errs = append(errs, l.front.Close())

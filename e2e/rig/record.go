@@ -74,12 +74,53 @@ func writeChanges(scene *backend.Live, folder string) error {
 	return errors.Join(scene.WriteRecord(file), file.Close())
 }
 
+// Where the pods of the controller under test are, and their labels.
+const (
+	controllerNamespace = "argo-rollouts"
+	controllerPods      = "app.kubernetes.io/name=argo-rollouts"
+)
+
 // RecordController writes what the controller under test has printed.
 func (r *Remote) RecordController(ctx context.Context, folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	return r.recordLogs(ctx, "argo-rollouts", "app.kubernetes.io/name=argo-rollouts", folder)
+	return r.recordLogs(ctx, controllerNamespace, controllerPods, folder)
+}
+
+// Panicked is an error if our controller has panicked, in a pod that is there. What its
+// library recovers from is told by nothing but the log.
+func (r *Remote) Panicked(ctx context.Context) error {
+	if r.options.Controller != "" {
+		return nil // that of somebody else is judged by what it does
+	}
+	pods, err := r.client.CoreV1().Pods(controllerNamespace).List(ctx, metav1.ListOptions{LabelSelector: controllerPods})
+	if err != nil {
+		return fmt.Errorf("list the pods of the controller: %w", err)
+	}
+	var errs []error
+	for i := range pods.Items {
+		errs = append(errs, r.panickedIn(ctx, &pods.Items[i]))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Remote) panickedIn(ctx context.Context, pod *corev1.Pod) error {
+	var errs []error
+	for _, c := range pod.Status.ContainerStatuses {
+		for _, before := range []bool{false, true} {
+			if before && c.RestartCount == 0 {
+				continue
+			}
+			log, err := r.client.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: c.Name, Previous: before}).Stream(ctx)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("the log of pod %s: %w", pod.Name, err))
+				continue
+			}
+			errs = append(errs, panics(log), log.Close())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func recordKind(ctx context.Context, c client.Client, namespace string, kind schema.GroupVersionKind, folder string) error {

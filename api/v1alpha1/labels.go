@@ -47,8 +47,8 @@ const (
 	RestartedAfterAnnotation = "argo-rollouts.argoproj.io/restarted-after"
 )
 
-// ManagedByRolloutsKey is the annotation of a Service, Ingress or
-// VirtualService that names the Rollout which changes it.
+// ManagedByRolloutsKey is the annotation of a Service, Ingress, VirtualService or
+// DestinationRule that names the Rollout which changes it.
 const ManagedByRolloutsKey = "argo-rollouts.argoproj.io/managed-by-rollouts"
 
 // Annotations of the objects of Experiments and AnalysisRuns.

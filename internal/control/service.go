@@ -30,7 +30,7 @@ func (r *serviceReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 	if err := r.Client.Get(ctx, key, svc, shared); err != nil {
 		return time.Time{}, client.IgnoreNotFound(err)
 	}
-	owner := types.NamespacedName{Namespace: key.Namespace, Name: manager(svc)}
+	owner := types.NamespacedName{Namespace: key.Namespace, Name: changedBy(svc)}
 	if owner.Name == "" {
 		return time.Time{}, nil
 	}
@@ -69,7 +69,7 @@ func (r *serviceReconciler) isEcho(key types.NamespacedName, obj client.Object) 
 	case *v1alpha1.Rollout:
 		return names(validate.Services(obj), key.Name)
 	case *corev1.Service:
-		owner := types.NamespacedName{Namespace: key.Namespace, Name: manager(obj)}
+		owner := types.NamespacedName{Namespace: key.Namespace, Name: changedBy(obj)}
 		facts, known := r.specs.last(owner)
 		return owner.Name == "" || known && names(facts.services, key.Name)
 	}
@@ -83,16 +83,16 @@ func (r *serviceReconciler) servicesOf(ctx context.Context, ro client.Object) (k
 		return nil // the cache has none, or is closed
 	}
 	for i := range list.Items {
-		if svc := &list.Items[i]; manager(svc) == ro.GetName() {
+		if svc := &list.Items[i]; changedBy(svc) == ro.GetName() {
 			keys = append(keys, client.ObjectKeyFromObject(svc))
 		}
 	}
 	return keys
 }
 
-// manager is the Rollout that has pointed a Service at one of its versions; empty if none
-// has.
-func manager(svc *corev1.Service) string { return svc.Annotations[v1alpha1.ManagedByRolloutsKey] }
+// changedBy is the name of the Rollout that has pointed a Service, or the subsets of a
+// DestinationRule, at its versions; empty if none has.
+func changedBy(obj client.Object) string { return obj.GetAnnotations()[v1alpha1.ManagedByRolloutsKey] }
 
 func names(services []validate.ServiceRef, name string) bool {
 	return slices.ContainsFunc(services, func(s validate.ServiceRef) bool { return s.Managed && s.Name == name })

@@ -25,6 +25,7 @@ func Controllers(d Deps) []Controller {
 	runs := newAnalysisRunReconciler(d)
 	experiments := &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newExperimentSpecs()}
 	services := &serviceReconciler{Deps: d, specs: rollouts.specs}
+	destinationRules := &destinationRuleReconciler{Deps: d, specs: rollouts.specs}
 	return []Controller{{
 		Name:      "rollout",
 		For:       &v1alpha1.Rollout{},
@@ -69,6 +70,14 @@ func Controllers(d Deps) []Controller {
 		Echo:      services.isEcho,
 		Watches: []Watch{
 			{Kind: &v1alpha1.Rollout{}, Keys: services.servicesOf, Same: sameSpec},
+		},
+	}, {
+		Name:      "destinationrule",
+		For:       istioKind(istio.KindDestinationRule),
+		Reconcile: destinationRules.Reconcile,
+		Echo:      destinationRules.isEcho,
+		Watches: []Watch{
+			{Kind: &v1alpha1.Rollout{}, Keys: destinationRulesOf, Same: sameSpec},
 		},
 	}}
 }

@@ -36,6 +36,25 @@ func leftovers(s *State) error {
 			}
 		}
 	}
+	return s.subsetsOfNobody()
+}
+
+// subsetsOfNobody looks for subsets that still ask for a revision of a Rollout, or of an
+// Experiment, though no Rollout names their DestinationRule.
+func (s *State) subsetsOfNobody() error {
+	named := map[types.NamespacedName]bool{}
+	for _, f := range s.Families() {
+		if istio := f.istio(); istio != nil && istio.DestinationRule != nil {
+			named[f.named(istio.DestinationRule.Name)] = true
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(s.subsets), func(a, b types.NamespacedName) int { return cmp.Compare(a.String(), b.String()) }) {
+		for _, subset := range s.subsets[key] {
+			if hash := subset.labels[v1alpha1.DefaultRolloutUniqueLabelKey]; hash != "" && !named[key] {
+				return fmt.Errorf("no Rollout names DestinationRule %s, and its subset %s selects %q", key, subset.name, hash)
+			}
+		}
+	}
 	return nil
 }
 

@@ -103,8 +103,6 @@ func (h History) losesNothing() bool {
 			return true
 		case SetImage:
 			runs[a.Arg] = true
-		case ChangeStrategy:
-			return h.Setup.Routing == Subsets // nobody changes the subsets from then on
 		case Scale, Autoscale:
 			return a.Arg == "0"
 		case Misbehave:

@@ -82,6 +82,16 @@ func (r Router) Observe(ctx context.Context, ro *v1alpha1.Rollout) (traffic.Obse
 	return Observe(ro, o), nil
 }
 
+// LetGo leaves a DestinationRule as it is without a Rollout, if it is still as it was
+// seen.
+func (r Router) LetGo(ctx context.Context, seen *unstructured.Unstructured) error {
+	out, changed, err := ReleaseDestinationRule(seen.Object)
+	if err != nil || !changed {
+		return err
+	}
+	return r.Client.Update(ctx, &unstructured.Unstructured{Object: clone(out).(node)})
+}
+
 // Read reads the objects that a Rollout names, by its [References]. What does not
 // exist, or is of a kind that the cluster does not know, is no error.
 func (r Router) Read(ctx context.Context, named []Reference) (Objects, error) {

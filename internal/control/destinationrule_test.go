@@ -1,0 +1,146 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
+)
+
+var ruleKey = types.NamespacedName{Namespace: "shop", Name: "web"}
+
+// naming is a Rollout that names a DestinationRule; none if it is empty.
+func naming(namespace, name, rule string) *v1alpha1.Rollout {
+	ro := &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(namespace + name), Generation: 1}}
+	ro.Spec.Strategy.Canary = &v1alpha1.CanaryStrategy{}
+	if rule != "" {
+		ro.Spec.Strategy.Canary.TrafficRouting = &v1alpha1.RolloutTrafficRouting{Istio: &v1alpha1.IstioTrafficRouting{DestinationRule: &v1alpha1.IstioDestinationRule{Name: rule}}}
+	}
+	return ro
+}
+
+// changedRule is the DestinationRule shop/web, changed by a Rollout; by nobody if it is empty.
+func changedRule(by string) *unstructured.Unstructured {
+	dr := istioKind(istio.KindDestinationRule)
+	dr.SetNamespace(ruleKey.Namespace)
+	dr.SetName(ruleKey.Name)
+	labels := map[string]any{"app": "web"}
+	if by != "" {
+		dr.SetAnnotations(map[string]string{v1alpha1.ManagedByRolloutsKey: by})
+		labels[v1alpha1.DefaultRolloutUniqueLabelKey] = "abc"
+	}
+	dr.Object["spec"] = map[string]any{"subsets": []any{map[string]any{"name": "stable", "labels": labels}}}
+	return dr
+}
+
+// TestDestinationRules: a DestinationRule is let go of if no Rollout of any namespace
+// names it, as far as the API server knows.
+func TestDestinationRules(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{{Group: istio.Group, Version: "v1"}, v1alpha1.SchemeGroupVersion})
+	mapper.Add(istioKind(istio.KindDestinationRule).GroupVersionKind(), meta.RESTScopeNamespace)
+	mapper.Add(v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout), meta.RESTScopeNamespace)
+	const told = "Normal UpdatedDestinationRule DestinationRule `web` subsets select the pods of all revisions: no Rollout names it any more"
+	of := func(list ...client.Object) []client.Object { return list }
+	for _, tc := range []struct {
+		name         string
+		by           string
+		cached, live []client.Object
+		oneNamespace bool
+		free         bool
+		events       []string
+	}{
+		{"somebody's own", "", nil, nil, false, false, nil},
+		{"named", "web", of(naming("shop", "web", "web")), nil, false, false, nil},
+		{"named by another Rollout than the one that came first", "web", of(naming("shop", "web", ""), naming("shop", "other", "web")), nil, false, false, nil},
+		{"named from another namespace", "web", of(naming("front", "web", "web.shop")), nil, false, false, nil},
+		{"named from another namespace, by a Rollout that another controller has", "web", nil, of(naming("front", "web", "web.shop")), false, false, nil},
+		{"of a Rollout that another controller has", "web", nil, of(naming("shop", "web", "web")), false, false, nil},
+		{"named again, which the cache does not know yet", "web", of(naming("shop", "web", "")), of(naming("shop", "web", "web")), false, false, nil},
+		{"named no longer", "web", of(naming("shop", "web", "")), of(naming("shop", "web", "")), false, true, []string{told}},
+		{"of a Rollout that is gone", "web", nil, of(naming("front", "web", "web")), false, true, nil},
+		{"of a Rollout that is gone, to a controller of one namespace", "web", nil, nil, true, true, nil},
+		{"named, to a controller of one namespace", "web", nil, of(naming("shop", "other", "web")), true, false, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dr := changedRule(tc.by)
+			c := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).WithObjects(dr).WithObjects(tc.cached...).Build()
+			live := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).WithObjects(tc.live...).WithInterceptorFuncs(interceptor.Funcs{
+				List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+					if where := (&client.ListOptions{}).ApplyOptions(opts); tc.oneNamespace && where.Namespace == "" {
+						return apierrors.NewForbidden(schema.GroupResource{Resource: "rollouts"}, "", errors.New("at the cluster scope"))
+					}
+					return c.List(ctx, list, opts...)
+				}}).Build()
+			var events eventLog
+			r := &destinationRuleReconciler{Deps: Deps{Client: c, Live: live, Events: &events}, specs: newRolloutSpecs()}
+			if wake, err := r.Reconcile(t.Context(), ruleKey); err != nil || !wake.IsZero() {
+				t.Fatalf("another look at %s, error %v", wake, err)
+			}
+			want, got := changedRule(tc.by), istioKind(istio.KindDestinationRule)
+			if tc.free {
+				want = changedRule("")
+			}
+			if err := c.Get(t.Context(), ruleKey, got); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff([]any{want.GetAnnotations(), want.Object["spec"]}, []any{got.GetAnnotations(), got.Object["spec"]}); d != "" {
+				t.Errorf("the DestinationRule (-want +got):\n%s", d)
+			}
+			if !slices.Equal([]string(events), tc.events) {
+				t.Errorf("events %q, want %q", events, tc.events)
+			}
+		})
+	}
+}
+
+// TestDestinationRulesThatNeedNoLook: that a Rollout moves the subsets is no reason to look
+// whether it still names them, and a change of its spec wakes only what it names no more.
+func TestDestinationRulesThatNeedNoLook(t *testing.T) {
+	elsewhere := naming("front", "far", "web.shop")
+	specs := newRolloutSpecs()
+	specs.of(client.ObjectKeyFromObject(elsewhere), elsewhere)
+	r := &destinationRuleReconciler{specs: specs}
+	other := changedRule("web")
+	other.SetName("other")
+	for _, tc := range []struct {
+		name    string
+		changed client.Object
+		want    bool
+	}{
+		{"nobody's", changedRule(""), true},
+		{"named, from another namespace", changedRule("far"), true},
+		{"named by nobody", other, false},
+		{"its Rollout names it", elsewhere, true},
+		{"its Rollout does not", naming("front", "far", "web"), false},
+	} {
+		key := ruleKey
+		if tc.changed.GetName() == "other" {
+			key.Name = "other"
+		}
+		if got := r.isEcho(key, tc.changed); got != tc.want {
+			t.Errorf("%s: %t", tc.name, got)
+		}
+	}
+	if got := destinationRulesOf(t.Context(), elsewhere); !slices.Contains(got, ruleKey) {
+		t.Errorf("it may name %v", got)
+	}
+}

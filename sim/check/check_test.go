@@ -30,6 +30,7 @@ type bench struct {
 	client  client.Client // of the controller
 	world   client.Client // of everybody else
 	pods    int
+	lag     time.Duration // of the controller's view
 }
 
 func newBench(t *testing.T, checks ...check.Check) *bench {
@@ -40,7 +41,7 @@ func newBench(t *testing.T, checks ...check.Check) *bench {
 	}
 	b := &bench{t: t, kernel: kernel.New(42, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}
 	b.store = store.New(b.kernel, scheme, store.Options{})
-	b.monitor = check.NewMonitor(b.kernel, b.store, controller, func() time.Duration { return 0 }, checks...)
+	b.monitor = check.NewMonitor(b.kernel, b.store, controller, func() time.Duration { return b.lag }, checks...)
 	b.client, b.world = b.store.Client(controller), b.store.Client("world")
 	return b
 }

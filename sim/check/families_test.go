@@ -13,6 +13,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/sim/check"
+	"github.com/aviary-rollouts/aviary/sim/kernel"
 )
 
 func TestSurgeOfWhatIsAskedFor(t *testing.T) {
@@ -79,6 +80,28 @@ func TestSurgeExempts(t *testing.T) {
 	b.set(ro, "old", 5, 5)
 	b.set(ro, "new", 5, 5)
 	b.settled()
+}
+
+// What another strategy left is no surge, though nothing is written between the last
+// moment in which the controller may have acted on that strategy and the next look.
+func TestSurgeOfTheStrategyBefore(t *testing.T) {
+	b := newBench(t, check.NewSurge())
+	b.lag = time.Second
+	ro := b.rollout(func(ro *v1alpha1.Rollout) {
+		ro.Spec.Strategy = v1alpha1.RolloutStrategy{BlueGreen: &v1alpha1.BlueGreenStrategy{ActiveService: "active"}}
+	})
+	b.set(ro, "old", 5, 5)
+	b.set(ro, "new", 5, 5)
+	b.settled()
+	b.spec(func(ro *v1alpha1.Rollout) {
+		ro.Spec.Strategy = v1alpha1.RolloutStrategy{Canary: &v1alpha1.CanaryStrategy{}}
+	})
+	b.status(func(*v1alpha1.RolloutStatus) {})
+	b.settled()
+	b.kernel.At(b.kernel.Now().Add(2*time.Second), kernel.ClassWorld, "somebody looks", func() {})
+	b.sleep(3 * time.Second)
+	b.scale("new", 6)
+	b.broken("ask for 11 pods")
 }
 
 func TestAvailability(t *testing.T) {

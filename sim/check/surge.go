@@ -77,7 +77,12 @@ func (c *surge) Instant(s *State) error {
 			delete(c.allowed, f.Rollout.UID)
 			continue
 		}
-		allowed := max(c.allowed[f.Rollout.UID], c.ceiling(s, f))
+		before, known := c.allowed[f.Rollout.UID]
+		if !known { // the strategy was another one until now, and nothing has changed since
+			before = max(f.Wanted(), f.Active())
+			c.allowed[f.Rollout.UID] = before
+		}
+		allowed := max(before, c.ceiling(s, f))
 		if pods := f.Active(); pods > allowed {
 			return fmt.Errorf("rollout %s: %d pods that are not terminating: %s; at most %d allowed (%d replicas, surge %d)",
 				f.Key(), pods, f.Sizes(), allowed, f.Replicas(), limits(f.Rollout).Surge)

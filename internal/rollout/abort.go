@@ -52,7 +52,11 @@ func (d *decision) abortedUpdate() bool { return d.status.Abort && !d.fullyPromo
 
 // abortMessage is what people read; why is empty when a person aborted.
 func (d *decision) abortMessage(why string) string {
-	m := fmt.Sprintf("Rollout aborted update to revision %d", d.revision())
+	number := d.revision()
+	if d.newRS == nil { // it was given up before it had a ReplicaSet
+		number = d.nextRevision()
+	}
+	m := fmt.Sprintf("Rollout aborted update to revision %d", number)
 	if why != "" {
 		m += ": " + why
 	}

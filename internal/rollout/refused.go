@@ -74,10 +74,7 @@ func (d *decision) toldUncreated() *v1alpha1.RolloutCondition {
 // status is about that update, so that the stable version gets back what an update before
 // it had; a retry asks for the ReplicaSet again.
 func (d *decision) giveUpUncreated(since metav1.Time, why string) {
-	message := fmt.Sprintf("Rollout aborted update to revision %d", d.nextRevision())
-	if why != "" {
-		message += ": " + why
-	}
+	message := d.abortMessage(why)
 	d.resetStatus()
 	d.status.Duration.RolloutStartedAt = ptr.To(since)
 	d.status.Abort = true

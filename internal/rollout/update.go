@@ -22,10 +22,8 @@ func (d *decision) updateStarts() bool {
 	if d.givenUpUncreated() {
 		return false
 	}
-	if d.newRS == nil {
-		return !d.spec.Paused || d.was.CurrentPodHash != d.hash
-	}
-	return d.was.CurrentPodHash != d.hash || d.was.CurrentStepHash != d.stepHash
+	changed := d.was.CurrentPodHash != d.hash || d.was.CurrentStepHash != d.stepHash
+	return changed || d.newRS == nil && !d.spec.Paused
 }
 
 // startUpdate creates or finds the ReplicaSet of the template and begins a new

@@ -299,6 +299,11 @@ func TestLeftovers(t *testing.T) {
 		}, "VirtualService web still has the managed route \"by-header\""},
 		{"a subset", func(b *bench, _ *v1alpha1.Rollout) { b.subsets("stable", "canary", "web-new-2-0-canary") },
 			"the update is over, and the subset web-new-2-0-canary of an Experiment is still there"},
+		{"a subset of nobody", func(b *bench, _ *v1alpha1.Rollout) {
+			b.subsets("stable")
+			b.spec(func(ro *v1alpha1.Rollout) { ro.Spec.Strategy.Canary.TrafficRouting = nil })
+			b.status(func(*v1alpha1.RolloutStatus) {})
+		}, `no Rollout names DestinationRule default/web, and its subset stable selects "old"`},
 		{"subsets of its own", func(b *bench, _ *v1alpha1.Rollout) { b.subsets("stable", "canary") }, ""},
 		{"a record", func(b *bench, _ *v1alpha1.Rollout) { b.status(recorded(80, 20)) },
 			"settled: rollout default/web: the status says that the canary has 20 %, and VirtualService web route \"primary\" sends 0 %"},
@@ -344,7 +349,7 @@ func (b *bench) subsets(names ...string) {
 	b.status(func(*v1alpha1.RolloutStatus) {}) // it has seen its new spec
 	list := []any{}
 	for _, name := range names {
-		list = append(list, map[string]any{"name": name, "labels": map[string]any{"app": "web"}})
+		list = append(list, map[string]any{"name": name, "labels": map[string]any{v1alpha1.DefaultRolloutUniqueLabelKey: "old"}})
 	}
 	b.do(b.client.Create(b.t.Context(), &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",

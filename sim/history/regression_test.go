@@ -315,5 +315,12 @@ func podRegressions() []regression {
 				{20 * time.Second, SetImage, "3.0.0"}, {10 * time.Second, ChangeStrategy, "bluegreen"}, {0, Abort, ""},
 			},
 		}},
+		{"an update that was given up before it had a ReplicaSet begins when the pause ends, for its steps were edited before", History{
+			Seed:  805380,
+			Setup: Setup{Strategy: Canary, Replicas: 8, Steps: []string{"50", "pause"}, Routing: Subsets, Extras: Extras{Patience: 5 * time.Second, Crowd: true}},
+			Actions: []Action{
+				{0, Pause, ""}, {0, SetImage, "3.0.0"}, {0, EditSteps, "35,pause"}, {0, Abort, ""}, {0, Promote, ""},
+			},
+		}},
 	}
 }

@@ -160,8 +160,11 @@ func (r *experimentReconciler) readRouted(ctx context.Context, o *experiment.Obs
 	for _, d := range extraShares(ro) {
 		o.Routed[d.ServiceName] = d.Weight > 0
 	}
-	if !o.Experiment.Status.Phase.Completed() || !hasService(o.Experiment) || !routedByIstio(ro) {
+	if !o.Experiment.Status.Phase.Completed() || !hasService(o.Experiment) {
 		return nil
+	}
+	if !routedByIstio(ro) {
+		return r.readAbandoned(ctx, o, ro.Name)
 	}
 	routes, err := istio.Router{Client: r.Client}.Read(ctx, istio.References(ro))
 	if err != nil {
@@ -169,6 +172,23 @@ func (r *experimentReconciler) readRouted(ctx context.Context, o *experiment.Obs
 	}
 	for _, d := range istio.Observe(ro, routes).Weights.Additional {
 		o.Routed[d.Host] = o.Routed[d.Host] || d.Weight > 0
+	}
+	return nil
+}
+
+// readAbandoned asks the VirtualServices of a Rollout that routes no more, until they are
+// let go of.
+func (r *experimentReconciler) readAbandoned(ctx context.Context, o *experiment.Observed, rollout string) error {
+	list, err := istio.Router{Client: r.Client}.VirtualServices(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if vs := &list[i]; changedBy(vs) == rollout {
+			for _, host := range istio.Hosts(vs) {
+				o.Routed[serviceOf(host, vs.GetNamespace()).Name] = true
+			}
+		}
 	}
 	return nil
 }

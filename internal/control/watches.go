@@ -25,7 +25,8 @@ func Controllers(d Deps) []Controller {
 	runs := newAnalysisRunReconciler(d)
 	experiments := &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newExperimentSpecs()}
 	services := &serviceReconciler{Deps: d, specs: rollouts.specs}
-	destinationRules := &destinationRuleReconciler{Deps: d, specs: rollouts.specs}
+	virtualServices := &routeReconciler{Deps: d, specs: rollouts.specs, kind: istio.KindVirtualService}
+	destinationRules := &routeReconciler{Deps: d, specs: rollouts.specs, kind: istio.KindDestinationRule}
 	return []Controller{{
 		Name:      "rollout",
 		For:       &v1alpha1.Rollout{},
@@ -77,7 +78,15 @@ func Controllers(d Deps) []Controller {
 		Reconcile: destinationRules.Reconcile,
 		Echo:      destinationRules.isEcho,
 		Watches: []Watch{
-			{Kind: &v1alpha1.Rollout{}, Keys: destinationRulesOf, Same: sameSpec},
+			{Kind: &v1alpha1.Rollout{}, Keys: destinationRules.routesOf, Same: sameSpec},
+		},
+	}, {
+		Name:      "virtualservice",
+		For:       istioKind(istio.KindVirtualService),
+		Reconcile: virtualServices.Reconcile,
+		Echo:      virtualServices.isEcho,
+		Watches: []Watch{
+			{Kind: &v1alpha1.Rollout{}, Keys: virtualServices.routesOf, Same: sameSpec},
 		},
 	}}
 }

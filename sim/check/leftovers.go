@@ -158,7 +158,7 @@ func (f *Family) leftRoutes(s *State) error {
 		key := types.NamespacedName{Namespace: f.Rollout.Namespace, Name: subset.name}
 		known := subset.name == names.StableSubsetName || subset.name == names.CanarySubsetName ||
 			strings.Contains(strings.Join(names.AdditionalSubsetNames, " "), subset.name)
-		if !known && subset.labels[v1alpha1.DefaultRolloutUniqueLabelKey] != "" { // one that was let go of stays
+		if !known {
 			return fmt.Errorf("the update is over, and the subset %s of an Experiment is still there (its Service: %t)", subset.name, s.services[key] != nil)
 		}
 	}

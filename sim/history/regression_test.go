@@ -322,5 +322,19 @@ func podRegressions() []regression {
 				{0, Pause, ""}, {0, SetImage, "3.0.0"}, {0, EditSteps, "35,pause"}, {0, Abort, ""}, {0, Promote, ""},
 			},
 		}},
+		{"requests are lost when a canary becomes blue/green while its Experiment has a share", History{
+			Seed:  7,
+			Setup: Setup{Strategy: Canary, Replicas: 4, Steps: []string{"experiment:61s:w10", "15"}, Routing: Hosts, Load: true, Extras: Extras{BothServices: true}},
+			Actions: []Action{
+				{20 * time.Second, SetImage, "3.0.0"}, {20 * time.Second, ChangeStrategy, "bluegreen auto"},
+			},
+		}},
+		{"the same with subsets, and back", History{
+			Seed:  808448,
+			Setup: Setup{Strategy: Canary, Replicas: 4, Steps: []string{"experiment:61s:w10", "15"}, Routing: Subsets, Load: true, Extras: Extras{BothServices: true}},
+			Actions: []Action{
+				{20 * time.Second, SetImage, "3.0.0"}, {20 * time.Second, ChangeStrategy, "bluegreen auto"}, {time.Minute, ChangeStrategy, "canary 35,pause"},
+			},
+		}},
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
@@ -56,37 +54,6 @@ func TransformDestinationRule(dr map[string]any, names v1alpha1.IstioDestination
 		return dr, false, nil
 	}
 	return out, true, nil
-}
-
-// ReleaseDestinationRule returns a DestinationRule as it is without a Rollout, and whether
-// it differs from dr, which is not modified: no subset asks for a template hash, and
-// nobody is named as the one who changes it. A subset that was added for an experiment
-// stays, for all pods: a VirtualService may still send requests there.
-func ReleaseDestinationRule(dr map[string]any) (map[string]any, bool, error) {
-	out, spec, err := withSpec(dr)
-	if err != nil {
-		return nil, false, fmt.Errorf("reading subsets: %w", err)
-	}
-	subsets, err := objects(spec, "spec", "subsets")
-	if err != nil {
-		return nil, false, fmt.Errorf("reading subsets: %w", err)
-	}
-	for _, subset := range subsets {
-		labels, _ := subset["labels"].(node)
-		if delete(labels, v1alpha1.DefaultRolloutUniqueLabelKey); labels != nil && len(labels) == 0 {
-			delete(subset, "labels")
-		}
-	}
-	obj := &unstructured.Unstructured{Object: out}
-	if annotations := obj.GetAnnotations(); annotations[v1alpha1.ManagedByRolloutsKey] != "" {
-		if delete(annotations, v1alpha1.ManagedByRolloutsKey); len(annotations) == 0 {
-			annotations = nil
-		}
-		out["metadata"] = clone(out["metadata"])
-		obj.SetAnnotations(annotations)
-		return out, true, nil
-	}
-	return out, !equal(dr["spec"], spec), nil
 }
 
 // manages says whether a managed route sends requests to the canary.

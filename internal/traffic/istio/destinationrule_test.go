@@ -112,36 +112,3 @@ func TestHold(t *testing.T) {
 		}
 	}
 }
-
-// TestReleaseDestinationRule: what a Rollout wrote goes, the rest stays as its owner made
-// it, and what is given is not modified.
-func TestReleaseDestinationRule(t *testing.T) {
-	for _, c := range []struct{ name, before, after string }{
-		{"changed by a Rollout",
-			"metadata: {name: web, annotations: {argo-rollouts.argoproj.io/managed-by-rollouts: web, mine: '1'}}\nspec: {host: web, subsets: [{name: stable, labels: {app: web, rollouts-pod-template-hash: v1}}, {name: canary, labels: {rollouts-pod-template-hash: v2}, trafficPolicy: {}}, {name: other}]}",
-			"metadata: {name: web, annotations: {mine: '1'}}\nspec: {host: web, subsets: [{name: stable, labels: {app: web}}, {name: canary, trafficPolicy: {}}, {name: other}]}"},
-		{"not taken over yet", "metadata: {name: web}\nspec: {subsets: [{name: stable, labels: {app: web}}]}", ""},
-		{"taken over, and no subset moved", "metadata: {annotations: {argo-rollouts.argoproj.io/managed-by-rollouts: web, mine: '1'}}\nspec: {host: web}", "metadata: {annotations: {mine: '1'}}\nspec: {host: web}"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			dr, untouched := decode(t, []byte("kind: DestinationRule\n"+c.before)).Object, decode(t, []byte("kind: DestinationRule\n"+c.before)).Object
-			want := untouched
-			if c.after != "" {
-				want = decode(t, []byte("kind: DestinationRule\n"+c.after)).Object
-			}
-			out, changed, err := ReleaseDestinationRule(dr)
-			if err != nil || changed != (c.after != "") {
-				t.Errorf("changed: %t, error %v", changed, err)
-			}
-			if d := cmp.Diff(want, out); d != "" {
-				t.Errorf("released (-want +got):\n%s", d)
-			}
-			if d := cmp.Diff(untouched, dr); d != "" {
-				t.Errorf("what was given is modified (-before +after):\n%s", d)
-			}
-		})
-	}
-	if _, _, err := ReleaseDestinationRule(node{"spec": node{"subsets": node{}}}); err == nil || !strings.Contains(err.Error(), "spec.subsets is an object, it must be a list") {
-		t.Errorf("subsets that are no list: %v", err)
-	}
-}

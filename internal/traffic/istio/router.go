@@ -82,14 +82,15 @@ func (r Router) Observe(ctx context.Context, ro *v1alpha1.Rollout) (traffic.Obse
 	return Observe(ro, o), nil
 }
 
-// LetGo leaves a DestinationRule as it is without a Rollout, if it is still as it was
-// seen.
-func (r Router) LetGo(ctx context.Context, seen *unstructured.Unstructured) error {
-	out, changed, err := ReleaseDestinationRule(seen.Object)
+// LetGo leaves a VirtualService or a DestinationRule as it is without a Rollout, if it is
+// still as it was seen. It says whether anything but the annotation has changed.
+func (r Router) LetGo(ctx context.Context, seen *unstructured.Unstructured, ofExperiment func(host string) bool) (bool, error) {
+	out, changed, err := releaseOf(seen.GetKind())(seen.Object, ofExperiment)
 	if err != nil || !changed {
-		return err
+		return false, err
 	}
-	return r.Client.Update(ctx, &unstructured.Unstructured{Object: clone(out).(node)})
+	err = r.Client.Update(ctx, &unstructured.Unstructured{Object: clone(out).(node)})
+	return !equal(seen.Object["spec"], out["spec"]), err
 }
 
 // Read reads the objects that a Rollout names, by its [References]. What does not
@@ -113,17 +114,42 @@ func (r Router) Read(ctx context.Context, named []Reference) (Objects, error) {
 	return o, nil
 }
 
-// find reads the first object that a reference may mean; nil if there is none.
-func (r Router) find(ctx context.Context, ref Reference) (*unstructured.Unstructured, error) {
+// VirtualServices lists all of them, which nobody may modify; none where the cluster does
+// not know them.
+func (r Router) VirtualServices(ctx context.Context) ([]unstructured.Unstructured, error) {
+	apiVersion, kind, err := r.served(KindVirtualService)
+	if meta.IsNoMatchError(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	list := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": apiVersion, "kind": kind + "List"}}
+	if err := r.Client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing VirtualServices: %w", err)
+	}
+	return list.Items, nil
+}
+
+// served says in which version a kind is asked for.
+func (r Router) served(kind string) (apiVersion, served string, err error) {
 	var versions []string
 	if r.Version != "" {
 		versions = []string{r.Version}
 	}
-	mapping, err := r.Client.RESTMapper().RESTMapping(schema.GroupKind{Group: Group, Kind: ref.Kind}, versions...)
+	mapping, err := r.Client.RESTMapper().RESTMapping(schema.GroupKind{Group: Group, Kind: kind}, versions...)
 	if err != nil {
-		return nil, fmt.Errorf("looking up the version of %s: %w", ref.Kind, err)
+		return "", "", fmt.Errorf("looking up the version of %s: %w", kind, err)
 	}
-	apiVersion, kind := mapping.GroupVersionKind.ToAPIVersionAndKind()
+	apiVersion, served = mapping.GroupVersionKind.ToAPIVersionAndKind()
+	return apiVersion, served, nil
+}
+
+// find reads the first object that a reference may mean; nil if there is none.
+func (r Router) find(ctx context.Context, ref Reference) (*unstructured.Unstructured, error) {
+	apiVersion, kind, err := r.served(ref.Kind)
+	if err != nil {
+		return nil, err
+	}
 	for _, key := range ref.Keys {
 		found := &unstructured.Unstructured{Object: map[string]any{"apiVersion": apiVersion, "kind": kind}}
 		err := r.Client.Get(ctx, key, found, client.UnsafeDisableDeepCopy) // plan and Observe modify nothing

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,16 +49,26 @@ func changedRule(by string) *unstructured.Unstructured {
 	return dr
 }
 
+// clusterWith makes clusters with Istio's kinds and these objects.
+func clusterWith(t *testing.T, objects ...client.Object) *fake.ClientBuilder {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{{Group: istio.Group, Version: "v1"}, v1alpha1.SchemeGroupVersion, corev1.SchemeGroupVersion})
+	for _, kind := range []schema.GroupVersionKind{
+		istioKind(istio.KindVirtualService).GroupVersionKind(), istioKind(istio.KindDestinationRule).GroupVersionKind(),
+		v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout), corev1.SchemeGroupVersion.WithKind("Service"),
+	} {
+		mapper.Add(kind, meta.RESTScopeNamespace)
+	}
+	return fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).WithObjects(objects...)
+}
+
 // TestDestinationRules: a DestinationRule is let go of if no Rollout of any namespace
 // names it, as far as the API server knows.
 func TestDestinationRules(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{{Group: istio.Group, Version: "v1"}, v1alpha1.SchemeGroupVersion})
-	mapper.Add(istioKind(istio.KindDestinationRule).GroupVersionKind(), meta.RESTScopeNamespace)
-	mapper.Add(v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout), meta.RESTScopeNamespace)
 	const told = "Normal UpdatedDestinationRule DestinationRule `web` subsets select the pods of all revisions: no Rollout names it any more"
 	of := func(list ...client.Object) []client.Object { return list }
 	for _, tc := range []struct {
@@ -82,8 +93,8 @@ func TestDestinationRules(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dr := changedRule(tc.by)
-			c := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).WithObjects(dr).WithObjects(tc.cached...).Build()
-			live := fake.NewClientBuilder().WithScheme(scheme).WithRESTMapper(mapper).WithObjects(tc.live...).WithInterceptorFuncs(interceptor.Funcs{
+			c := clusterWith(t, append(tc.cached, dr)...).Build()
+			live := clusterWith(t, tc.live...).WithInterceptorFuncs(interceptor.Funcs{
 				List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 					if where := (&client.ListOptions{}).ApplyOptions(opts); tc.oneNamespace && where.Namespace == "" {
 						return apierrors.NewForbidden(schema.GroupResource{Resource: "rollouts"}, "", errors.New("at the cluster scope"))
@@ -91,7 +102,7 @@ func TestDestinationRules(t *testing.T) {
 					return c.List(ctx, list, opts...)
 				}}).Build()
 			var events eventLog
-			r := &destinationRuleReconciler{Deps: Deps{Client: c, Live: live, Events: &events}, specs: newRolloutSpecs()}
+			r := &routeReconciler{Deps: Deps{Client: c, Live: live, Events: &events}, specs: newRolloutSpecs(), kind: istio.KindDestinationRule}
 			if wake, err := r.Reconcile(t.Context(), ruleKey); err != nil || !wake.IsZero() {
 				t.Fatalf("another look at %s, error %v", wake, err)
 			}
@@ -118,7 +129,7 @@ func TestDestinationRulesThatNeedNoLook(t *testing.T) {
 	elsewhere := naming("front", "far", "web.shop")
 	specs := newRolloutSpecs()
 	specs.of(client.ObjectKeyFromObject(elsewhere), elsewhere)
-	r := &destinationRuleReconciler{specs: specs}
+	r := &routeReconciler{specs: specs, kind: istio.KindDestinationRule}
 	other := changedRule("web")
 	other.SetName("other")
 	for _, tc := range []struct {
@@ -140,7 +151,41 @@ func TestDestinationRulesThatNeedNoLook(t *testing.T) {
 			t.Errorf("%s: %t", tc.name, got)
 		}
 	}
-	if got := destinationRulesOf(t.Context(), elsewhere); !slices.Contains(got, ruleKey) {
+	if got := r.routesOf(t.Context(), elsewhere); !slices.Contains(got, ruleKey) {
 		t.Errorf("it may name %v", got)
+	}
+}
+
+// TestVirtualServicesThatNobodyNames: what Experiments get goes back, whether their
+// Services are still there or not.
+func TestVirtualServicesThatNobodyNames(t *testing.T) {
+	vs := istioKind(istio.KindVirtualService)
+	vs.SetNamespace("mesh")
+	vs.SetName("web")
+	vs.SetAnnotations(map[string]string{v1alpha1.ManagedByRolloutsKey: "web"})
+	to := func(host string, weight int64) any {
+		return map[string]any{"destination": map[string]any{"host": host}, "weight": weight}
+	}
+	vs.Object["spec"] = map[string]any{"http": []any{map[string]any{"route": []any{
+		to("stable.shop", 60), to("canary.shop", 0), to("mine.shop.svc", 5), to("web-abc-2-0-baseline.shop", 20), to("other-abc-2-0-baseline.shop", 5), to("trial.shop.svc.cluster.local", 10),
+	}}}}
+	trial := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "trial"}}
+	mine := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "mine"}}
+	e := &v1alpha1.Experiment{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "e", UID: "e"}}
+	trial.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(e, v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindExperiment))}
+	c := clusterWith(t, vs, trial, mine).Build()
+	r := &routeReconciler{Deps: Deps{Client: c, Live: c, Events: &eventLog{}}, specs: newRolloutSpecs(), kind: istio.KindVirtualService}
+	if wake, err := r.Reconcile(t.Context(), client.ObjectKeyFromObject(vs)); err != nil || !wake.IsZero() {
+		t.Fatalf("another look at %s, error %v", wake, err)
+	}
+	got := istioKind(istio.KindVirtualService)
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(vs), got); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"http": []any{map[string]any{"route": []any{
+		to("stable.shop", 90), to("canary.shop", 0), to("mine.shop.svc", 5), to("other-abc-2-0-baseline.shop", 5),
+	}}}}
+	if d := cmp.Diff(want, got.Object["spec"]); d != "" || len(got.GetAnnotations()) > 0 {
+		t.Errorf("annotations %v; spec (-want +got):\n%s", got.GetAnnotations(), d)
 	}
 }

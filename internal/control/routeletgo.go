@@ -1,0 +1,136 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
+	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
+)
+
+// routeReconciler lets go of VirtualServices or of DestinationRules that no Rollout names
+// any more, as [serviceReconciler] does of Services: subsets would go on selecting pods
+// that are about to go, and routes would lead to Experiments that have ended. The weights
+// of a VirtualService stay otherwise as they are: what they lead to selects the pods of all
+// versions, so that they harm nobody.
+type routeReconciler struct {
+	Deps
+	specs *rolloutSpecs
+	kind  string // istio.KindVirtualService or istio.KindDestinationRule
+}
+
+// Reconcile looks at one object. The Rollout that has changed it may be in any namespace,
+// and there may be several.
+func (r *routeReconciler) Reconcile(ctx context.Context, key types.NamespacedName) (time.Time, error) {
+	found, err := istio.Router{Client: r.Client}.Read(ctx, []istio.Reference{{Kind: r.kind, Keys: []types.NamespacedName{key}}})
+	if err != nil {
+		return time.Time{}, err
+	}
+	seen := found.DestinationRule
+	if r.kind == istio.KindVirtualService {
+		seen = found.VirtualServices[0]
+	}
+	if seen == nil || changedBy(seen) == "" {
+		return time.Time{}, nil
+	}
+	owner, named, err := r.named(ctx, r.Client, key, changedBy(seen))
+	if err == nil && !named {
+		// A cache can be behind, and has none of those whom another controller has.
+		owner, named, err = r.named(ctx, r.Live, key, changedBy(seen))
+	}
+	if err != nil || named {
+		return time.Time{}, err
+	}
+	changed, err := istio.Router{Client: r.Client}.LetGo(ctx, seen, r.ofExperiments(ctx, key.Namespace, changedBy(seen)))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s %s: letting go of it: %w", r.kind, key, err)
+	}
+	if owner != nil && changed {
+		reason, message := traffic.ReasonUpdatedDestinationRule, "DestinationRule `%s` subsets select the pods of all revisions: no Rollout names it any more"
+		if r.kind == istio.KindVirtualService {
+			reason, message = traffic.ReasonUpdatedVirtualService, "VirtualService `%s` sends nothing to Experiments: no Rollout names it any more"
+		}
+		r.Events.Event(owner, corev1.EventTypeNormal, reason, fmt.Sprintf(message, key.Name))
+	}
+	return time.Time{}, nil
+}
+
+// ofExperiments recognises the Services of Experiments in an object of a namespace: by who
+// controls them, or, where they are gone, by the name that those of a Rollout have.
+func (r *routeReconciler) ofExperiments(ctx context.Context, namespace, rollout string) func(host string) bool {
+	form := regexp.MustCompile("^" + regexp.QuoteMeta(rollout) + `-[a-z0-9]+-\d+-\d+-`)
+	return func(host string) bool {
+		svc, key := &corev1.Service{}, serviceOf(host, namespace)
+		if err := r.Client.Get(ctx, key, svc, shared); err != nil {
+			return form.MatchString(key.Name)
+		}
+		owner := metav1.GetControllerOfNoCopy(svc)
+		return owner != nil && owner.Kind == v1alpha1.KindExperiment
+	}
+}
+
+// serviceOf is the Service that a host of a route means, in an object of a namespace: the
+// Service web of shop is web, web.shop, or web.shop.svc.cluster.local.
+func serviceOf(host, namespace string) types.NamespacedName {
+	if labels := strings.SplitN(host, ".", 3); len(labels) > 1 {
+		return types.NamespacedName{Namespace: labels[1], Name: labels[0]}
+	}
+	return types.NamespacedName{Namespace: namespace, Name: host}
+}
+
+// named says whether any Rollout names an object. If none does, it returns the one
+// that has changed it, nil if there is no such Rollout.
+func (r *routeReconciler) named(ctx context.Context, from client.Reader, key types.NamespacedName, changedBy string) (owner *v1alpha1.Rollout, named bool, err error) {
+	ro := &v1alpha1.Rollout{}
+	switch err := from.Get(ctx, types.NamespacedName{Namespace: key.Namespace, Name: changedBy}, ro, shared); {
+	case err == nil && r.isIn(istio.References(ro), key):
+		return nil, true, nil // as almost always, without a look at all others
+	case err == nil:
+		owner = ro
+	case !apierrors.IsNotFound(err):
+		return nil, false, fmt.Errorf("%s %s: reading Rollout %s: %w", r.kind, key, changedBy, err)
+	}
+	list := &v1alpha1.RolloutList{}
+	err = from.List(ctx, list, shared)
+	if apierrors.IsForbidden(err) { // to a controller of one namespace
+		err = from.List(ctx, list, client.InNamespace(key.Namespace), shared)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("%s %s: listing Rollouts: %w", r.kind, key, err)
+	}
+	return owner, slices.ContainsFunc(list.Items, func(ro v1alpha1.Rollout) bool { return r.isIn(istio.References(&ro), key) }), nil
+}
+
+// isEcho is true for what concerns an object that nobody has changed, or that a Rollout
+// still names.
+func (r *routeReconciler) isEcho(key types.NamespacedName, obj client.Object) bool {
+	if ro, ok := obj.(*v1alpha1.Rollout); ok {
+		return r.isIn(istio.References(ro), key)
+	}
+	return changedBy(obj) == "" || len(r.specs.those("", func(f *specFacts) bool { return r.isIn(f.routes, key) })) > 0
+}
+
+// routesOf are the objects that a Rollout may name.
+func (r *routeReconciler) routesOf(_ context.Context, ro client.Object) (keys []types.NamespacedName) {
+	for _, ref := range istio.References(ro.(*v1alpha1.Rollout)) {
+		if ref.Kind == r.kind {
+			keys = append(keys, ref.Keys...)
+		}
+	}
+	return keys
+}
+
+func (r *routeReconciler) isIn(routes []istio.Reference, key types.NamespacedName) bool {
+	return slices.ContainsFunc(routes, func(ref istio.Reference) bool { return ref.Kind == r.kind && ref.Names(key) })
+}

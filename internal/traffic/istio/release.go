@@ -1,0 +1,126 @@
+package istio
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+)
+
+// releaseOf returns how an object of a kind is let go of.
+func releaseOf(kind string) func(object map[string]any, ofExperiment func(host string) bool) (map[string]any, bool, error) {
+	if kind == KindDestinationRule {
+		return ReleaseDestinationRule
+	}
+	return ReleaseVirtualService
+}
+
+// ReleaseDestinationRule returns a DestinationRule as it is without a Rollout, and whether
+// it differs from dr, which is not modified: no subset asks for a template hash, those of
+// Experiments are gone, which are named after their Services, and nobody is named as the
+// one who changes it. The answer of ofExperiment is for the host of a Service.
+func ReleaseDestinationRule(dr map[string]any, ofExperiment func(host string) bool) (map[string]any, bool, error) {
+	out, spec, err := withSpec(dr)
+	if err != nil {
+		return nil, false, fmt.Errorf("reading subsets: %w", err)
+	}
+	subsets, err := objects(spec, "spec", "subsets")
+	if err != nil {
+		return nil, false, fmt.Errorf("reading subsets: %w", err)
+	}
+	var kept []node
+	for _, subset := range subsets {
+		labels, _ := subset["labels"].(node)
+		if text(labels, v1alpha1.DefaultRolloutUniqueLabelKey) != "" && len(labels) == 1 && ofExperiment(text(subset, "name")) {
+			continue
+		}
+		if delete(labels, v1alpha1.DefaultRolloutUniqueLabelKey); labels != nil && len(labels) == 0 {
+			delete(subset, "labels")
+		}
+		kept = append(kept, subset)
+	}
+	if len(subsets) > 0 {
+		spec["subsets"] = anyList(kept)
+	}
+	return out, forget(out) || !equal(dr["spec"], spec), nil
+}
+
+// ReleaseVirtualService returns a VirtualService as it is without a Rollout, and whether
+// it differs from vs, which is not modified: what Experiments got of a route goes to the
+// one of its other destinations that gets most, since their Services are about to go, and
+// nobody is named as the one who changes it. The weights of all others stay.
+func ReleaseVirtualService(vs map[string]any, ofExperiment func(host string) bool) (map[string]any, bool, error) {
+	out, spec, err := withSpec(vs)
+	if err != nil {
+		return nil, false, fmt.Errorf("reading routes: %w", err)
+	}
+	for _, p := range protocols {
+		routes, err := objects(spec, "spec", p.key)
+		if err != nil {
+			return nil, false, p.errorf("%v", err)
+		}
+		for _, r := range routes {
+			destinations, err := objects(r, "spec."+p.key, "route")
+			if err != nil {
+				return nil, false, p.errorf("%v", err)
+			}
+			if kept := withoutExperiments(destinations, ofExperiment); len(kept) > 0 {
+				r["route"] = anyList(kept)
+			}
+		}
+	}
+	return out, forget(out) || !equal(vs["spec"], spec), nil
+}
+
+// withoutExperiments returns the destinations of a route that are no Experiment's, with
+// the weight of all.
+func withoutExperiments(destinations []node, ofExperiment func(host string) bool) (kept []node) {
+	var left int64
+	var most node
+	for _, d := range destinations {
+		if ofExperiment(hostIn(d)) {
+			left += number(d, "weight")
+			continue
+		}
+		if kept = append(kept, d); most == nil || number(d, "weight") > number(most, "weight") {
+			most = d
+		}
+	}
+	if most != nil && left > 0 {
+		most["weight"] = number(most, "weight") + left
+	}
+	return kept
+}
+
+// forget takes away who changes an object, in the copy that withSpec has made of it.
+func forget(out node) (known bool) {
+	obj := &unstructured.Unstructured{Object: out}
+	annotations := obj.GetAnnotations()
+	if annotations[v1alpha1.ManagedByRolloutsKey] == "" {
+		return false
+	}
+	if delete(annotations, v1alpha1.ManagedByRolloutsKey); len(annotations) == 0 {
+		annotations = nil
+	}
+	out["metadata"] = clone(out["metadata"])
+	obj.SetAnnotations(annotations)
+	return true
+}
+
+// Hosts lists the hosts that a VirtualService sends requests to.
+func Hosts(vs *unstructured.Unstructured) (hosts []string) {
+	spec, _ := vs.Object["spec"].(node)
+	for _, p := range protocols {
+		routes, _ := objects(spec, "spec", p.key)
+		for _, r := range routes {
+			destinations, _ := objects(r, "spec."+p.key, "route")
+			for _, d := range destinations {
+				if number(d, "weight") > 0 || len(destinations) == 1 { // which needs no weight
+					hosts = append(hosts, hostIn(d))
+				}
+			}
+		}
+	}
+	return hosts
+}

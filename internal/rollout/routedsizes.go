@@ -61,29 +61,45 @@ func (d *decision) routedSizes() sizes {
 // what it replaces must serve until they are back and selected. A Service that no
 // revision has been given yet selects them all, and they may be the only ones.
 func (d *decision) stillSelectedBy(rs *appsv1.ReplicaSet) string {
-	if min(rs.Status.ReadyReplicas, specReplicas(rs)) == 0 || d.n == 0 {
-		return "" // what is ready has requests, before it counts as available
+	if name := d.stableSelects(rs); name != "" || !d.wantedToServe(rs) {
+		return name
 	}
-	stable, canary := d.services()
-	for _, service := range []string{stable, canary} {
-		if d.Services[service] == nil {
-			continue
-		}
-		if hash := d.selected(service); hash == hashOf(rs) || hash == "" && available(d.stableRS) == 0 {
-			return "Service " + service
-		}
+	if _, canary := d.services(); d.Services[canary] != nil && d.leadsTo(d.selected(canary), rs) {
+		return "Service " + canary
 	}
-	if d.Routing == nil || !d.hasSubsets() {
-		return ""
-	}
-	rule := d.spec.Strategy.Canary.TrafficRouting.Istio.DestinationRule
-	switch hash := hashOf(rs); {
-	case hash == d.Routing.StableHash, d.stableSubsetHash() == "":
-		return "subset " + rule.StableSubsetName
-	case hash == d.Routing.CanaryHash:
-		return "subset " + rule.CanarySubsetName
+	if d.Routing != nil && d.hasSubsets() && d.Routing.CanaryHash == hashOf(rs) {
+		return "subset " + d.spec.Strategy.Canary.TrafficRouting.Istio.DestinationRule.CanarySubsetName
 	}
 	return ""
+}
+
+// stableSelects names the stable Service or subset behind which the pods of a ReplicaSet
+// serve that is not the stable one; empty if there is none. An undo that comes before the
+// version that is stable now has taken their place finds them there, and so does a canary
+// that was the preview of a blue/green Rollout, or of one that had no Services.
+func (d *decision) stableSelects(rs *appsv1.ReplicaSet) string {
+	if !d.wantedToServe(rs) {
+		return ""
+	}
+	if stable, _ := d.services(); d.Services[stable] != nil && d.leadsTo(d.selected(stable), rs) {
+		return "Service " + stable
+	}
+	if d.Routing != nil && d.hasSubsets() && (d.Routing.StableHash == hashOf(rs) || d.stableSubsetHash() == "") {
+		return "subset " + d.spec.Strategy.Canary.TrafficRouting.Istio.DestinationRule.StableSubsetName
+	}
+	return ""
+}
+
+// wantedToServe is true while pods of a ReplicaSet are ready and wanted, and any are. What
+// is ready has requests, before it counts as available.
+func (d *decision) wantedToServe(rs *appsv1.ReplicaSet) bool {
+	return d.n > 0 && min(rs.Status.ReadyReplicas, specReplicas(rs)) > 0
+}
+
+// leadsTo says whether a Service that selects a hash needs the pods of a ReplicaSet: it
+// has been given to them, or to no revision yet and they may be the only ones.
+func (d *decision) leadsTo(hash string, rs *appsv1.ReplicaSet) bool {
+	return hash == hashOf(rs) || hash == "" && available(d.stableRS) == 0
 }
 
 func (d *decision) scaleDownDelay() int32 {
@@ -164,7 +180,7 @@ func (d *decision) heldByHand(want int32) int32 {
 // heldByTraffic keeps the pods that the traffic in force still needs: the weight
 // goes down and header routes go first, the pods follow.
 func (d *decision) heldByTraffic(want int32) int32 {
-	if d.standsIn() {
+	if d.stableSelects(d.newRS) != "" {
 		return max(want, specReplicas(d.newRS))
 	}
 	if d.Routing == nil || d.Routing.CanaryHash != "" && d.Routing.CanaryHash != d.hash {
@@ -177,17 +193,6 @@ func (d *decision) heldByTraffic(want int32) int32 {
 		return want
 	}
 	return max(want, min(specReplicas(d.newRS), d.carries(d.Routing.Weights.Canary)))
-}
-
-// standsIn is true for a canary whose pods are the only ones behind a stable Service or
-// subset that no revision has been given yet: it was the preview of a blue/green Rollout,
-// or of one that had no Services.
-func (d *decision) standsIn() bool {
-	if d.n == 0 || available(d.stableRS) > 0 || min(d.newRS.Status.ReadyReplicas, specReplicas(d.newRS)) == 0 {
-		return false
-	}
-	stable, _ := d.services()
-	return d.Services[stable] != nil && d.selected(stable) == "" || d.Routing != nil && d.hasSubsets() && d.stableSubsetHash() == ""
 }
 
 // abortedCanarySize keeps the canary after an abort until its traffic is gone,

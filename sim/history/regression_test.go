@@ -336,5 +336,12 @@ func podRegressions() []regression {
 				{20 * time.Second, SetImage, "3.0.0"}, {20 * time.Second, ChangeStrategy, "bluegreen auto"}, {time.Minute, ChangeStrategy, "canary 35,pause"},
 			},
 		}},
+		{"an undo takes the pods away that the stable subset selects still", History{
+			Seed:  824277,
+			Setup: Setup{Strategy: Canary, Replicas: 7, Steps: []string{"100", "30"}, Routing: Subsets, Extras: Extras{Threshold: "0%"}},
+			Actions: []Action{
+				{0, SetImage, "4.0.0"}, {0, Quota, "3"}, {4*time.Minute + 41*time.Second, SetImage, "1.0.0"}, {0, EditSteps, "0"},
+			},
+		}},
 	}
 }

@@ -53,7 +53,9 @@ func (r *routeReconciler) Reconcile(ctx context.Context, key types.NamespacedNam
 		return time.Time{}, err
 	}
 	changed, err := istio.Router{Client: r.Client}.LetGo(ctx, seen, r.ofExperiments(ctx, key.Namespace, changedBy(seen)))
-	if err != nil {
+	if apierrors.IsNotFound(err) {
+		return time.Time{}, nil // it is gone, too
+	} else if err != nil {
 		return time.Time{}, fmt.Errorf("%s %s: letting go of it: %w", r.kind, key, err)
 	}
 	if owner != nil && changed {

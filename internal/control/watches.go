@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -24,10 +25,7 @@ func Controllers(d Deps) []Controller {
 	rollouts := &rolloutReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newRolloutSpecs(), patience: newPatience(d.Patience, d.Crowd)}
 	runs := newAnalysisRunReconciler(d)
 	experiments := &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newExperimentSpecs()}
-	services := &serviceReconciler{Deps: d, specs: rollouts.specs}
-	virtualServices := &routeReconciler{Deps: d, specs: rollouts.specs, kind: istio.KindVirtualService}
-	destinationRules := &routeReconciler{Deps: d, specs: rollouts.specs, kind: istio.KindDestinationRule}
-	return []Controller{{
+	return append([]Controller{{
 		Name:      "rollout",
 		For:       &v1alpha1.Rollout{},
 		Reconcile: rollouts.Reconcile,
@@ -64,7 +62,13 @@ func Controllers(d Deps) []Controller {
 			{Kind: &v1alpha1.AnalysisRun{}, Keys: experiments.experimentOwning, Same: sameVerdict},
 			{Kind: &v1alpha1.Rollout{}, Keys: experiments.experimentsOf, Same: sameExtraShares},
 		},
-	}, {
+	}}, lettingGo(d, rollouts.specs)...)
+}
+
+// lettingGo are the controllers of what Rollouts have changed and name no more.
+func lettingGo(d Deps, specs *rolloutSpecs) []Controller {
+	services := &serviceReconciler{Deps: d, specs: specs}
+	list := []Controller{{
 		Name:      "service",
 		For:       &corev1.Service{},
 		Reconcile: services.Reconcile,
@@ -72,23 +76,20 @@ func Controllers(d Deps) []Controller {
 		Watches: []Watch{
 			{Kind: &v1alpha1.Rollout{}, Keys: services.servicesOf, Same: sameSpec},
 		},
-	}, {
-		Name:      "destinationrule",
-		For:       istioKind(istio.KindDestinationRule),
-		Reconcile: destinationRules.Reconcile,
-		Echo:      destinationRules.isEcho,
-		Watches: []Watch{
-			{Kind: &v1alpha1.Rollout{}, Keys: destinationRules.routesOf, Same: sameSpec},
-		},
-	}, {
-		Name:      "virtualservice",
-		For:       istioKind(istio.KindVirtualService),
-		Reconcile: virtualServices.Reconcile,
-		Echo:      virtualServices.isEcho,
-		Watches: []Watch{
-			{Kind: &v1alpha1.Rollout{}, Keys: virtualServices.routesOf, Same: sameSpec},
-		},
 	}}
+	for _, kind := range []string{istio.KindDestinationRule, istio.KindVirtualService} {
+		routes := &routeReconciler{Deps: d, specs: specs, kind: kind}
+		list = append(list, Controller{
+			Name:      strings.ToLower(kind),
+			For:       istioKind(kind),
+			Reconcile: routes.Reconcile,
+			Echo:      routes.isEcho,
+			Watches: []Watch{
+				{Kind: &v1alpha1.Rollout{}, Keys: routes.routesOf, Same: sameSpec},
+			},
+		})
+	}
+	return list
 }
 
 func (r *rolloutReconciler) rolloutOwning(_ context.Context, obj client.Object) []types.NamespacedName {

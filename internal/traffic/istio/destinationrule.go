@@ -19,13 +19,9 @@ import (
 // new pods would get requests that were not meant for them. The next call moves
 // it.
 func TransformDestinationRule(dr map[string]any, names v1alpha1.IstioDestinationRule, now traffic.Observed, want traffic.Routing) (map[string]any, bool, error) {
-	out, spec, err := withSpec(dr)
+	out, spec, subsets, err := withSubsets(dr)
 	if err != nil {
-		return nil, false, fmt.Errorf("reading subsets: %w", err)
-	}
-	subsets, err := objects(spec, "spec", "subsets")
-	if err != nil {
-		return nil, false, fmt.Errorf("reading subsets: %w", err)
+		return nil, false, err
 	}
 	next := want.Split(now.Reserved)
 	for _, move := range []struct {
@@ -54,6 +50,18 @@ func TransformDestinationRule(dr map[string]any, names v1alpha1.IstioDestination
 		return dr, false, nil
 	}
 	return out, true, nil
+}
+
+// withSubsets is withSpec, and the subsets of the copy.
+func withSubsets(dr node) (out, spec node, subsets []node, err error) {
+	out, spec, err = withSpec(dr)
+	if err == nil {
+		subsets, err = objects(spec, "spec", "subsets")
+	}
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("reading subsets: %w", err)
+	}
+	return out, spec, subsets, nil
 }
 
 // manages says whether a managed route sends requests to the canary.

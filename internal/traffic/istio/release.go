@@ -21,13 +21,9 @@ func releaseOf(kind string) func(object map[string]any, ofExperiment func(host s
 // Experiments are gone, which are named after their Services, and nobody is named as the
 // one who changes it. The answer of ofExperiment is for the host of a Service.
 func ReleaseDestinationRule(dr map[string]any, ofExperiment func(host string) bool) (map[string]any, bool, error) {
-	out, spec, err := withSpec(dr)
+	out, spec, subsets, err := withSubsets(dr)
 	if err != nil {
-		return nil, false, fmt.Errorf("reading subsets: %w", err)
-	}
-	subsets, err := objects(spec, "spec", "subsets")
-	if err != nil {
-		return nil, false, fmt.Errorf("reading subsets: %w", err)
+		return nil, false, err
 	}
 	var kept []node
 	for _, subset := range subsets {

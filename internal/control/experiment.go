@@ -186,7 +186,7 @@ func (r *experimentReconciler) readAbandoned(ctx context.Context, o *experiment.
 	for i := range list {
 		if vs := &list[i]; changedBy(vs) == rollout {
 			for _, host := range istio.Hosts(vs) {
-				o.Routed[serviceOf(host, vs.GetNamespace()).Name] = true
+				o.Routed[istio.ServiceOf(host, vs.GetNamespace()).Name] = true
 			}
 		}
 	}
@@ -194,11 +194,19 @@ func (r *experimentReconciler) readAbandoned(ctx context.Context, o *experiment.
 }
 
 func (r *experimentReconciler) experimentOwning(_ context.Context, obj client.Object) []types.NamespacedName {
+	if name := experimentOf(obj); name != "" {
+		return []types.NamespacedName{{Namespace: obj.GetNamespace(), Name: name}}
+	}
+	return nil
+}
+
+// experimentOf is the name of the Experiment that controls an object; empty if none does.
+func experimentOf(obj client.Object) string {
 	owner := metav1.GetControllerOfNoCopy(obj)
 	if owner == nil || owner.Kind != v1alpha1.KindExperiment || owner.APIVersion != v1alpha1.SchemeGroupVersion.String() {
-		return nil
+		return ""
 	}
-	return []types.NamespacedName{{Namespace: obj.GetNamespace(), Name: owner.Name}}
+	return owner.Name
 }
 
 // experimentsNaming finds the Experiments that a Service concerns: the one that

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -73,22 +71,12 @@ func (r *routeReconciler) Reconcile(ctx context.Context, key types.NamespacedNam
 func (r *routeReconciler) ofExperiments(ctx context.Context, namespace, rollout string) func(host string) bool {
 	form := regexp.MustCompile("^" + regexp.QuoteMeta(rollout) + `-[a-z0-9]+-\d+-\d+-`)
 	return func(host string) bool {
-		svc, key := &corev1.Service{}, serviceOf(host, namespace)
+		svc, key := &corev1.Service{}, istio.ServiceOf(host, namespace)
 		if err := r.Client.Get(ctx, key, svc, shared); err != nil {
 			return form.MatchString(key.Name)
 		}
-		owner := metav1.GetControllerOfNoCopy(svc)
-		return owner != nil && owner.Kind == v1alpha1.KindExperiment
+		return experimentOf(svc) != ""
 	}
-}
-
-// serviceOf is the Service that a host of a route means, in an object of a namespace: the
-// Service web of shop is web, web.shop, or web.shop.svc.cluster.local.
-func serviceOf(host, namespace string) types.NamespacedName {
-	if labels := strings.SplitN(host, ".", 3); len(labels) > 1 {
-		return types.NamespacedName{Namespace: labels[1], Name: labels[0]}
-	}
-	return types.NamespacedName{Namespace: namespace, Name: host}
 }
 
 // named says whether any Rollout names an object. If none does, it returns the one

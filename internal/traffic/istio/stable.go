@@ -33,7 +33,7 @@ func StableBackend(ro *v1alpha1.Rollout, o Objects) (Backend, bool) {
 			for j, d := range r.destinations {
 				if r.roles[j] == stable {
 					destination, _ := d["destination"].(node)
-					return Backend{backendOf(text(destination, "host"), vs.GetNamespace()), portIn(destination)}, true
+					return Backend{ServiceOf(text(destination, "host"), vs.GetNamespace()), portIn(destination)}, true
 				}
 			}
 		}
@@ -41,12 +41,12 @@ func StableBackend(ro *v1alpha1.Rollout, o Objects) (Backend, bool) {
 	return Backend{}, false
 }
 
-// backendOf is the Service that a host of a VirtualService means: a name without
+// ServiceOf is the Service that a host of a VirtualService means: a name without
 // a dot is one of the VirtualService's namespace.
 //
 //	web               in shop: web of shop
 //	web.mall.svc.cluster.local  web of mall
-func backendOf(host, namespace string) types.NamespacedName {
+func ServiceOf(host, namespace string) types.NamespacedName {
 	name, rest, dotted := strings.Cut(host, ".")
 	if dotted {
 		namespace, _, _ = strings.Cut(rest, ".")

@@ -1,6 +1,8 @@
 package control
 
 import (
+	"maps"
+	"reflect"
 	"strconv"
 	"sync"
 	"time"
@@ -21,6 +23,8 @@ const forgetAfter = 5 * time.Second
 type freshness struct {
 	mu     sync.Mutex
 	writes map[types.NamespacedName]map[types.UID]write
+	// made are the objects whose creation was not answered, and when.
+	made map[types.NamespacedName]map[named]time.Time
 	// leaving are the pods that were evicted, and when: an eviction has no version.
 	leaving map[types.NamespacedName]map[types.UID]time.Time
 }
@@ -30,8 +34,20 @@ type write struct {
 	at      time.Time
 }
 
+// named is an object that has no UID yet.
+type named struct {
+	kind reflect.Type
+	name string
+}
+
+func nameOf(obj client.Object) named { return named{reflect.TypeOf(obj), obj.GetName()} }
+
 func newFreshness() *freshness {
-	return &freshness{writes: map[types.NamespacedName]map[types.UID]write{}, leaving: map[types.NamespacedName]map[types.UID]time.Time{}}
+	return &freshness{
+		writes:  map[types.NamespacedName]map[types.UID]write{},
+		made:    map[types.NamespacedName]map[named]time.Time{},
+		leaving: map[types.NamespacedName]map[types.UID]time.Time{},
+	}
 }
 
 // wrote notes that obj was written, as returned by the server, on behalf of key.
@@ -63,10 +79,41 @@ func (f *freshness) outdated(key types.NamespacedName, obj client.Object, now ti
 	f.expect(key, obj.GetUID(), write{version + 1, now})
 }
 
+// maybeMade notes that the answer to the creation of obj on behalf of key was lost. A
+// view without it may be too old to know of it, and what is decided from that would be
+// beside it.
+func (f *freshness) maybeMade(key types.NamespacedName, obj client.Object, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.made[key] == nil {
+		f.made[key] = map[named]time.Time{}
+	}
+	f.made[key][nameOf(obj)] = now
+}
+
 // sees reports whether the objects read for key contain every write noted for it.
 func (f *freshness) sees(key types.NamespacedName, read []client.Object, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.seesMade(key, read, now) && f.seesWrites(key, read, now)
+}
+
+func (f *freshness) seesMade(key types.NamespacedName, read []client.Object, now time.Time) bool {
+	pending := f.made[key]
+	if len(pending) == 0 {
+		return true
+	}
+	for _, obj := range read {
+		delete(pending, nameOf(obj))
+	}
+	maps.DeleteFunc(pending, func(_ named, at time.Time) bool { return now.Sub(at) >= forgetAfter })
+	if len(pending) == 0 {
+		delete(f.made, key)
+	}
+	return len(pending) == 0
+}
+
+func (f *freshness) seesWrites(key types.NamespacedName, read []client.Object, now time.Time) bool {
 	pending := f.writes[key]
 	if len(pending) == 0 {
 		return true
@@ -121,5 +168,6 @@ func (f *freshness) forget(key types.NamespacedName) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.writes, key)
+	delete(f.made, key)
 	delete(f.leaving, key)
 }

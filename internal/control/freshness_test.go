@@ -48,22 +48,51 @@ func TestFreshness(t *testing.T) {
 	}
 }
 
+// What may have been created is waited for by kind and name, and not for ever.
+func TestFreshnessOfCreations(t *testing.T) {
+	key := types.NamespacedName{Namespace: "n", Name: "web"}
+	now := time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC)
+	meta := metav1.ObjectMeta{Name: "web-1", ResourceVersion: "7"}
+	for name, c := range map[string]struct {
+		sees  []client.Object
+		after time.Duration
+		want  bool
+	}{
+		"nothing is there":         {nil, time.Second, false},
+		"another kind of the name": {[]client.Object{&corev1.Service{ObjectMeta: meta}}, time.Second, false},
+		"it is there":              {[]client.Object{&corev1.Pod{ObjectMeta: meta}}, time.Second, true},
+		"it has not come":          {nil, forgetAfter, true},
+	} {
+		f := newFreshness()
+		f.maybeMade(key, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web-1"}}, now)
+		for range 2 {
+			if got := f.sees(key, c.sees, now.Add(c.after)); got != c.want {
+				t.Errorf("%s: fresh %t, want %t", name, got, c.want)
+			}
+		}
+		if f.forget(key); !f.sees(key, nil, now) {
+			t.Errorf("%s: it is remembered of a Rollout that is gone", name)
+		}
+	}
+}
+
 // Only an answer below 500 says that nothing was written, and a conflict is one of
-// somebody else who was first.
+// somebody else who was first: of something new it says that there is none of ours.
 func TestUnanswered(t *testing.T) {
 	kind := schema.GroupResource{Resource: "services"}
 	for _, c := range []struct {
-		err   error
-		newer bool
+		err         error
+		newer, made bool
 	}{
-		{nil, false},
-		{apierrors.NewConflict(kind, "web", errors.New("modified")), true},
-		{apierrors.NewTooManyRequests("later", 1), false},
-		{apierrors.NewTimeoutError("too slow", 0), true},
-		{apierrors.NewInternalError(errors.New("leader changed")), true},
-		{context.DeadlineExceeded, true},
+		{nil, false, false},
+		{apierrors.NewConflict(kind, "web", errors.New("modified")), true, false},
+		{apierrors.NewTooManyRequests("later", 1), false, false},
+		{apierrors.NewTimeoutError("too slow", 0), true, true},
+		{apierrors.NewInternalError(errors.New("leader changed")), true, true},
+		{context.DeadlineExceeded, true, true},
 	} {
 		inner := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
+			Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return c.err },
 			Update: func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error { return c.err },
 			Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
 				return c.err
@@ -75,11 +104,11 @@ func TestUnanswered(t *testing.T) {
 				return c.err
 			},
 		}).Build()
-		told := 0
-		u := unanswered{inner, func(client.Object) { told++ }}
+		told, made := 0, false
+		u := unanswered{inner, func(client.Object) { told++ }, func(client.Object) { made = true }}
 		svc, none := &corev1.Service{}, client.RawPatch(types.MergePatchType, []byte("{}"))
 		for _, err := range []error{
-			u.Update(t.Context(), svc), u.Patch(t.Context(), svc, none),
+			u.Create(t.Context(), svc), u.Update(t.Context(), svc), u.Patch(t.Context(), svc, none),
 			u.Status().Update(t.Context(), svc), u.Status().Patch(t.Context(), svc, none),
 		} {
 			if !errors.Is(err, c.err) {
@@ -88,6 +117,9 @@ func TestUnanswered(t *testing.T) {
 		}
 		if want := map[bool]int{true: 4}[c.newer]; told != want {
 			t.Errorf("%v: told of %d writes after which there may be a newer version, want %d", c.err, told, want)
+		}
+		if made != c.made {
+			t.Errorf("%v: told of a creation that may have been made: %t", c.err, made)
 		}
 	}
 }

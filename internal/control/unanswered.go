@@ -15,10 +15,19 @@ import (
 
 // unanswered is a client that tells of changes after which the server has another version
 // than the one that was to be replaced, or may have: somebody else was first, or the server
-// did not answer, or not with a refusal.
+// did not answer, or not with a refusal. Of what was created it tells in the latter case.
 type unanswered struct {
 	client.Client
 	newer func(client.Object) // told of the object as it was to be written
+	made  func(client.Object)
+}
+
+func (u unanswered) Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error {
+	err := u.Client.Create(ctx, obj, opts...)
+	if err != nil && !refused(err) {
+		u.made(obj)
+	}
+	return err
 }
 
 func (u unanswered) Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error {
@@ -37,8 +46,10 @@ func (u unanswered) Status() client.SubResourceWriter {
 // others wrote, and tells of what it wrote.
 func (f *freshness) executor(c client.Client, key types.NamespacedName, now time.Time, wrote func(client.Object)) apply.Executor {
 	return apply.Executor{
-		Client: unanswered{c, func(obj client.Object) { f.outdated(key, obj, now) }},
-		Wrote:  func(obj client.Object) { f.wrote(key, obj, now); wrote(obj) },
+		Client: unanswered{c,
+			func(obj client.Object) { f.outdated(key, obj, now) },
+			func(obj client.Object) { f.maybeMade(key, obj, now) }},
+		Wrote: func(obj client.Object) { f.wrote(key, obj, now); wrote(obj) },
 	}
 }
 

@@ -202,9 +202,14 @@ func (d *decision) wantedPair() replicas.Pair {
 }
 
 // heldPair keeps the share that the canary has when spec.replicas changes while a
-// person holds the update: 1+4 becomes 2+8 with 10 replicas, 0+5 becomes 0+10.
+// person holds the update: 1+4 becomes 2+8 with 10 replicas, 0+5 becomes 0+10. What
+// older revisions still serve counts, too: 1 beside 2 that an update before had put in
+// the place of all stable pods is a third, and becomes 2+4 with 6 replicas.
 func (d *decision) heldPair() replicas.Pair {
 	canary, all := specReplicas(d.newRS), specReplicas(d.newRS)+specReplicas(d.stableRS)
+	for _, rs := range d.older {
+		all += specReplicas(rs)
+	}
 	if canary == 0 {
 		return replicas.Pair{Stable: d.n}
 	}

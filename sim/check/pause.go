@@ -202,7 +202,8 @@ func (c *pause) Instant(s *State) error {
 	for _, f := range s.Families() {
 		uid, ro := f.Rollout.UID, f.Rollout
 		set := f.ByHash(ro.Status.CurrentPodHash)
-		if !indefinitelyPaused(ro) || set == nil || ro.Status.CurrentPodHash == ro.Status.StableRS {
+		first := ro.Status.StableRS == "" || ro.Status.StableRS == ro.Status.CurrentPodHash
+		if !indefinitelyPaused(ro) || set == nil || first {
 			delete(c.since, uid)
 			continue
 		}

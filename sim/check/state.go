@@ -268,9 +268,10 @@ func (s *State) takeRollout(ro *v1alpha1.Rollout, deleted bool) *Family {
 	} else if f.Rollout.Generation != ro.Generation {
 		f.past = append(f.past, pastSpec{f.Rollout, s.Now})
 	}
+	none := f.Rollout != nil && f.Replicas() == 0
 	f.Rollout = ro
-	if f.Replicas() == 0 {
-		f.disruptedAt = s.Now // a person takes them all
+	if none || f.Replicas() == 0 {
+		f.disruptedAt = s.Now // a person takes them all, or had taken them until now
 	}
 	if deleted {
 		delete(s.rollouts, ro.UID)

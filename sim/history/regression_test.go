@@ -343,5 +343,12 @@ func podRegressions() []regression {
 				{0, SetImage, "4.0.0"}, {0, Quota, "3"}, {4*time.Minute + 41*time.Second, SetImage, "1.0.0"}, {0, EditSteps, "0"},
 			},
 		}},
+		{"a held canary becomes all of a larger Rollout when what it replaces has taken the place of the stable pods", History{
+			Seed:  849102,
+			Setup: Setup{Strategy: Canary, Replicas: 2, Steps: []string{"100", "pause", "50"}, Extras: Extras{BothServices: true}},
+			Actions: []Action{
+				{0, SetImage, "4.0.0"}, {34 * time.Second, SetImage, "3.0.0"}, {0, Pause, ""}, {0, Autoscale, "6"}, {time.Minute, Metric, "good"},
+			},
+		}},
 	}
 }

@@ -50,7 +50,8 @@ type Hooks struct {
 	// nothing else happens.
 	Before func(op Op) error
 	// After runs when the call has succeeded; an error from it is returned to
-	// the caller as if the answer had been lost, with the effect in place.
+	// the caller as if the answer had been lost, with the effect in place. What
+	// the caller passed is as it was.
 	After func(op Op) error
 }
 
@@ -172,6 +173,17 @@ func (a *actor) do(ctx context.Context, op Op, call func() error) error {
 		}
 	}
 	return nil
+}
+
+// write runs one write between the hooks. What was stored is handed to answer if the
+// answer arrives: a caller who does not get it knows no more than before.
+func (a *actor) write(ctx context.Context, op Op, call func() (client.Object, error), answer func(stored client.Object) error) error {
+	var stored client.Object
+	err := a.do(ctx, op, func() (err error) { stored, err = call(); return err })
+	if err != nil {
+		return err
+	}
+	return answer(stored)
 }
 
 // Scheme returns the scheme of the store.

@@ -46,13 +46,9 @@ func (a *actor) Create(ctx context.Context, obj client.Object, opts ...client.Cr
 	o := client.CreateOptions{}
 	o.ApplyOptions(opts)
 	req := a.request(t, client.ObjectKeyFromObject(obj), "create", o.FieldValidation, o.DryRun)
-	return a.do(ctx, Op{Verb: "create", Kind: gvk, Key: req.key, Object: obj}, func() error {
-		stored, err := a.store.create(req, obj)
-		if err != nil {
-			return err
-		}
-		return a.answer(t, stored, obj)
-	})
+	return a.write(ctx, Op{Verb: "create", Kind: gvk, Key: req.key, Object: obj},
+		func() (client.Object, error) { return a.store.create(req, obj) },
+		func(stored client.Object) error { return a.answer(t, stored, obj) })
 }
 
 func (s *Store) create(req request, in client.Object) (client.Object, error) {

@@ -38,21 +38,17 @@ func (a *actor) patch(ctx context.Context, key, out client.Object, patch client.
 	}
 	req := a.request(t, client.ObjectKeyFromObject(key), "patch", o.FieldValidation, o.DryRun)
 	req.sub = sub
-	return a.do(ctx, Op{Verb: "patch", Kind: gvk, Key: req.key, Subresource: sub, Object: out}, func() error {
+	return a.write(ctx, Op{Verb: "patch", Kind: gvk, Key: req.key, Subresource: sub, Object: out}, func() (client.Object, error) {
 		cur := t.head(req.key)
 		if cur == nil {
-			return apierrors.NewNotFound(t.resource, req.key.Name)
+			return nil, apierrors.NewNotFound(t.resource, req.key.Name)
 		}
 		next, err := a.store.applyPatch(req, cur, out, patch)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		stored, err := a.store.replace(req, cur, next)
-		if err != nil {
-			return err
-		}
-		return a.answer(t, stored, out)
-	})
+		return a.store.replace(req, cur, next)
+	}, func(stored client.Object) error { return a.answer(t, stored, out) })
 }
 
 // goPatch is a patch that can change a Go object as its JSON would. It reports false

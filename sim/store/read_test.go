@@ -289,6 +289,38 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+// Who does not get the answer of a write does not know what the server made of it.
+func TestLostAnswer(t *testing.T) {
+	f := newFixture(t, Options{})
+	f.must(f.Create(ctx, pod("p", "node")))
+	lost := apierrors.NewTimeoutError("the answer was lost", 1)
+	c := f.store.Client("faulty", Hooks{After: func(Op) error { return lost }})
+	none := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`))
+	known := get(f, pod("p", "node"))
+	for what, write := range map[string]func(client.Object) error{
+		"create": func(obj client.Object) error { return c.Create(ctx, obj) },
+		"update": func(obj client.Object) error { return c.Update(ctx, obj) },
+		"patch":  func(obj client.Object) error { return c.Patch(ctx, obj, none) },
+		"status": func(obj client.Object) error { return c.Status().Update(ctx, obj) },
+	} {
+		obj := known.DeepCopy()
+		obj.ResourceVersion = ""
+		if what == "create" {
+			obj = pod("q", "node")
+		}
+		before := obj.DeepCopy()
+		if err := write(obj); err != error(lost) {
+			t.Errorf("%s: got %v", what, err)
+		}
+		if d := cmp.Diff(before, obj); d != "" {
+			t.Errorf("%s: the caller knows what the server answered:\n%s", what, d)
+		}
+	}
+	if is := get(f, pod("p", "node")); is.ResourceVersion == known.ResourceVersion {
+		t.Error("nothing was written")
+	}
+}
+
 func TestCancelledContext(t *testing.T) {
 	f := newFixture(t, Options{})
 	done, cancel := context.WithCancel(ctx)

@@ -139,36 +139,37 @@ func (a *actor) patchScale(ctx context.Context, t *table, obj, body client.Objec
 func (a *actor) scale(ctx context.Context, req request, body, out client.Object, edit func(*autoscalingv1.Scale) (*autoscalingv1.Scale, error)) error {
 	t := req.table
 	op := Op{Verb: req.verb, Kind: t.gvk, Key: req.key, Subresource: "scale", Object: body}
-	return a.do(ctx, op, func() error {
+	return a.write(ctx, op, func() (client.Object, error) {
 		cur := t.head(req.key)
 		if cur == nil {
-			return apierrors.NewNotFound(t.resource, req.key.Name)
+			return nil, apierrors.NewNotFound(t.resource, req.key.Name)
 		}
 		present, err := scaleOf(t, cur)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		want, err := edit(present)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if want.Spec.Replicas < 0 {
-			return apierrors.NewInvalid(schema.GroupKind{Group: "autoscaling", Kind: "Scale"}, req.key.Name, field.ErrorList{
+			return nil, apierrors.NewInvalid(schema.GroupKind{Group: "autoscaling", Kind: "Scale"}, req.key.Name, field.ErrorList{
 				field.Invalid(field.NewPath("spec", "replicas"), want.Spec.Replicas, "must be greater than or equal to 0")})
 		}
 		next := cur.DeepCopyObject().(client.Object)
 		next.SetUID(want.UID)
 		next.SetResourceVersion(want.ResourceVersion)
 		if err := setReplicas(next, want.Spec.Replicas); err != nil {
-			return err
+			return nil, err
 		}
 		// A Scale may come without a resourceVersion even where the object
 		// may not, hence the verb.
 		edited := req
 		edited.verb = "scale"
-		stored, err := a.store.replace(edited, cur, next)
-		if err != nil || out == nil {
-			return err
+		return a.store.replace(edited, cur, next)
+	}, func(stored client.Object) error {
+		if out == nil {
+			return nil
 		}
 		return readScale(t, stored, out)
 	})

@@ -33,21 +33,17 @@ func (a *actor) update(ctx context.Context, key, body client.Object, sub string,
 	}
 	req := a.request(t, client.ObjectKeyFromObject(key), "update", o.FieldValidation, o.DryRun)
 	req.sub = sub
-	return a.do(ctx, Op{Verb: "update", Kind: gvk, Key: req.key, Subresource: sub, Object: body}, func() error {
+	return a.write(ctx, Op{Verb: "update", Kind: gvk, Key: req.key, Subresource: sub, Object: body}, func() (client.Object, error) {
 		cur := t.head(req.key)
 		if cur == nil {
-			return apierrors.NewNotFound(t.resource, req.key.Name)
+			return nil, apierrors.NewNotFound(t.resource, req.key.Name)
 		}
 		next, err := a.store.decodeWrite(req, cur, body)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		stored, err := a.store.replace(req, cur, next)
-		if err != nil {
-			return err
-		}
-		return a.answer(t, stored, body)
-	})
+		return a.store.replace(req, cur, next)
+	}, func(stored client.Object) error { return a.answer(t, stored, body) })
 }
 
 // replace is the second half of every write to an existing object: next, a

@@ -29,6 +29,16 @@ func normalizeStarting(line string) string {
 	return startingBranch.ReplaceAllString(startingRow.ReplaceAllString(line, "${1}starts"), "${1}starts$2")
 }
 
+// ending matches a pod that is on its way out, in kubectl get pods and in a tree of the
+// plugin.
+var ending = regexp.MustCompile(`^(?:pod/)?\S+ +[0-9]+/[0-9]+ +Terminating\b|□ \S+ +Pod +◌ Terminating\b`)
+
+// withoutEnding leaves pods out that are on their way out. How long they take is up to
+// the kubelet: from nothing to half a minute for the same pod.
+func withoutEnding[L Line | string](lines []L, text func(L) string) []L {
+	return slices.DeleteFunc(slices.Clone(lines), func(l L) bool { return ending.MatchString(text(l)) })
+}
+
 func itself(line string) string { return line }
 
 func lineText(line Line) string { return line.Text }

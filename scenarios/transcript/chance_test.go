@@ -33,3 +33,23 @@ func TestSortedPods(t *testing.T) {
 		}
 	}
 }
+
+// A pod that ends may be there or not; one that runs, crashed or is told of in an Event may not.
+func TestWithoutEnding(t *testing.T) {
+	for _, c := range []struct {
+		line   string
+		ending bool
+	}{
+		{"│  │  └──□ web-747b59b5cf-5kb85  Pod         ◌ Terminating  60m  ready:1/1", true},
+		{"web-747b59b5cf-5kb85   1/1     Terminating   0          60s", true},
+		{"pod/web-747b59b5cf-5kb85   0/1     Terminating   0          60s", true},
+		{"│  └──□ web-747b59b5cf-5kb85  Pod         ✔ Running  60m  ready:1/1", false},
+		{"web-747b59b5cf-5kb85   1/1     Running   0          60s", false},
+		{"35s   Normal   AnalysisRunTerminating   experiment/compare   Terminating AnalysisRun 'compare-slow'", false},
+		{"├──α web-2   AnalysisRun   ◌ Running", false},
+	} {
+		if left := withoutEnding([]string{c.line}, itself); (len(left) == 0) != c.ending {
+			t.Errorf("%q: ending %t, want %t", c.line, len(left) == 0, c.ending)
+		}
+	}
+}

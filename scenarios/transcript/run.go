@@ -262,6 +262,7 @@ func (r *Runner) align(want []Line, call Call, output string) Alignment {
 	if call.Alike != nil {
 		return AlignAlike(want, got, call.Alike)
 	}
+	want, got = withoutEnding(want, lineText), withoutEnding(got, itself)
 	return Align(sortedPods(want, lineText), sortedPods(got, itself), normalizeLive)
 }
 

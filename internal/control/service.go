@@ -42,7 +42,9 @@ func (r *serviceReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 	if err != nil || named {
 		return time.Time{}, err
 	}
-	if err := (apply.Executor{Client: r.Client}).LetGo(ctx, svc); err != nil {
+	if err := (apply.Executor{Client: r.Client}).LetGo(ctx, svc); apierrors.IsNotFound(err) {
+		return time.Time{}, nil // it is gone, too, as when a namespace is deleted
+	} else if err != nil {
 		return time.Time{}, fmt.Errorf("service %s: letting go of it: %w", key, err)
 	}
 	if hash := svc.Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey]; ro != nil && hash != "" {

@@ -1,18 +1,21 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
@@ -73,6 +76,23 @@ func TestServices(t *testing.T) {
 				t.Errorf("events %q, want %q", events, tc.events)
 			}
 		})
+	}
+}
+
+// A Service that goes while it is looked at, as when its namespace is deleted, is no error.
+func TestServiceThatIsGoneByThen(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "active", Annotations: map[string]string{v1alpha1.ManagedByRolloutsKey: "web"}}}
+	gone := interceptor.Funcs{Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+		return apierrors.NewNotFound(corev1.Resource("services"), "active")
+	}}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(svc).WithInterceptorFuncs(gone).Build()
+	r := &serviceReconciler{Deps: Deps{Client: c, Live: c}, specs: newRolloutSpecs()}
+	if wake, err := r.Reconcile(t.Context(), client.ObjectKeyFromObject(svc)); err != nil || !wake.IsZero() {
+		t.Errorf("another look at %s, error %v", wake, err)
 	}
 }
 

@@ -19,7 +19,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -50,10 +49,7 @@ func (l *lab) Event(_ runtime.Object, eventType, reason, message string) {
 func newLab(t *testing.T, objects ...client.Object) *lab {
 	t.Helper()
 	l := &lab{t: t, now: noon}
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		t.Fatal(err)
-	}
+	scheme := newScheme(t)
 	note := func(verb string, obj client.Object) error {
 		kinds, _, err := scheme.ObjectKinds(obj)
 		if err != nil {

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"maps"
 	"reflect"
 	"strconv"
 	"sync"
@@ -22,32 +21,32 @@ const forgetAfter = 5 * time.Second
 // been made.
 type freshness struct {
 	mu     sync.Mutex
-	writes map[types.NamespacedName]map[types.UID]write
-	// made are the objects whose creation was not answered, and when.
-	made map[types.NamespacedName]map[named]time.Time
+	writes map[types.NamespacedName]map[subject]write
 	// leaving are the pods that were evicted, and when: an eviction has no version.
 	leaving map[types.NamespacedName]map[types.UID]time.Time
 }
 
-type write struct {
-	version uint64
-	at      time.Time
-}
-
-// named is an object that has no UID yet.
-type named struct {
+// subject is an object that was written: by its UID, or by kind and name if its creation
+// was not answered.
+type subject struct {
+	uid  types.UID
 	kind reflect.Type
 	name string
 }
 
-func nameOf(obj client.Object) named { return named{reflect.TypeOf(obj), obj.GetName()} }
+func byUID(obj client.Object) subject { return subject{uid: obj.GetUID()} }
+
+func byName(obj client.Object) subject {
+	return subject{kind: reflect.TypeOf(obj), name: obj.GetName()}
+}
+
+type write struct {
+	version uint64 // 0 for a creation that was not answered
+	at      time.Time
+}
 
 func newFreshness() *freshness {
-	return &freshness{
-		writes:  map[types.NamespacedName]map[types.UID]write{},
-		made:    map[types.NamespacedName]map[named]time.Time{},
-		leaving: map[types.NamespacedName]map[types.UID]time.Time{},
-	}
+	return &freshness{writes: map[types.NamespacedName]map[subject]write{}, leaving: map[types.NamespacedName]map[types.UID]time.Time{}}
 }
 
 // wrote notes that obj was written, as returned by the server, on behalf of key.
@@ -56,16 +55,16 @@ func (f *freshness) wrote(key types.NamespacedName, obj client.Object, now time.
 	if err != nil {
 		return // versions that cannot be compared cannot be waited for
 	}
-	f.expect(key, obj.GetUID(), write{version, now})
+	f.expect(key, byUID(obj), write{version, now})
 }
 
-func (f *freshness) expect(key types.NamespacedName, uid types.UID, w write) {
+func (f *freshness) expect(key types.NamespacedName, what subject, w write) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.writes[key] == nil {
-		f.writes[key] = map[types.UID]write{}
+		f.writes[key] = map[subject]write{}
 	}
-	f.writes[key][uid] = w
+	f.writes[key][what] = w
 }
 
 // outdated notes that a write of obj on behalf of key found a newer version than the one
@@ -76,57 +75,34 @@ func (f *freshness) outdated(key types.NamespacedName, obj client.Object, now ti
 	if err != nil || obj.GetUID() == "" {
 		return // it replaces no version: it is new, or its content does not depend on one
 	}
-	f.expect(key, obj.GetUID(), write{version + 1, now})
+	f.expect(key, byUID(obj), write{version + 1, now})
 }
 
 // maybeMade notes that the answer to the creation of obj on behalf of key was lost. A
 // view without it may be too old to know of it, and what is decided from that would be
 // beside it.
 func (f *freshness) maybeMade(key types.NamespacedName, obj client.Object, now time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.made[key] == nil {
-		f.made[key] = map[named]time.Time{}
-	}
-	f.made[key][nameOf(obj)] = now
+	f.expect(key, byName(obj), write{at: now})
 }
 
 // sees reports whether the objects read for key contain every write noted for it.
 func (f *freshness) sees(key types.NamespacedName, read []client.Object, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.seesMade(key, read, now) && f.seesWrites(key, read, now)
-}
-
-func (f *freshness) seesMade(key types.NamespacedName, read []client.Object, now time.Time) bool {
-	pending := f.made[key]
-	if len(pending) == 0 {
-		return true
-	}
-	for _, obj := range read {
-		delete(pending, nameOf(obj))
-	}
-	maps.DeleteFunc(pending, func(_ named, at time.Time) bool { return now.Sub(at) >= forgetAfter })
-	if len(pending) == 0 {
-		delete(f.made, key)
-	}
-	return len(pending) == 0
-}
-
-func (f *freshness) seesWrites(key types.NamespacedName, read []client.Object, now time.Time) bool {
 	pending := f.writes[key]
 	if len(pending) == 0 {
 		return true
 	}
 	for _, obj := range read {
+		delete(pending, byName(obj))
 		version, err := strconv.ParseUint(obj.GetResourceVersion(), 10, 64)
-		if w, ok := pending[obj.GetUID()]; ok && (err != nil || version >= w.version) {
-			delete(pending, obj.GetUID())
+		if w, ok := pending[byUID(obj)]; ok && (err != nil || version >= w.version) {
+			delete(pending, byUID(obj))
 		}
 	}
-	for uid, w := range pending {
+	for what, w := range pending {
 		if now.Sub(w.at) >= forgetAfter {
-			delete(pending, uid)
+			delete(pending, what)
 		}
 	}
 	if len(pending) == 0 {
@@ -168,6 +144,5 @@ func (f *freshness) forget(key types.NamespacedName) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.writes, key)
-	delete(f.made, key)
 	delete(f.leaving, key)
 }

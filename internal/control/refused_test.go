@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -40,10 +39,7 @@ func (t *eventLog) Event(_ runtime.Object, eventType, reason, message string) {
 // update begins once it is gone.
 func TestReplicaSetRefused(t *testing.T) {
 	key := types.NamespacedName{Namespace: "shop", Name: "web"}
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		t.Fatal(err)
-	}
+	scheme := newScheme(t)
 	labels := map[string]string{"app": "web"}
 	ro := &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1", Generation: 3}}
 	ro.Spec.Replicas, ro.Spec.Selector = ptr.To(int32(1)), &metav1.LabelSelector{MatchLabels: labels}

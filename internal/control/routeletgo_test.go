@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,10 +51,7 @@ func changedRule(by string) *unstructured.Unstructured {
 // clusterWith makes clusters with Istio's kinds and these objects.
 func clusterWith(t *testing.T, objects ...client.Object) *fake.ClientBuilder {
 	t.Helper()
-	scheme := runtime.NewScheme()
-	if err := errors.Join(corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		t.Fatal(err)
-	}
+	scheme := newScheme(t)
 	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{{Group: istio.Group, Version: "v1"}, v1alpha1.SchemeGroupVersion, corev1.SchemeGroupVersion})
 	for _, kind := range []schema.GroupVersionKind{
 		istioKind(istio.KindVirtualService).GroupVersionKind(), istioKind(istio.KindDestinationRule).GroupVersionKind(),

@@ -19,8 +19,8 @@ import (
 // mesh was told before. What the mesh is told, not what the record says of it,
 // decides who has a share. Where the world or a user took the last pod away, it is
 // enough that another one is asked for, or that the controller has not seen yet
-// that one is wanted, or not what it wrote first when it had seen it: an update that
-// begins at the same time is two writes, and the answer to each may be lost.
+// that one is wanted, or not what it wrote first when it had seen it, as where an
+// update begins at the same time.
 type routing struct {
 	answered map[behind]time.Time       // when a pod was last there
 	told     map[types.UID]abortedShare // what the mesh was told when the abort was seen
@@ -129,7 +129,7 @@ func (c *routing) answers(s *State, f *Family, d v1alpha1.WeightDestination) err
 	}
 	last := c.answered[key]
 	asked := set.Wanted() > 0 || observedGeneration(f.Rollout) < f.Rollout.Generation
-	taken := f.Disrupted(s.Now, 3*s.Lag) || asked && !f.disruptedAt.IsZero() && !f.disruptedAt.Before(last)
+	taken := f.Disrupted(s.Now, 2*s.Lag) || asked && !f.disruptedAt.IsZero() && !f.disruptedAt.Before(last)
 	share := int64(d.Weight)
 	if f.istio() != nil {
 		share = f.shareOfService(s, d.ServiceName)

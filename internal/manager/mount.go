@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -105,7 +106,7 @@ func (r *runner) reconciler(c control.Controller) reconcile.Reconciler {
 		start := r.clock.Now()
 		wake, err := c.Reconcile(ctx, req.NamespacedName)
 		end := r.clock.Now()
-		if passes(err) {
+		if passes(err, c.Name, req.Name) {
 			r.meters.Reconciled(ctx, c.Name, req.NamespacedName, end.Sub(start), nil)
 			r.options.Log.V(1).Info("Nothing could be written for now", "controller", c.Name, "object", req, "err", err)
 			return reconcile.Result{RequeueAfter: conflicts.When(req)}, nil
@@ -124,7 +125,17 @@ func (r *runner) reconciler(c control.Controller) reconcile.Reconciler {
 
 // passes is true for errors that are nobody's fault and end by themselves: somebody else
 // has written what we were about to write, most often the ReplicaSet controller its
-// status; or the namespace is about to go, and the object with it.
-func passes(err error) bool {
-	return apierrors.IsConflict(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+// status; the namespace is about to go, and the object with it; or the object of this
+// controller and this name is gone, which the cache is about to learn.
+func passes(err error, controller, name string) bool {
+	return apierrors.IsConflict(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) || gone(err, controller, name)
+}
+
+func gone(err error, controller, name string) bool {
+	status := apierrors.APIStatus(nil)
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
+		return false
+	}
+	missing := status.Status().Details
+	return missing != nil && missing.Group == v1alpha1.GroupName && missing.Kind == controller+"s" && missing.Name == name
 }

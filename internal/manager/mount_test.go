@@ -51,6 +51,7 @@ func TestEveryLookIsCounted(t *testing.T) {
 // What is nobody's fault is no error in the log.
 func TestPasses(t *testing.T) {
 	resource := schema.GroupResource{Group: "apps", Resource: "replicasets"}
+	rollouts := schema.GroupResource{Group: "argoproj.io", Resource: "rollouts"}
 	going := apierrors.NewForbidden(resource, "web", errors.New("the namespace is being terminated"))
 	going.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
 	for _, c := range []struct {
@@ -62,8 +63,11 @@ func TestPasses(t *testing.T) {
 		{apierrors.NewForbidden(resource, "web", errors.New("no rights")), false},
 		{apierrors.NewConflict(resource, "web", errors.New("changed")), true},
 		{fmt.Errorf("creating ReplicaSet web: %w", going), true},
+		{fmt.Errorf("writing the status: %w", apierrors.NewNotFound(rollouts, "web")), true},
+		{apierrors.NewNotFound(rollouts, "another"), false},
+		{apierrors.NewNotFound(resource, "web"), false},
 	} {
-		if got := passes(c.err); got != c.want {
+		if got := passes(c.err, "rollout", "web"); got != c.want {
 			t.Errorf("%v: %t", c.err, got)
 		}
 	}

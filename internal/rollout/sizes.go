@@ -162,6 +162,9 @@ func (d *decision) canarySizes() sizes {
 	if d.routed() {
 		return d.routedSizes()
 	}
+	for _, rs := range d.all { // of another strategy: here nothing waits for one
+		d.dropDeadline(rs)
+	}
 	want := d.wantedPair()
 	var canary, stable Side
 	if d.stableRS == d.newRS {

@@ -350,5 +350,12 @@ func podRegressions() []regression {
 				{0, SetImage, "4.0.0"}, {34 * time.Second, SetImage, "3.0.0"}, {0, Pause, ""}, {0, Autoscale, "6"}, {time.Minute, Metric, "good"},
 			},
 		}},
+		{"the delay of a blue/green ReplicaSet outlives the strategy, and the progress deadline waits for its end", History{
+			Seed:  861233,
+			Setup: Setup{Strategy: Canary, Replicas: 7, Extras: Extras{BothServices: true}},
+			Actions: []Action{
+				{0, SetImage, "4.0.0"}, {0, ChangeStrategy, "bluegreen auto"}, {12 * time.Second, Misbehave, "4.0.0 never"}, {0, ChangeStrategy, "canary"},
+			},
+		}},
 	}
 }

@@ -106,7 +106,7 @@ func (d *decision) routedWeight() int32 {
 		return d.abortedWeight(inForce)
 	}
 	weight := d.weightByPods(inForce)
-	if weight < inForce && !d.stableCarries(d.whole()-weight) {
+	if weight < inForce && !d.stableWillDo(d.whole()-weight) {
 		d.waiting("the weight stays at %d: the stable ReplicaSet has only %d available pods", inForce, available(d.stableRS))
 		return inForce
 	}
@@ -135,7 +135,7 @@ func (d *decision) abortedWeight(inForce int32) int32 {
 	if d.dynamic() {
 		return min(inForce, d.weightBackDown(inForce))
 	}
-	if inForce > 0 && !d.stableCarries(d.whole()) {
+	if inForce > 0 && !d.stableWillDo(d.whole()) {
 		d.waiting("the weight stays at %d after the abort: the stable ReplicaSet has only %d of %d pods", inForce, available(d.stableRS), d.n)
 		return inForce
 	}
@@ -170,6 +170,13 @@ func (d *decision) weightBackDown(inForce int32) int32 {
 // many as it is of all pods, rounded down, but one at least.
 func (d *decision) stableCarries(share int32) bool {
 	return d.stableRS != nil && (share <= 0 || available(d.stableRS) >= max(1, d.n*share/d.whole()))
+}
+
+// stableWillDo is stableCarries, less the pods that may be missing by the
+// replicaProgressThreshold. Stable pods that grow back step by step go by their number.
+func (d *decision) stableWillDo(share int32) bool {
+	enough := Threshold(d.n*share/d.whole(), d.spec.Strategy.Canary.ReplicaProgressThreshold)
+	return d.stableRS != nil && (share <= 0 || available(d.stableRS) >= max(1, enough))
 }
 
 // canaryReached is true when the canary has the pods that its weight needs.

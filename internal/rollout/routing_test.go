@@ -95,6 +95,28 @@ func TestRoutedAbort(t *testing.T) {
 	d.settle().want("Paused(CanaryPauseStep) step 1 v1:5 v2:2").wantSplits(40)
 }
 
+// As many stable pods may be missing after an abort as during an update.
+func TestRoutedAbortWithAThreshold(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		threshold *v1alpha1.ReplicaProgressThreshold
+		split     []int32 // after the abort
+	}{
+		{"none: all five are needed", nil, nil},
+		{"80 %: four are", &v1alpha1.ReplicaProgressThreshold{Type: v1alpha1.ProgressTypePercentage, Value: 80}, nil},
+		{"60 %: three do", &v1alpha1.ReplicaProgressThreshold{Type: v1alpha1.ProgressTypePercentage, Value: 60}, []int32{0}},
+		{"two pods", &v1alpha1.ReplicaProgressThreshold{Type: v1alpha1.ProgressTypePods, Value: 2}, []int32{0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := routedDesk(t, func(s *v1alpha1.CanaryStrategy) { s.ReplicaProgressThreshold = c.threshold }, weight(40), pauseFor(nil))
+			d.image("v2").settle().wantSplits(40)
+			d.slow("v1", 3)
+			d.status().Abort = true
+			d.settle().wantSplits(c.split...)
+		})
+	}
+}
+
 func TestAnotherImageTakesTheTrafficBackFirst(t *testing.T) {
 	d := routedDesk(t, nil, weight(40), pauseFor(nil)).image("v2").settle().wantSplits(40)
 	d.broken["web:v3"] = true

@@ -29,8 +29,14 @@ type Answers struct {
 	// Query restricts it to requests whose raw query contains this, as in
 	// "fail=true". Empty means all.
 	Query string `json:"query,omitempty"`
+	// Path restricts it to requests whose path begins with this, as in "/gate/". Empty
+	// means all.
+	Path string `json:"path,omitempty"`
 	// After is how long after this was said it begins to hold.
 	After Duration `json:"after,omitempty"`
+	// Status is what requests get that ask for none of their own, from 200 to 599; 0 means
+	// what the server's paths say.
+	Status int `json:"status,omitempty"`
 	// ErrorRate is the share of requests that fail, from 0 to 1.
 	ErrorRate float64 `json:"errorRate,omitempty"`
 	// ErrorCode is the status of those, from 200 to 599; 0 means 500.
@@ -102,6 +108,12 @@ func (a Answers) validate(path string) error {
 	}
 	if a.ErrorCode != 0 && (a.ErrorCode < 200 || a.ErrorCode > 599) {
 		return fmt.Errorf("behaviour: %serrorCode %d: give 200 to 599", path, a.ErrorCode)
+	}
+	if a.Status != 0 && (a.Status < 200 || a.Status > 599) {
+		return fmt.Errorf("behaviour: %sstatus %d: give 200 to 599", path, a.Status)
+	}
+	if a.Path != "" && a.Path[0] != '/' {
+		return fmt.Errorf("behaviour: %spath %q: begin it with /", path, a.Path)
 	}
 	for _, field := range []struct {
 		name  string

@@ -19,6 +19,7 @@ func TestDecide(t *testing.T) {
 		Answers: Answers{Body: "version {version}"},
 		And:     []Answers{{Query: "fail=true", ErrorRate: 1, Body: "failed with {status}"}, {Query: "fail=true", After: 1000 * ms, Latency: 7 * ms}},
 	}
+	gate := Behaviour{And: []Answers{{Path: "/gate/", Status: 409, Body: "wait"}}}
 	for _, c := range []struct {
 		name string
 		b    Behaviour
@@ -36,6 +37,9 @@ func TestDecide(t *testing.T) {
 		{"another query", exception, Request{Code: 200, Query: "fail=false"}, Answer{Code: 200, Body: "version 2.0.0"}},
 		{"an exception", exception, Request{Code: 200, Query: "a=b&fail=true"}, Answer{Code: 500, Injected: true, Body: "failed with 500"}},
 		{"the last exception that applies", exception, Request{Code: 200, Query: "fail=true", Age: time.Minute}, Answer{Code: 200, Wait: 7 * time.Millisecond}},
+		{"another path", gate, Request{Code: 403, Path: "/rollback/check"}, Answer{Code: 403}},
+		{"a path", gate, Request{Code: 200, Path: "/gate/approve"}, Answer{Code: 409, Body: "wait"}},
+		{"a status that was asked for", gate, Request{Code: 404, Asked: true, Path: "/gate/status/404"}, Answer{Code: 404, Body: "wait"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := c.b.Decide(c.r, "2.0.0", rand.New(rand.NewPCG(1, 2)))
@@ -155,6 +159,8 @@ func TestParseErrors(t *testing.T) {
 		{`{"errorRate": -0.1}`, `errorRate -0.1 is no share`},
 		{`{"errorCode": 99}`, `errorCode 99: give 200 to 599`},
 		{`{"errorCode": 600}`, `errorCode 600: give 200 to 599`},
+		{`{"status": 99}`, `status 99: give 200 to 599`},
+		{`{"and": [{"path": "gate"}]}`, `and[0].path "gate": begin it with /`},
 		{`{"latency": "fast"}`, `"fast" is no duration: write it as "200ms"`},
 		{`{"latency": 200}`, `200 is no duration: write it as "200ms"`},
 		{`{"p99": "-1s"}`, `p99 -1s is negative: give 0s or more`},

@@ -12,12 +12,15 @@ import (
 
 // Request is what matters of a request.
 type Request struct {
-	// Code is the status that it asks for: 404 for /status/404, else 200.
+	// Code is the status that it asks for: 404 for /status/404, else what its path says,
+	// as a rule 200.
 	Code int
+	// Asked says that it asks for that status itself, as /status/404 does.
+	Asked bool
 	// Delay is what it asks to wait: 200 ms for /delay/200.
 	Delay time.Duration
-	// Query is the raw query.
-	Query string
+	// Path and Query are those of its URL; the query is raw.
+	Path, Query string
 	// Age is how long ago the behaviour was said.
 	Age time.Duration
 }
@@ -45,6 +48,9 @@ type Chance interface {
 func (b Behaviour) Decide(r Request, version string, chance Chance) Answer {
 	a := b.answersTo(r)
 	out := Answer{Code: r.Code, Wait: r.Delay + a.wait(chance)}
+	if a.Status != 0 && !r.Asked {
+		out.Code = a.Status
+	}
 	if a.ErrorRate > 0 && chance.Float64() < a.ErrorRate {
 		out.Code, out.Injected = cmp.Or(a.ErrorCode, http.StatusInternalServerError), true
 	}
@@ -69,7 +75,7 @@ func (b Behaviour) answersTo(r Request) Answers {
 }
 
 func (a Answers) appliesTo(r Request) bool {
-	return r.Age >= time.Duration(a.After) && strings.Contains(r.Query, a.Query)
+	return r.Age >= time.Duration(a.After) && strings.Contains(r.Query, a.Query) && strings.HasPrefix(r.Path, a.Path)
 }
 
 // z99 is the number of standard deviations below which 99 % of a normal

@@ -46,13 +46,19 @@ func (s *Server) failure(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, r, "error", behaviour.Request{Code: http.StatusInternalServerError}, s.message("", nil))
 }
 
+// closed is a gate that stays closed unless a behaviour opens it: an open one would take
+// back each rollout whose load tester asks.
+func (s *Server) closed(w http.ResponseWriter, r *http.Request) {
+	s.answer(w, r, "gate", behaviour.Request{Code: http.StatusForbidden}, s.message("", nil))
+}
+
 func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 	code, err := strconv.Atoi(r.PathValue("code"))
 	if err != nil || code < 100 || code > 599 {
 		s.refuse(w, fmt.Sprintf("status %q: give a number from 100 to 599, as in /status/503", r.PathValue("code")))
 		return
 	}
-	s.answer(w, r, "status", behaviour.Request{Code: code}, s.message("", nil))
+	s.answer(w, r, "status", behaviour.Request{Code: code, Asked: true}, s.message("", nil))
 }
 
 func (s *Server) delay(w http.ResponseWriter, r *http.Request) {
@@ -95,7 +101,7 @@ func (s *Server) say(code int, text string, endpoints []string) message {
 // for a status. A client that leaves while it waits gets nothing.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, endpoint string, asked behaviour.Request, body func(code int) any) {
 	begin := s.options.Clock.Now()
-	asked.Query = r.URL.RawQuery
+	asked.Path, asked.Query = r.URL.Path, r.URL.RawQuery
 	a := s.decide(asked)
 	if a.Wait > 0 && s.options.Wait(r.Context(), a.Wait) != nil {
 		return

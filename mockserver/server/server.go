@@ -56,6 +56,7 @@ func (s *Server) routes() {
 		"/delay/{ms}":      s.delay,
 		"/{path...}":       s.anything,
 		"/error":           s.failure,
+		"/rollback/check":  s.closed,
 		"/-/behaviour":     refuseMethod,
 		"/healthz":         s.health,
 		"GET /metrics":     s.metrics.handler(),

@@ -81,6 +81,8 @@ func TestEndpoints(t *testing.T) {
 		{"GET", "/version", 200, `{"service":"mock-server","version":"2.0.0"}`, 0},
 		{"GET", "/", 200, `{"status_code":200,"service":"mock-server","version":"2.0.0","pod":"mock-server-1","message":"OK","endpoints":["/status/{code}",...`, 0},
 		{"GET", "/reviews/0", 200, usual("200", "OK"), 0},
+		{"GET", "/rollback/check", 403, usual("403", "Forbidden"), 0},
+		{"POST", "/gate/approve", 200, usual("200", "OK"), 0},
 		{"GET", "/error", 500, usual("500", "Internal Server Error"), 0},
 		{"GET", "/healthz", 200, usual("200", "ok"), 0},
 		{"GET", "/-/behaviour", 200, `{}`, 0},

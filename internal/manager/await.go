@@ -21,8 +21,8 @@ const (
 )
 
 // awaitServer waits until the API server answers. A controller may start before
-// it, or while it is restarted: ending then would only add to the restarts. The
-// error is that of ctx, or says what waiting does not mend.
+// it, or while it is restarted: ending then would only add to the restarts (the
+// startupProbe of config/manager gives it five minutes). The error is that of ctx, or says what waiting does not mend.
 func awaitServer(ctx context.Context, config *rest.Config, log logr.Logger) error {
 	client, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {

@@ -152,9 +152,12 @@ func (r *runner) prepare(ctx context.Context, config *rest.Config) error {
 	if err := r.mount(ctx, controllers, kinds); err != nil {
 		return err
 	}
-	r.meters.Observe(r.GetCache(), r.options.Namespace == "")
+	leads := func(context.Context) error { // those who only wait would have every object counted twice
+		r.meters.Observe(r.GetCache(), r.options.Namespace == "")
+		return nil
+	}
 	return errors.Join(
-		r.Add(events), r.Add(kinds),
+		r.Add(events), r.Add(kinds), r.Add(ctrl.RunnableFunc(leads)),
 		r.AddHealthzCheck("ping", healthz.Ping),
 		r.AddReadyzCheck("caches", r.synced),
 	)

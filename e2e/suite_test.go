@@ -27,7 +27,7 @@ type settings struct {
 	nodeImage  string
 	mesh       string
 	istio      string // file with the manifests of Istio
-	controller string // image
+	controller string // image, or program
 	images     string // folder with archives
 	artifacts  string // folder
 	run        string // regular expression
@@ -87,6 +87,9 @@ func run(m *testing.M) (int, error) {
 	if ask.kubeconfig == "" {
 		provider := newProvider(filepath.Join(ask.artifacts, "kubeconfig"), ask.nodeImage, os.Stderr)
 		world.Setup(envfuncs.CreateCluster(provider, name))
+		if ask.controller, err = rig.PackController(context.Background(), ask.controller, ask.images); err != nil {
+			return 1, err
+		}
 		archives, err := rig.Images(ask.images)
 		if err != nil {
 			return 1, err

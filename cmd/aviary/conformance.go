@@ -55,7 +55,8 @@ func newConformanceCommand() *cobra.Command {
            stays: definitions, controller, istiod with our data plane, Prometheus.
 
 --controller judges another controller than ours: on local a binary, which gets
---kubeconfig and the flags of Argo Rollouts' controller, elsewhere an image.
+--kubeconfig and the flags of Argo Rollouts' controller, on kind a static binary or an
+image, elsewhere an image.
 
 On a live cluster time costs time: a sleep of a scenario takes as long as the
 simulator says that something can happen in it. A scenario that takes longer than
@@ -262,6 +263,10 @@ func (f *conformanceFlags) leave(folder string) {
 
 // fill creates a cluster, loads our images, and installs what has to be there.
 func (f *conformanceFlags) fill(ctx context.Context, progress io.Writer, c *kindcluster.Cluster) (venue, error) {
+	controller, err := rig.PackController(ctx, cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), "")
+	if err != nil {
+		return venue{}, err
+	}
 	archives, err := rig.Images("")
 	if err != nil {
 		return venue{}, err
@@ -274,7 +279,7 @@ func (f *conformanceFlags) fill(ctx context.Context, progress io.Writer, c *kind
 			return venue{}, err
 		}
 	}
-	return f.remote(ctx, progress, rig.RemoteOptions{Kubeconfig: c.Kubeconfig, Loaded: true, Artifacts: filepath.Dir(c.Kubeconfig)})
+	return f.remote(ctx, progress, rig.RemoteOptions{Kubeconfig: c.Kubeconfig, Controller: controller, Loaded: true, Artifacts: filepath.Dir(c.Kubeconfig)})
 }
 
 // found installs what is missing on a cluster that is there.
@@ -283,7 +288,7 @@ func (f *conformanceFlags) found(ctx context.Context, progress io.Writer) (venue
 	if err != nil {
 		return venue{}, err
 	}
-	v, err := f.remote(ctx, progress, rig.RemoteOptions{Kubeconfig: f.on, Artifacts: folder})
+	v, err := f.remote(ctx, progress, rig.RemoteOptions{Kubeconfig: f.on, Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Artifacts: folder})
 	if err != nil {
 		f.leave(folder)
 		return venue{}, err
@@ -299,7 +304,6 @@ func (f *conformanceFlags) found(ctx context.Context, progress io.Writer) (venue
 // remote connects to a cluster with containers.
 func (f *conformanceFlags) remote(ctx context.Context, progress io.Writer, o rig.RemoteOptions) (venue, error) {
 	o.Mesh, o.Istio, o.Patience, o.Progress = os.Getenv("E2E_ISTIO"), os.Getenv("E2E_ISTIO_MANIFESTS"), f.patience, progress
-	o.Controller = cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER"))
 	r, err := rig.StartRemote(ctx, o)
 	if err != nil {
 		return venue{}, err

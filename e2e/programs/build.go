@@ -55,6 +55,22 @@ func (b Builder) Build(ctx context.Context, p Program) (string, error) {
 	return target, b.make(ctx, p, source, target)
 }
 
+// Missing returns those of some programs that Build would have to build.
+func (b Builder) Missing(all []Program) ([]Program, error) {
+	b, err := b.resolve()
+	if err != nil {
+		return nil, err
+	}
+	return b.unbuilt(all), nil
+}
+
+func (b Builder) unbuilt(all []Program) []Program {
+	return slices.DeleteFunc(slices.Clone(all), func(p Program) bool {
+		_, target, err := b.locate(p)
+		return err != nil || built(target)
+	})
+}
+
 // BuildAll returns the folders of several programs, as Build does. It builds one after
 // another, since each build is busy on all cores and what one compiles the next need
 // not; the modules of the later ones are fetched meanwhile.
@@ -62,10 +78,7 @@ func (b Builder) BuildAll(ctx context.Context, all []Program) (folders []string,
 	if b, err = b.resolve(); err != nil {
 		return nil, err
 	}
-	missing := slices.DeleteFunc(slices.Clone(all), func(p Program) bool {
-		_, target, err := b.locate(p)
-		return err != nil || built(target)
-	})
+	missing := b.unbuilt(all)
 	fetching, stop := context.WithCancel(ctx)
 	var fetcher sync.WaitGroup
 	fetcher.Go(func() {

@@ -75,11 +75,18 @@ func TestBuildAll(t *testing.T) {
 	b := builder(t, files)
 	hi := hello
 	hi.Name = "hi"
-	folders, err := b.BuildAll(t.Context(), []Program{hello, hi})
+	all := []Program{hello, hi}
+	if left, err := b.Missing(all); err != nil || len(left) != 2 {
+		t.Errorf("%d are missing before (%v), want both", len(left), err)
+	}
+	folders, err := b.BuildAll(t.Context(), all)
 	if err != nil || len(folders) != 2 {
 		t.Fatalf("folders %q, error %v", folders, err)
 	}
-	for i, p := range []Program{hello, hi} {
+	if left, err := b.Missing(all); err != nil || len(left) != 0 {
+		t.Errorf("%d are missing after (%v), want none", len(left), err)
+	}
+	for i, p := range all {
 		if again, err := b.Build(t.Context(), p); err != nil || again != folders[i] {
 			t.Errorf("%s is in %s (%v), want %s", p.Name, folders[i], err, again)
 		}

@@ -156,6 +156,10 @@ func (l *Local) install(ctx context.Context) error {
 		documents.WriteString("---\n")
 		documents.Write(text)
 	}
+	if l.options.Controller != "" {
+		documents.WriteString("---\n")
+		documents.Write(anotherController)
+	}
 	if err := l.Plane.Apply(ctx, &documents); err != nil {
 		return fmt.Errorf("install config/cluster: %w", err)
 	}

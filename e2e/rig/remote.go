@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
 
 	"github.com/aviary-rollouts/aviary/e2e/dataplane/directory"
 	"github.com/aviary-rollouts/aviary/e2e/localplane"
@@ -57,7 +58,8 @@ type RemoteOptions struct {
 	Mesh string
 	// Istio is a file with the manifests of Istio, for MeshReal.
 	Istio string
-	// Controller is the image under test; empty means ours, tagged latest.
+	// Controller is the image under test; empty means ours, tagged latest. For a program
+	// see [PackController].
 	Controller string
 	// Loaded says that the images are on the nodes, so that none has to be pulled
 	// even where a manifest says Always.
@@ -79,7 +81,7 @@ func Images(folder string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		folder = filepath.Join(root, "bin", "images")
+		folder = orImages("", root)
 	}
 	archives, err := filepath.Glob(filepath.Join(folder, "*.docker.tar"))
 	if err != nil || len(archives) == 0 {
@@ -101,6 +103,7 @@ type Remote struct {
 	cluster *backend.Cluster
 	mesh    Mesh // nil without a mesh
 	pods    *directory.Directory
+	answers *answering // nil where scenarios cannot answer for hosts
 	stop    context.CancelFunc
 }
 
@@ -123,6 +126,7 @@ func StartRemote(ctx context.Context, o RemoteOptions) (*Remote, error) {
 	}{
 		{"reach the cluster", r.reach},
 		{"install what the nodes have for images", func() error { return r.installPullPolicy(ctx) }},
+		{"answer for the hosts of scenarios", func() error { return r.answer(ctx) }},
 		{"install the controller", func() error { return r.installController(ctx) }},
 		{"install the mesh " + o.Mesh, func() error { return r.installMesh(ctx) }},
 		{"wait until all are ready", func() error { return r.awaitDeployments(ctx, installed...) }},
@@ -130,8 +134,7 @@ func StartRemote(ctx context.Context, o RemoteOptions) (*Remote, error) {
 	} {
 		fmt.Fprintf(o.Progress, "%s: %s\n", o.Name, step.name)
 		if err := step.do(); err != nil {
-			stop()
-			return nil, fmt.Errorf("%s: %w", step.name, err)
+			return nil, errors.Join(fmt.Errorf("%s: %w", step.name, err), r.Stop())
 		}
 	}
 	return r, nil
@@ -167,38 +170,56 @@ var anotherController []byte
 
 // installController applies config/cluster, with the image under test.
 func (r *Remote) installController(ctx context.Context) error {
+	if isProgram(r.options.Controller) {
+		return fmt.Errorf("the controller %s is a program, and nothing is loaded into the nodes of a cluster that is there: give an image that they can pull", r.options.Controller)
+	}
 	k := krusty.MakeKustomizer(krusty.MakeDefaultOptions())
 	resources, err := k.Run(filesys.MakeFsOnDisk(), filepath.Join(r.options.Root, "config", "cluster"))
 	if err != nil {
 		return fmt.Errorf("render config/cluster: %w", err)
 	}
-	documents, err := resources.AsYaml()
-	if err != nil {
-		return fmt.Errorf("render config/cluster: %w", err)
-	}
-	documents, err = r.underTest(documents)
-	if err != nil {
-		return err
+	var documents bytes.Buffer
+	for _, resource := range resources.Resources() {
+		text, err := resource.AsYAML()
+		if err == nil && resource.GetKind() == "Deployment" {
+			text, err = r.underTest(text)
+		}
+		if err != nil {
+			return fmt.Errorf("render config/cluster: %w", err)
+		}
+		documents.WriteString("---\n")
+		documents.Write(text)
 	}
 	if r.options.Controller != "" {
-		documents = append(append(documents, "\n---\n"...), anotherController...)
+		documents.WriteString("---\n")
+		documents.Write(anotherController)
 	}
-	return localplane.Apply(ctx, r.Config, bytes.NewReader(documents))
+	return localplane.Apply(ctx, r.Config, &documents)
 }
 
-// underTest puts the image under test and its flags into the rendered Deployment. The
-// flags are those of the local rig: see [Local.startController].
-func (r *Remote) underTest(documents []byte) ([]byte, error) {
-	flags := manyScenarios
-	if r.options.Controller == "" {
-		flags = append(slices.Clone(flags), asSimulated)
+// underTest puts the image under test and its flags into the Deployment of the
+// installation. The flags are those of the local rig: see [Local.startController]. At
+// which paths another controller says that it is well is its own affair: it is not asked.
+func (r *Remote) underTest(document []byte) ([]byte, error) {
+	d := &appsv1.Deployment{}
+	if err := yaml.UnmarshalStrict(document, d); err != nil {
+		return nil, err
 	}
-	line := "image: " + ours + ":latest\n"
-	if bytes.Count(documents, []byte(line)) != 1 {
-		return nil, fmt.Errorf("config/cluster has not exactly one %q: teach this function what it has", line)
+	containers := d.Spec.Template.Spec.Containers
+	if len(containers) != 1 {
+		return nil, fmt.Errorf("the Deployment %s has %d containers: teach this function which of them is under test", d.Name, len(containers))
 	}
-	with := fmt.Sprintf("image: %s\n        args: [%s]\n", cmp.Or(r.options.Controller, ours+":latest"), strings.Join(flags, ", "))
-	return bytes.Replace(documents, []byte(line), []byte(with), 1), nil
+	c := &containers[0]
+	c.Args = slices.Clone(manyScenarios)
+	if image := r.options.Controller; image != "" {
+		c.Image, c.StartupProbe, c.LivenessProbe, c.ReadinessProbe = image, nil, nil, nil
+	} else {
+		c.Args = append(c.Args, asSimulated)
+	}
+	if r.answers != nil {
+		c.Env = append(c.Env, r.answers.environment()...)
+	}
+	return yaml.Marshal(d)
 }
 
 //go:embed manifests/xds.yaml
@@ -266,8 +287,15 @@ func (r *Remote) installIstio(ctx context.Context) error {
 		return fmt.Errorf("read the manifests of Istio: %w", err)
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	return localplane.Apply(ctx, r.Config, file)
+	return localplane.Apply(ctx, r.Config, io.MultiReader(strings.NewReader(istioNamespace), file))
 }
+
+// istioNamespace is what istioctl manifest generate leaves out, and install does not.
+const istioNamespace = `apiVersion: v1
+kind: Namespace
+metadata: {name: istio-system}
+---
+`
 
 // istioDefinitions returns the CRDs that belong to our build of istiod.
 func istioDefinitions(ctx context.Context, progress io.Writer) ([]byte, error) {
@@ -389,6 +417,9 @@ func (r *Remote) Transport(source string) http.RoundTripper { return r.mesh.Tran
 // all scenarios at a time: what breaks them is left out.
 func (r *Remote) tools(b *backend.Live) (backend.Tools, func()) {
 	tools := backend.Tools{Quotas: quotas{b}, Quiet: quiet{b}}
+	if r.answers != nil {
+		tools.Servers = ownServers{r.answers.servers, b}
+	}
 	if r.mesh == nil {
 		return tools, func() {}
 	}
@@ -403,5 +434,8 @@ func (r *Remote) tools(b *backend.Live) (backend.Tools, func()) {
 // Stop ends what runs here; the cluster stays as it is.
 func (r *Remote) Stop() error {
 	r.stop()
-	return nil
+	if r.answers == nil {
+		return nil
+	}
+	return r.answers.front.Close()
 }

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
 )
 
@@ -139,7 +142,29 @@ func (r *Runner) excluded(f *File) string {
 			return fmt.Sprintf("line %d needs %s, which %s does not have", c.Line, call.Missing, name)
 		}
 	}
+	if line := namesRoutes(f); line > 0 && !r.servesRoutes() {
+		return fmt.Sprintf("line %d needs Istio's definitions, which %s does not have", line, name)
+	}
 	return ""
+}
+
+// istioRoutes is the group of the objects that routers of requests are told by.
+const istioRoutes = "networking.istio.io"
+
+// namesRoutes is the line on which a file begins to speak of such objects, or 0.
+func namesRoutes(f *File) int {
+	for i := range f.Sections {
+		if before, _, found := bytes.Cut(f.Sections[i].Data, []byte("apiVersion: "+istioRoutes)); found {
+			return f.Sections[i].Line + bytes.Count(before, []byte("\n"))
+		}
+	}
+	return 0
+}
+
+// servesRoutes is true on a cluster that has them.
+func (r *Runner) servesRoutes() bool {
+	_, err := r.Backend.Client().RESTMapper().RESTMapping(schema.GroupKind{Group: istioRoutes, Kind: "VirtualService"})
+	return !meta.IsNoMatchError(err)
 }
 
 var errStop = errors.New("stop")

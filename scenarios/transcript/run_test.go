@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/scenarios/backend"
@@ -23,11 +25,13 @@ type bench struct {
 	polls int // how often Await reads before it gives up
 	ticks int
 	trace []string
+
+	client client.WithWatch
 }
 
 func (b *bench) Name() string                 { return b.name }
 func (b *bench) Is(word string) bool          { return word == b.name }
-func (b *bench) Client() client.WithWatch     { return nil }
+func (b *bench) Client() client.WithWatch     { return b.client }
 func (b *bench) Clock() clock.Clock           { return clock.Func(func() time.Time { return b.now }) }
 func (b *bench) Settle(context.Context) error { return nil }
 func (b *bench) Close() error                 { return nil }
@@ -119,6 +123,15 @@ func TestRunSkipsFile(t *testing.T) {
 	_, result := play(t, &bench{name: "kind"}, false, "[sim]\n\n$ nope\n")
 	if result.Skipped == "" || len(result.Failures) > 0 {
 		t.Errorf("got %+v", result)
+	}
+}
+
+// A cluster without Istio cannot play what speaks of its routes.
+func TestRunSkipsRoutesWithoutIstio(t *testing.T) {
+	none := &bench{name: "kind", client: fake.NewClientBuilder().WithScheme(runtime.NewScheme()).Build()}
+	_, result := play(t, none, false, "$ nope\n-- web.yaml --\nkind: Service\n---\napiVersion: networking.istio.io/v1\n")
+	if want := "line 5 needs Istio's definitions, which kind does not have"; result.Skipped != want {
+		t.Errorf("skipped: %q, want %q", result.Skipped, want)
 	}
 }
 

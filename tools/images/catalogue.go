@@ -14,14 +14,18 @@ type recipe struct {
 	folder  string // of package main, relative to the root of the repository
 	version string // what main.version is set to; empty leaves it alone
 	program string // one of e2e/programs in place of folder: a program that is not ours
+	file    string // a program that is there, in place of either
 	ports   []string
 	env     []string // NAME=VALUE
 }
 
 // executable is the name of the one file in the image.
 func (r recipe) executable() string {
-	if r.program != "" {
+	switch {
+	case r.program != "":
 		return r.program
+	case r.file != "":
+		return filepath.Base(r.file)
 	}
 	return path.Base(r.folder)
 }
@@ -105,7 +109,7 @@ func standIns() []recipe {
 
 // exists says whether this tree has the source of the image.
 func (r recipe) exists(root string) bool {
-	if r.program != "" {
+	if r.program != "" || r.file != "" {
 		return true
 	}
 	_, err := os.Stat(filepath.Join(root, r.folder))

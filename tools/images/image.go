@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"debug/elf"
 	"fmt"
 	"io"
 	"os"
@@ -69,6 +70,9 @@ func build(ctx context.Context, o options, r recipe) (archives, error) {
 
 // binaryOf returns the program of an image.
 func binaryOf(ctx context.Context, o options, r recipe) ([]byte, error) {
+	if r.file != "" {
+		return static(r.file)
+	}
 	if r.program == "" {
 		return compile(ctx, o, r)
 	}
@@ -82,6 +86,21 @@ func binaryOf(ctx context.Context, o options, r recipe) ([]byte, error) {
 		return nil, fmt.Errorf("build %s: %w", r.program, err)
 	}
 	return os.ReadFile(filepath.Join(strings.TrimSpace(string(folder)), r.program))
+}
+
+// static reads a program, which must need nothing but itself: an image has nothing else.
+func static(file string) ([]byte, error) {
+	program, err := elf.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s is no program for Linux: %w", file, err)
+	}
+	defer func() { _ = program.Close() }() // it was only read
+	for _, part := range program.Progs {
+		if part.Type == elf.PT_INTERP {
+			return nil, fmt.Errorf("%s is linked dynamically, and the image has no libraries: build it with CGO_ENABLED=0, or give an image", file)
+		}
+	}
+	return os.ReadFile(file)
 }
 
 // pack builds images that share their programs into one archive, each program

@@ -265,3 +265,40 @@ func TestErrors(t *testing.T) {
 		t.Errorf("a platform of one word: %v", err)
 	}
 }
+
+// TestPackAProgram makes an image of a program that is there, and none of one that needs more.
+func TestPackAProgram(t *testing.T) {
+	o := options{root: "../..", out: t.TempDir(), log: io.Discard, as: "localhost/under-test:e2e"}
+	if err := o.setPlatform(""); err != nil {
+		t.Fatal(err)
+	}
+	program, err := compile(context.Background(), o, recipeOf(t, mock2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.pack = filepath.Join(t.TempDir(), "controller")
+	if err := os.WriteFile(o.pack, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(context.Background(), o, false); err != nil {
+		t.Fatal(err)
+	}
+	tag, err := name.NewTag(o.as)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := tarball.ImageFromPath(filepath.Join(o.out, "under-test_e2e.docker.tar"), &tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := image.ConfigFile()
+	if err != nil || len(config.Config.Entrypoint) != 1 || config.Config.Entrypoint[0] != "/controller" {
+		t.Errorf("it starts %v (%v), want /controller", config.Config.Entrypoint, err)
+	}
+	if err := os.WriteFile(o.pack, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(context.Background(), o, false); err == nil || !strings.Contains(err.Error(), "is no program for Linux") {
+		t.Errorf("a script is taken: %v", err)
+	}
+}

@@ -5,6 +5,7 @@
 //	go run -C tools ./images -platform linux/arm64 ..
 //	go run -C tools ./images -stand-ins ..        # and what goes by the names of images that scenarios roll out
 //	go run -C tools ./images -e2e ..              # and all that make e2e needs where nothing can be pulled
+//	go run -C tools ./images -pack FILE -as NAME ..  # only this: a static program that was built elsewhere
 //
 // It writes each image twice: NAME.oci.tar is an OCI archive (for skopeo, podman,
 // ctr images import), NAME.docker.tar what docker load and kind load
@@ -36,10 +37,12 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "build only images whose name contains this")
 	flag.BoolVar(&o.standIns, "stand-ins", false, "also build stand-ins for the images that scenarios name")
 	flag.BoolVar(&o.e2e, "e2e", false, "also build these, and istiod and Prometheus from their Go modules")
+	flag.StringVar(&o.pack, "pack", "", "build nothing, and make an image of this program; it must be linked statically")
+	flag.StringVar(&o.as, "as", "", "the name of that image, with a tag")
 	docker := flag.Bool("docker", true, "give the images to the Docker engine, if one answers")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: images [-platform OS/ARCH] [-out DIR] [-tag TAG] [-only TEXT] [-docker=false] [-stand-ins] [-e2e] ROOT")
+		fmt.Fprintln(os.Stderr, "usage: images [-platform OS/ARCH] [-out DIR] [-tag TAG] [-only TEXT] [-docker=false] [-stand-ins] [-e2e] [-pack FILE -as NAME] ROOT")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -60,6 +63,7 @@ type options struct {
 	root, out, tag, only string
 	platform             v1.Platform
 	standIns, e2e        bool
+	pack, as             string
 	log                  io.Writer
 }
 
@@ -71,6 +75,9 @@ func run(ctx context.Context, o options, docker bool) error {
 		return fmt.Errorf("making the folder for images: %w", err)
 	}
 	found, recipes := 0, catalogue(o.tag)
+	if o.pack != "" {
+		recipes = []recipe{{name: o.as, about: "a program that was built elsewhere", file: o.pack}}
+	}
 	if o.e2e {
 		recipes = append(recipes, programs()...)
 	}

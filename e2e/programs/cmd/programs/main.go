@@ -2,6 +2,7 @@
 // prints the folder that holds it.
 //
 //	go run ./e2e/programs/cmd/programs istiod
+//	go run ./e2e/programs/cmd/programs -missing # print those that have to be built first
 package main
 
 import (
@@ -25,10 +26,18 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
+	b := programs.Builder{Progress: os.Stderr}
+	if len(args) == 1 && args[0] == "-missing" {
+		missing, err := b.Missing(programs.All)
+		for _, p := range missing {
+			fmt.Println(p.Name)
+		}
+		return err
+	}
 	var names []string
 	for _, p := range programs.All {
 		if len(args) == 1 && args[0] == p.Name {
-			folder, err := programs.Builder{Progress: os.Stderr}.Build(ctx, p)
+			folder, err := b.Build(ctx, p)
 			if err != nil {
 				return err
 			}
@@ -37,5 +46,5 @@ func run(ctx context.Context, args []string) error {
 		}
 		names = append(names, p.Name)
 	}
-	return fmt.Errorf("name one program, of %s", strings.Join(names, ", "))
+	return fmt.Errorf("name one program, of %s, or give -missing", strings.Join(names, ", "))
 }

@@ -56,6 +56,16 @@ func (p place) duration(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// positive reads a span of time that cannot be 0, since that would be taken for leaving it
+// out; empty is 0. without says what leaving it out means.
+func (p place) positive(text, without string) (time.Duration, error) {
+	d, err := p.duration(text)
+	if err == nil && d == 0 && text != "" {
+		return 0, p.problem(fmt.Sprintf("%q is no time at all", text), "write a longer one, as 30s, 5m or 1h30m, or leave it out, which means "+without)
+	}
+	return d, err
+}
+
 // phases are what a run, a metric or a measurement can end in.
 var phases = []v1alpha1.AnalysisPhase{
 	v1alpha1.AnalysisPhaseSuccessful, v1alpha1.AnalysisPhaseFailed, v1alpha1.AnalysisPhaseError, v1alpha1.AnalysisPhaseInconclusive,

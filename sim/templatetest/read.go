@@ -64,6 +64,9 @@ func read(f manifest.File, open open) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := at.field("interval").positive(d.Interval, "1m"); err != nil {
+		return nil, err // here, not at the tests that have none of their own
+	}
 	if len(d.Tests) == 0 {
 		return nil, at.field("tests").problem("there is no test in this file", "write one under tests")
 	}
@@ -157,10 +160,10 @@ func (c *testCase) readTimes(at place, t *Test) error {
 		return err
 	}
 	t.trial.Start = first.Add(t.startAfter)
-	if t.trial.Limit, err = at.field("until").duration(c.Until); err != nil {
+	if t.trial.Limit, err = at.field("until").positive(c.Until, "24h"); err != nil {
 		return err
 	}
-	if t.trial.TerminateAfter, err = at.field("terminate_after").duration(c.TerminateAfter); err != nil {
+	if t.trial.TerminateAfter, err = at.field("terminate_after").positive(c.TerminateAfter, "never"); err != nil {
 		return err
 	}
 	t.trial.Series, err = c.readSeries(at, first)
@@ -187,7 +190,7 @@ func readTimestamp(at place, raw json.RawMessage) (time.Time, error) {
 var tooMany = regexp.MustCompile(`x\s*[0-9]{7,}`)
 
 func (c *testCase) readSeries(at place, first time.Time) (*prom.DB, error) {
-	interval, err := at.field("interval").duration(c.Interval)
+	interval, err := at.field("interval").positive(c.Interval, "1m, or the interval of the file")
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -28,6 +30,8 @@ type use struct {
 	path *field.Path
 	// metrics have the arguments put in that are known beforehand.
 	metrics []v1alpha1.Metric
+	// dry are the rules that say which metrics do not count.
+	dry []v1alpha1.DryRun
 	// required is true if an Experiment goes on until this has ended.
 	required bool
 	// unasked has, at the place of each argument that no template declares, its name.
@@ -39,7 +43,7 @@ type use struct {
 // findUses reads the templates of all analyses.
 func (r *rehearsal) findUses(ctx context.Context) error {
 	for _, ref := range validate.Analyses(r.rollout) {
-		u := use{path: ref.Field}
+		u := use{path: ref.Field, dry: slices.Clone(ref.Spec.DryRun)}
 		u.place, u.kind, u.step = placeOfAnalysis(r.rollout, ref.Spec)
 		if err := r.addUse(ctx, u, ref.Spec.Templates, ref.Spec.Args); err != nil {
 			return err
@@ -55,6 +59,7 @@ func (r *rehearsal) findUses(ctx context.Context) error {
 		}
 		for j, a := range c.Steps[i].Experiment.Analyses {
 			u := use{place: fmt.Sprintf("step %d experiment", i+1), kind: "experiment", step: i + 1, required: a.RequiredForCompletion}
+			u.dry = slices.Clone(c.Steps[i].Experiment.DryRun)
 			u.path = field.NewPath("spec", "strategy", "canary", "steps").Index(i).Child("experiment", "analyses").Index(j)
 			refs := []v1alpha1.AnalysisTemplateRef{{TemplateName: a.TemplateName, ClusterScope: a.ClusterScope}}
 			if err := r.addUse(ctx, u, refs, a.Args); err != nil {
@@ -75,6 +80,7 @@ func (r *rehearsal) addUse(ctx context.Context, u use, refs []v1alpha1.AnalysisT
 	if err != nil {
 		u.problem = err.Error()
 	}
+	u.dry = append(u.dry, flat.DryRun...)
 	supplied := analysis.Written(args)
 	u.unasked = analysis.Unasked(flat.Args, supplied)
 	known := analysis.Known(flat.Args, supplied)
@@ -87,6 +93,14 @@ func (r *rehearsal) addUse(ctx context.Context, u use, refs []v1alpha1.AnalysisT
 	}
 	r.uses = append(r.uses, u)
 	return nil
+}
+
+// dryRun is true for a metric that does not count, whatever it measures.
+func (u *use) dryRun(m v1alpha1.Metric) bool {
+	return slices.ContainsFunc(u.dry, func(rule v1alpha1.DryRun) bool {
+		matched, err := regexp.MatchString(rule.MetricName, m.Name)
+		return err == nil && matched // the controller refuses an expression that is none
+	})
 }
 
 // placeOfAnalysis says which of its analyses a Rollout means.

@@ -25,6 +25,7 @@ func (r *Report) analyses(e *evidence) {
 			r.warn("template", u.step, "%s cannot begin: %s", u.place, u.problem)
 		}
 		r.unasked(e, &u)
+		r.withoutEffect(&u)
 		for i := range u.metrics {
 			m := &u.metrics[i]
 			r.limits(&u, m)
@@ -54,6 +55,14 @@ func (r *Report) unasked(e *evidence, u *use) {
 		path := u.path.Child("args").Index(i).Child("name").String()
 		r.warn("argument", u.step, "no template of %s declares the argument %q, so that it is left out: %s:%d: %s: %s",
 			u.place, name, e.object.File, e.object.LineOf(path), e.object, path)
+	}
+}
+
+// withoutEffect finds an analysis none of whose metrics counts.
+func (r *Report) withoutEffect(u *use) {
+	counts := func(m v1alpha1.Metric) bool { return !u.dryRun(m) }
+	if len(u.metrics) > 0 && !slices.ContainsFunc(u.metrics, counts) {
+		r.warn("never-fails", u.step, "%s can never fail: dryRun is for all of its metrics, so that none of them counts; leave those out of dryRun that should stop the update", u.place)
 	}
 }
 

@@ -162,7 +162,20 @@ func (e *evidence) window(m *v1alpha1.Metric) time.Duration {
 	if err != nil {
 		return 0 // its measurements are errors, which say why
 	}
-	return window
+	return window + e.rangeBack(m.Provider.Prometheus.RangeQuery)
+}
+
+// rangeBack is how far before a measurement the first point of a range query lies; 0 if
+// that cannot be told, or if a single point is asked for.
+func (e *evidence) rangeBack(q *v1alpha1.PrometheusRangeQueryArgs) time.Duration {
+	if q == nil {
+		return 0
+	}
+	start, err := analysis.Moment(q.Start, e.began)
+	if err != nil {
+		return 0 // likewise
+	}
+	return max(e.began.Sub(start), 0)
 }
 
 // held adds up the pauses before a step for which the weight was what it is

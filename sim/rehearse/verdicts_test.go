@@ -265,6 +265,11 @@ func TestCrowdedExperiment(t *testing.T) {
 	}
 }
 
+// overTime asks for a range.
+const overTime = `        rangeQuery: {start: 'now() - duration("%s")', end: 'now()', step: 1m}
+        query: |
+`
+
 // TestWarningsAtTheirLimits changes Manifest 14 by as little as makes a warning
 // come or go. The replacements of both come first in base.
 func TestWarningsAtTheirLimits(t *testing.T) {
@@ -276,6 +281,11 @@ func TestWarningsAtTheirLimits(t *testing.T) {
 	}{
 		"a pause shorter than the window": {
 			warns: []string{"duration: 30s", "duration: 59s"}, silent: []string{"duration: 30s", "duration: 1m"}, code: "window",
+		},
+		"a pause shorter than the range of a range query": { // 10m, and 1m before its first point
+			base:   []string{"duration: 30s", "duration: 11m", "result >= 0.95", "'all(result, # >= 0.95)'"},
+			warns:  []string{"        query: |\n", fmt.Sprintf(overTime, "10m1s")},
+			silent: []string{"        query: |\n", fmt.Sprintf(overTime, "10m")}, code: "window",
 		},
 		"a pause shorter than the window of a background run": {
 			base:  []string{"      steps:", fmt.Sprintf(background, 0), analysis, ""},

@@ -117,7 +117,7 @@ type rehearsal struct {
 	updating  []corev1.Container
 	podLabels map[string]string
 	// scripts answers for the services that answers are given for by their provider;
-	// nil if there are none. keysAdded are the Secrets that nobody gave for asking them.
+	// nil if there are none. keysAdded are the Secrets that nobody gave.
 	scripts   http.Handler
 	keysAdded []metricservice.Keys
 	// promoting is true while a promotion is on its way.

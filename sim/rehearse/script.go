@@ -1,19 +1,12 @@
 package rehearse
 
 import (
-	"context"
-	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
-	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/sim"
-	"github.com/aviary-rollouts/aviary/sim/metricservice"
 	"github.com/aviary-rollouts/aviary/sim/wildcard"
 )
 
@@ -104,38 +97,4 @@ func (o Options) scripted(kind, address string) bool {
 		}
 		return address != "" && a.Provider == "" && err == nil && wildcard.Match(a.Host, u.Hostname()) && (a.Path == "" || a.Path == u.Path)
 	}) || strings.Contains(address, "{{") && len(o.Answers) > 0
-}
-
-// giveKeys creates the Secrets with which services are asked and which nobody gave:
-// here they open nothing.
-func (r *rehearsal) giveKeys(ctx context.Context) error {
-	var metrics []v1alpha1.Metric
-	for _, u := range r.uses {
-		metrics = append(metrics, u.metrics...)
-	}
-	for _, keys := range metricservice.Needed(metrics, r.observer.key.Namespace) {
-		switch err := r.sim.Client().Create(ctx, keys.Secret()); {
-		case err == nil:
-			r.keysAdded = append(r.keysAdded, keys)
-		case !apierrors.IsAlreadyExists(err):
-			return fmt.Errorf("create Secret %s: %w", keys.Name, err)
-		}
-	}
-	return nil
-}
-
-// keys says which Secrets a cluster needs that none of the files has.
-func (r *Report) keys(e *evidence) {
-	for _, keys := range e.keysAdded {
-		r.note("secret", "Secret %s with %s is in none of the files: made up here, where it opens nothing; the controller needs the real one",
-			keys.Name, listedAnd(slices.Sorted(maps.Keys(keys.Data))))
-	}
-}
-
-// listedAnd is "the key a" or "the keys a, b and c".
-func listedAnd(names []string) string {
-	if n := len(names); n > 1 {
-		return "the keys " + strings.Join(names[:n-1], ", ") + " and " + names[n-1]
-	}
-	return "the key " + strings.Join(names, "")
 }

@@ -36,6 +36,8 @@ type use struct {
 	required bool
 	// unasked has, at the place of each argument that no template declares, its name.
 	unasked []string
+	// secrets are the arguments that come from Secrets.
+	secrets []secretArg
 	// problem is why it has no metrics, if so.
 	problem string
 }
@@ -91,6 +93,7 @@ func (r *rehearsal) addUse(ctx context.Context, u use, refs []v1alpha1.AnalysisT
 		}
 		u.metrics = append(u.metrics, filled)
 	}
+	u.secrets = secretArgs(flat.Args, supplied, u.metrics)
 	r.uses = append(r.uses, u)
 	return nil
 }

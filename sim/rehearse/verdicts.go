@@ -25,6 +25,7 @@ func (r *Report) analyses(e *evidence) {
 			r.warn("template", u.step, "%s cannot begin: %s", u.place, u.problem)
 		}
 		r.unasked(e, &u)
+		r.missingKeys(e, &u)
 		r.withoutEffect(&u)
 		for i := range u.metrics {
 			m := &u.metrics[i]

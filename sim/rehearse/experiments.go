@@ -28,6 +28,7 @@ var (
 func (r *Report) experiments(e *evidence) {
 	r.crowded(e)
 	r.endlessExperiments(e)
+	r.shortExperiments(e)
 	if step, field, problem, remedy := e.wrongExperiment(r.Outcome.Message); step >= 0 && r.Outcome.Verdict == Aborted {
 		path := fmt.Sprintf("spec.strategy.canary.steps[%d].experiment%s", step, field)
 		r.warn("mistake", step+1, "step %d experiment cannot run until this is corrected: %s:%d: %s: %s: %s%s",
@@ -60,6 +61,29 @@ func (r *Report) endlessExperiments(e *evidence) {
 		if !required && s.Experiment.Duration == "" {
 			r.warn("waits", i+1, "step %d experiment has no duration, and no analysis with requiredForCompletion: it runs until a person ends it; run kubectl argo rollouts terminate experiment",
 				i+1)
+		}
+	}
+}
+
+// shortExperiments finds experiments that are over before a metric of theirs can fail.
+func (r *Report) shortExperiments(e *evidence) {
+	c := e.rollout.Spec.Strategy.Canary
+	required := func(a v1alpha1.RolloutExperimentStepAnalysisTemplateRef) bool { return a.RequiredForCompletion }
+	for _, u := range e.uses {
+		if c == nil || u.kind != "experiment" {
+			continue
+		}
+		experiment := c.Steps[u.step-1].Experiment
+		length, err := experiment.Duration.Duration()
+		if err != nil || slices.ContainsFunc(experiment.Analyses, required) {
+			continue // it has no duration, or one that is passed over
+		}
+		for i := range u.metrics {
+			m := &u.metrics[i]
+			if need, limit, known := earliestFailure(m); known && need > Duration(length) {
+				r.warn("too-slow", u.step, "metric %q of %s cannot stop the update: with failureLimit %d it fails %s after its start at the earliest, and the experiment is over after %s; lower failureLimit or interval, or make duration longer, or set requiredForCompletion",
+					m.Name, u.place, limit, need, Duration(length))
+			}
 		}
 	}
 }

@@ -32,11 +32,7 @@ func (r *Report) analyses(e *evidence) {
 			r.limits(&u, m)
 			r.unplayed(e, &u, m)
 			r.mixedVersions(e, &u, m)
-			if window := e.window(m); u.kind == "background" {
-				r.mixedWeights(e, &u, m, window)
-			} else {
-				r.shortPause(e, &u, m, window)
-			}
+			r.tooEarly(e, &u, m)
 		}
 	}
 	r.lateBackground(e)
@@ -201,7 +197,7 @@ func heldFor(steps []v1alpha1.CanaryStep, before int) (sum time.Duration, pause 
 // shortPause finds an analysis that begins before its query has seen enough.
 func (r *Report) shortPause(e *evidence, u *use, m *v1alpha1.Metric, window time.Duration) {
 	c := e.rollout.Spec.Strategy.Canary
-	if c == nil || u.kind == "experiment" || u.step == 0 || window == 0 {
+	if c == nil || window == 0 {
 		return
 	}
 	held, pause, ok := heldFor(c.Steps, u.step-1)
@@ -295,18 +291,21 @@ func (r *Report) slowBackground(e *evidence) {
 	for _, u := range e.uses {
 		for i := range u.metrics {
 			m := &u.metrics[i]
-			limit, known := number(m.FailureLimit, 0)
-			if u.kind != "background" || !known || limit < 0 {
-				continue
-			}
-			interval, _ := time.ParseDuration(string(m.Interval))
-			delay, _ := time.ParseDuration(string(m.InitialDelay))
-			if need := Duration(delay + time.Duration(limit)*interval); need > took {
+			if need, limit, known := earliestFailure(m); known && u.kind == "background" && need > took {
 				r.warn("too-slow", 0, "metric %q of the background analysis cannot stop the update: with failureLimit %d it fails %s after its start at the earliest, and the update is over %s after it; lower failureLimit or interval, or pause longer",
 					m.Name, limit, need, took)
 			}
 		}
 	}
+}
+
+// earliestFailure is how long a metric takes to fail at least; known is false if it never
+// does, or if its limit waits for an argument.
+func earliestFailure(m *v1alpha1.Metric) (need Duration, limit int32, known bool) {
+	limit, known = number(m.FailureLimit, 0)
+	interval, _ := time.ParseDuration(string(m.Interval))
+	delay, _ := time.ParseDuration(string(m.InitialDelay)) // 0 if there is none
+	return Duration(delay + time.Duration(limit)*interval), limit, known && limit >= 0
 }
 
 // cutOff finds metrics of a post-promotion analysis that are ended with the old pods.

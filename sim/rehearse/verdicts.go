@@ -197,9 +197,6 @@ func heldFor(steps []v1alpha1.CanaryStep, before int) (sum time.Duration, pause 
 // shortPause finds an analysis that begins before its query has seen enough.
 func (r *Report) shortPause(e *evidence, u *use, m *v1alpha1.Metric, window time.Duration) {
 	c := e.rollout.Spec.Strategy.Canary
-	if c == nil || window == 0 {
-		return
-	}
 	held, pause, ok := heldFor(c.Steps, u.step-1)
 	delay, _ := time.ParseDuration(string(m.InitialDelay)) // 0 if there is none
 	if held += delay; !ok || held >= window {

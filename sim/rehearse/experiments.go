@@ -80,7 +80,7 @@ func (r *Report) shortExperiments(e *evidence) {
 		}
 		for i := range u.metrics {
 			m := &u.metrics[i]
-			if need, limit, known := earliestFailure(m); known && need > Duration(length) {
+			if need, limit, known := earliestFailure(m); known && need >= Duration(length) { // at that very moment, it ends first
 				r.warn("too-slow", u.step, "metric %q of %s cannot stop the update: with failureLimit %d it fails %s after its start at the earliest, and the experiment is over after %s; lower failureLimit or interval, or make duration longer, or set requiredForCompletion",
 					m.Name, u.place, limit, need, Duration(length))
 			}

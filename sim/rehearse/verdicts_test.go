@@ -227,16 +227,16 @@ func TestEndlessExperiment(t *testing.T) {
 func TestHastyExperiment(t *testing.T) {
 	const path = "variant/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml"
 	const duration, required, interval = "duration: 2m\n", "          - name: baseline-canary-comparison\n", "    interval: 30s\n"
-	const slow = `metric "canary-success-rate" of step 1 experiment cannot stop the update: with failureLimit 2 it fails 1m after its start at the earliest, and the experiment is over after 59s`
+	const slow = `metric "canary-success-rate" of step 1 experiment cannot stop the update: with failureLimit 2 it fails 1m after its start at the earliest, and the experiment is over after 1m;`
 	for name, tc := range map[string]struct {
 		replace    []string
 		code, want string // no warning of the code about the experiment if want is empty
 	}{
-		"just long enough":        {[]string{duration, "duration: 1m\n"}, "too-slow", ""},
-		"too short":               {[]string{duration, "duration: 59s\n"}, "too-slow", slow},
-		"too short, not to count": {[]string{duration, "duration: 59s\n", required, required + "            requiredForCompletion: true\n"}, "too-slow", ""},
-		"a delay too long": {[]string{interval, interval + "    initialDelay: 1m1s\n"}, "too-slow",
-			`of step 1 experiment cannot stop the update: with failureLimit 2 it fails 2m1s after its start at the earliest, and the experiment is over after 2m`},
+		"just long enough":        {[]string{duration, "duration: 61s\n"}, "too-slow", ""},
+		"too short":               {[]string{duration, "duration: 1m\n"}, "too-slow", slow},
+		"too short, not to count": {[]string{duration, "duration: 1m\n", required, required + "            requiredForCompletion: true\n"}, "too-slow", ""},
+		"a delay too long": {[]string{interval, interval + "    initialDelay: 1m\n"}, "too-slow",
+			`of step 1 experiment cannot stop the update: with failureLimit 2 it fails 2m after its start at the earliest, and the experiment is over after 2m`},
 		"at once": {nil, "window", `metric "canary-success-rate" of step 1 experiment looks back 1m and is measured at once: the first measurement sees 0s of the experiment; set initialDelay to 1m`},
 		"too early": {[]string{interval, interval + "    initialDelay: 59s\n"}, "window",
 			`of step 1 experiment looks back 1m and is measured after 59s: the first measurement sees 59s of the experiment`},

@@ -58,6 +58,10 @@ func (p *Plan) wakeAt(t time.Time) {
 
 // completed notes that a metric or the run has come to its end.
 func completed(prefix, message string, phase v1alpha1.AnalysisPhase) Note {
-	bad := phase == v1alpha1.AnalysisPhaseFailed || phase == v1alpha1.AnalysisPhaseError
-	return Note{Reason: prefix + string(phase), Message: message + string(phase), Event: true, Warning: bad}
+	return Note{Reason: prefix + string(phase), Message: message + string(phase), Event: true, Warning: Alarming(phase)}
+}
+
+// Alarming says whether an event that tells of a phase is a warning.
+func Alarming(phase v1alpha1.AnalysisPhase) bool {
+	return phase == v1alpha1.AnalysisPhaseFailed || phase == v1alpha1.AnalysisPhaseError
 }

@@ -173,7 +173,8 @@ func (p *patience) forget(key types.NamespacedName) {
 
 // beginsStep is true for a plan that does nothing but give an update its next pods, on
 // which nothing but their number depends: people see it in the pods themselves. Which
-// version is stable is not to be seen in them.
+// version is stable is not to be seen in them, nor is what an analysis has come to, which
+// would be told again by who decides from what is on record.
 func beginsStep(recorded *v1alpha1.RolloutStatus, plan *rollout.Plan) bool {
 	for _, a := range plan.Actions {
 		switch a.(type) {
@@ -183,7 +184,7 @@ func beginsStep(recorded *v1alpha1.RolloutStatus, plan *rollout.Plan) bool {
 		}
 	}
 	s := &plan.Status
-	return len(plan.Actions) > 0 && s.StableRS == recorded.StableRS && s.Phase == v1alpha1.RolloutPhaseProgressing && len(s.PauseConditions) == 0 && !s.Abort && !s.PromoteFull
+	return len(plan.Actions) > 0 && s.StableRS == recorded.StableRS && !rollout.NewsOfRuns(recorded, s) && s.Phase == v1alpha1.RolloutPhaseProgressing && len(s.PauseConditions) == 0 && !s.Abort && !s.PromoteFull
 }
 
 // differInNumbers is true when two statuses are the same but for how many pods

@@ -144,12 +144,16 @@ func TestPatienceWithTheBeginningOfAStep(t *testing.T) {
 	}
 }
 
-// TestBeginsStep: what pods show may wait for them, but not which version is stable.
+// TestBeginsStep: what pods show may wait for them, but not which version is stable, nor
+// what an analysis has come to.
 func TestBeginsStep(t *testing.T) {
 	recorded := v1alpha1.RolloutStatus{StableRS: "a", CurrentPodHash: "a"}
 	next := v1alpha1.RolloutStatus{StableRS: "a", CurrentPodHash: "b", Phase: v1alpha1.RolloutPhaseProgressing}
 	paused, first := next, v1alpha1.RolloutStatus{StableRS: "b", CurrentPodHash: "b", Phase: v1alpha1.RolloutPhaseProgressing}
 	paused.Phase = v1alpha1.RolloutPhasePaused
+	named, measures := next, next
+	named.Canary.CurrentBackgroundAnalysisRunStatus = &v1alpha1.RolloutAnalysisRunStatus{Name: "run", Status: v1alpha1.AnalysisPhasePending}
+	measures.Canary.CurrentBackgroundAnalysisRunStatus = &v1alpha1.RolloutAnalysisRunStatus{Name: "run", Status: v1alpha1.AnalysisPhaseRunning}
 	creates, routes := []rollout.Action{rollout.CreateReplicaSet{}}, []rollout.Action{rollout.CreateReplicaSet{}, rollout.Route{}}
 	for _, tc := range []struct {
 		name    string
@@ -162,6 +166,8 @@ func TestBeginsStep(t *testing.T) {
 		{"requests move", routes, next, false},
 		{"a pause begins", creates, paused, false},
 		{"another version is stable", creates, first, false},
+		{"an analysis has a name", creates, named, true},
+		{"an analysis measures", creates, measures, false},
 	} {
 		if got := beginsStep(&recorded, &rollout.Plan{Actions: tc.actions, Status: tc.status}); got != tc.want {
 			t.Errorf("%s: %t", tc.name, got)

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"fmt"
 	"slices"
 
 	"k8s.io/utils/ptr"
@@ -103,7 +104,7 @@ func (d *decision) follow(s slot) {
 	if run == nil || run.Status.Phase == "" {
 		return
 	}
-	(*s.status).Status, (*s.status).Message = run.Status.Phase, run.Status.Message
+	d.record(s, run)
 	if !wanted {
 		return
 	}
@@ -117,6 +118,20 @@ func (d *decision) follow(s slot) {
 			d.startPause(v1alpha1.PauseReasonInconclusiveAnalysis)
 		}
 	}
+}
+
+// record copies how the run of a slot does into the status, and tells users when that is
+// something else than what was on record.
+func (d *decision) record(s slot, run *v1alpha1.AnalysisRun) {
+	status, phase := *s.status, run.Status.Phase
+	if status.Status != phase {
+		d.plan.Why = append(d.plan.Why, Note{
+			Reason:  "AnalysisRun" + string(phase),
+			Message: fmt.Sprintf("%s Analysis Run '%s' Status New: '%s' Previous: '%s'", s.role, run.Name, phase, status.Status),
+			Event:   true, Warning: analysis.Alarming(phase),
+		})
+	}
+	status.Status, status.Message = phase, run.Status.Message
 }
 
 // nameRun puts the name of the run of a slot on record. The run is created in the
@@ -219,13 +234,34 @@ func (d *decision) inconclusive() bool {
 	return d.pausedSince(v1alpha1.PauseReasonInconclusiveAnalysis) != nil || d.pausedSince(v1alpha1.PauseReasonInconclusiveExperiment) != nil
 }
 
+// runsOf lists what a status says of the AnalysisRuns that it is about; nil where there
+// is none.
+func runsOf(s *v1alpha1.RolloutStatus) []*v1alpha1.RolloutAnalysisRunStatus {
+	return []*v1alpha1.RolloutAnalysisRunStatus{
+		s.Canary.CurrentStepAnalysisRunStatus, s.Canary.CurrentBackgroundAnalysisRunStatus,
+		s.BlueGreen.PrePromotionAnalysisRunStatus, s.BlueGreen.PostPromotionAnalysisRunStatus,
+	}
+}
+
+// NewsOfRuns is true for a status that tells of an AnalysisRun what the one before did
+// not: that it has begun, or what it has come to.
+func NewsOfRuns(was, is *v1alpha1.RolloutStatus) bool {
+	before := runsOf(was)
+	for i, run := range runsOf(is) {
+		if run == nil || run.Status == v1alpha1.AnalysisPhasePending {
+			continue
+		}
+		if old := before[i]; old == nil || old.Name != run.Name || old.Status != run.Status {
+			return true
+		}
+	}
+	return false
+}
+
 // currentRuns names the runs that the status is about.
 func (d *decision) currentRuns() map[string]bool {
 	current := map[string]bool{}
-	for _, s := range []*v1alpha1.RolloutAnalysisRunStatus{
-		d.status.Canary.CurrentStepAnalysisRunStatus, d.status.Canary.CurrentBackgroundAnalysisRunStatus,
-		d.status.BlueGreen.PrePromotionAnalysisRunStatus, d.status.BlueGreen.PostPromotionAnalysisRunStatus,
-	} {
+	for _, s := range runsOf(d.status) {
 		if s != nil {
 			current[s.Name] = true
 		}

@@ -1,6 +1,9 @@
 package rollout
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +104,52 @@ func TestBackgroundAnalysis(t *testing.T) {
 		d := start().promote().settle().verdict("2", v1alpha1.AnalysisPhaseInconclusive, "")
 		d.promote().settle().want("Paused(CanaryPauseStep) step 3 v1:3 v2:2")
 	})
+}
+
+// Whatever an analysis comes to is told once, on the Rollout.
+func TestEventsOfAnalyses(t *testing.T) {
+	background := canaryOf(weight(20), pauseFor(nil))
+	background.Canary.Analysis = &v1alpha1.RolloutAnalysisBackground{RolloutAnalysis: successRate}
+	step := canaryOf(weight(20), analysisStep(), pauseFor(nil))
+	running, successful := v1alpha1.AnalysisPhaseRunning, v1alpha1.AnalysisPhaseSuccessful
+	for _, test := range []struct {
+		name, run, role string
+		strategy        v1alpha1.RolloutStrategy
+		phases          []v1alpha1.AnalysisPhase
+		want            []string // type, reason, and what was on record
+	}{
+		{"good", "2-1", "Step", step, []v1alpha1.AnalysisPhase{running, successful}, []string{"Normal Running Pending", "Normal Successful Running"}},
+		{"good at once", "2-1", "Step", step, []v1alpha1.AnalysisPhase{successful}, []string{"Normal Successful Pending"}},
+		{"bad", "2-1", "Step", step, []v1alpha1.AnalysisPhase{running, v1alpha1.AnalysisPhaseFailed}, []string{"Normal Running Pending", "Warning Failed Running"}},
+		{"in the background", "2", "Background", background, []v1alpha1.AnalysisPhase{v1alpha1.AnalysisPhaseError}, []string{"Warning Error Pending"}},
+		{"undecided", "2", "Background", background, []v1alpha1.AnalysisPhase{v1alpha1.AnalysisPhaseInconclusive}, []string{"Normal Inconclusive Pending"}},
+		{"before the switch", "2-pre", "PrePromotion", blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) { bg.PrePromotionAnalysis = &successRate }),
+			[]v1alpha1.AnalysisPhase{running}, []string{"Normal Running Pending"}},
+		{"after the switch", "2-post", "PostPromotion", blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) { bg.PostPromotionAnalysis = &successRate }),
+			[]v1alpha1.AnalysisPhase{running}, []string{"Normal Running Pending"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(t, 5, test.strategy).templates().settle().image("v2").settle()
+			run := d.o.Runs[0].Name
+			d.notes = nil
+			for _, phase := range test.phases {
+				d.verdict(test.run, phase, "").pass(2 * time.Second)
+			}
+			var got, want []string
+			for _, n := range d.notes {
+				if strings.HasPrefix(n.Reason, "AnalysisRun") {
+					got = append(got, n.EventType()+" "+n.Reason+": "+n.Message)
+				}
+			}
+			for _, line := range test.want {
+				w := strings.Fields(line)
+				want = append(want, fmt.Sprintf("%s AnalysisRun%s: %s Analysis Run '%s' Status New: '%s' Previous: '%s'", w[0], w[1], test.role, run, w[1], w[2]))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+		})
+	}
 }
 
 // A person who holds an update does not end what measures it: a run that is ended is

@@ -30,6 +30,8 @@ type desk struct {
 	// serving limits how many pods of an image are available.
 	serving map[string]int32
 	events  []string
+	// notes are the events with all that is told.
+	notes []Note
 	// split lists the canary weights that the router was asked for, in order.
 	split []int32
 	seq   int
@@ -127,7 +129,7 @@ func (d *desk) carryOut(plan Plan) {
 	d.o.Rollout.Status = plan.Status
 	for _, n := range plan.Why {
 		if n.Event {
-			d.events = append(d.events, n.Reason)
+			d.events, d.notes = append(d.events, n.Reason), append(d.notes, n)
 		}
 	}
 }

@@ -98,10 +98,7 @@ func (a *Analysis) judgeMetrics(p *Plan) {
 			if r.Phase, why = m.assess(r, terminating); !r.Phase.Completed() {
 				continue
 			}
-			r.Message = m.message(r, "Metric", why)
-			if why == "" && (terminating || last(r).Message == metricTerminated) {
-				r.Message = metricTerminated
-			}
+			r.Message = m.said(r, why, terminating)
 			p.Why = append(p.Why, completed("Metric", fmt.Sprintf("Metric '%s' Completed. Result: ", r.Name), r.Phase))
 		}
 	}
@@ -170,6 +167,19 @@ func (m *metric) counted(r *v1alpha1.MetricResult) (v1alpha1.AnalysisPhase, stri
 		return v1alpha1.AnalysisPhaseFailed, why
 	}
 	return v1alpha1.AnalysisPhaseInconclusive, why
+}
+
+// said is the message of a metric that has ended. Why a metric is bad is the message of
+// the run, which only speaks of those that count: one that runs dry says so itself, the
+// others what their last measurement had to say.
+func (m *metric) said(r *v1alpha1.MetricResult, why string, terminating bool) string {
+	switch {
+	case why == "" && (terminating || last(r).Message == metricTerminated):
+		return metricTerminated
+	case m.dryRun:
+		return m.message(r, "Metric", why)
+	}
+	return last(r).Message
 }
 
 // message explains the phase of a metric that is bad: `Metric "x" assessed

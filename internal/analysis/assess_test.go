@@ -182,8 +182,8 @@ func TestLimits(t *testing.T) {
 			if s.Phase != tt.phase || r.Phase != tt.phase || s.Message != tt.message {
 				t.Errorf("got %s %q (metric %s), want %s %q", s.Phase, s.Message, r.Phase, tt.phase, tt.message)
 			}
-			if want := strings.Replace(tt.message, `Metric "m"`, "Metric", 1); r.Message != want {
-				t.Errorf("message of the metric: got %q, want %q", r.Message, want)
+			if want := r.Measurements[len(r.Measurements)-1].Message; r.Message != want {
+				t.Errorf("message of the metric: got %q, want %q, that of its last measurement", r.Message, want)
 			}
 			if got := [4]int32{r.Successful, r.Failed, r.Inconclusive, r.Error}; got != tt.counts {
 				t.Errorf("counts: got %v, want %v", got, tt.counts)
@@ -258,13 +258,29 @@ func TestRunPhase(t *testing.T) {
 	}
 }
 
-func TestDryRunMessage(t *testing.T) {
-	run := runOf(prom("a", nil))
-	run.Spec.DryRun = []v1alpha1.DryRun{{MetricName: "a"}}
-	play(t, run, map[string]string{"a": "F"}, time.Hour)
-	r := run.Status.MetricResults[0]
-	if want := "Metric assessed Failed due to failed (1) > failureLimit (0)"; r.Message != want || !r.DryRun {
-		t.Errorf("got %q, dry %t; want %q", r.Message, r.DryRun, want)
+// A metric that runs dry says itself why it is bad. Of the others the run does, and they
+// have the message of their last measurement.
+func TestMessageOfAMetric(t *testing.T) {
+	for _, tt := range []struct {
+		script string
+		dry    bool
+		want   string
+	}{
+		{"S", true, ""},
+		{"S", false, ""},
+		{"F", true, "Metric assessed Failed due to failed (1) > failureLimit (0)"},
+		{"F", false, ""},
+		{"E", true, `Metric assessed Error due to consecutiveErrors (1) > consecutiveErrorLimit (0): "Error Message: no route to host"`},
+		{"E", false, "no route to host"},
+	} {
+		run := runOf(prom("a", func(m *v1alpha1.Metric) { m.ConsecutiveErrorLimit = num(0) }))
+		if tt.dry {
+			run.Spec.DryRun = []v1alpha1.DryRun{{MetricName: "a"}}
+		}
+		play(t, run, map[string]string{"a": tt.script}, time.Hour)
+		if r := run.Status.MetricResults[0]; r.Message != tt.want || r.DryRun != tt.dry {
+			t.Errorf("%s, dry %t: got %q, dry %t; want %q", tt.script, tt.dry, r.Message, r.DryRun, tt.want)
+		}
 	}
 }
 

@@ -70,6 +70,25 @@ func Flatten(l Library, refs []v1alpha1.AnalysisTemplateRef) (v1alpha1.AnalysisT
 	return flat, nil
 }
 
+// WithRules is a flattened template with the rules of its user behind its own. A rule
+// that is there already, word for word, says nothing new and is left out: who adds a rule
+// to a Rollout need not know which ones its templates have.
+func WithRules(flat v1alpha1.AnalysisTemplateSpec, dryRun []v1alpha1.DryRun, retention []v1alpha1.MeasurementRetention) v1alpha1.AnalysisTemplateSpec {
+	flat.DryRun = joinRules(flat.DryRun, dryRun)
+	flat.MeasurementRetention = joinRules(flat.MeasurementRetention, retention)
+	return flat
+}
+
+func joinRules[T comparable](rules, more []T) []T {
+	joined := slices.Clone(rules)
+	for _, rule := range more {
+		if !slices.Contains(joined, rule) {
+			joined = append(joined, rule)
+		}
+	}
+	return joined
+}
+
 func refKind(ref v1alpha1.AnalysisTemplateRef) string {
 	if ref.ClusterScope {
 		return v1alpha1.KindClusterAnalysisTemplate

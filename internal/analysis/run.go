@@ -55,9 +55,7 @@ func NewRun(o Order, l Library, existing []*v1alpha1.AnalysisRun) (run *v1alpha1
 	if err != nil {
 		return nil, false, err
 	}
-	flat.DryRun = append(flat.DryRun, o.Analysis.DryRun...)
-	flat.MeasurementRetention = append(flat.MeasurementRetention, o.Analysis.MeasurementRetention...)
-	spec, err := NewSpec(flat, args)
+	spec, err := NewSpec(WithRules(flat, o.Analysis.DryRun, o.Analysis.MeasurementRetention), args)
 	if err != nil {
 		return nil, false, err
 	}

@@ -93,6 +93,49 @@ func TestFlatten(t *testing.T) {
 	}
 }
 
+// A rule that a template and its user both have is one; two limits for one rule are not
+// to be joined.
+func TestWithRules(t *testing.T) {
+	dry := func(names ...string) (rules []v1alpha1.DryRun) {
+		for _, name := range names {
+			rules = append(rules, v1alpha1.DryRun{MetricName: name})
+		}
+		return rules
+	}
+	keep := func(name string, limit int32) v1alpha1.MeasurementRetention {
+		return v1alpha1.MeasurementRetention{MetricName: name, Limit: limit}
+	}
+	type retention = []v1alpha1.MeasurementRetention
+	for _, tt := range []struct {
+		name               string
+		dry, moreDry, want []v1alpha1.DryRun
+		keep, moreKeep     retention
+		wantKeep           retention
+		err                string
+	}{
+		{name: "none"},
+		{name: "of the user", moreDry: dry("m"), want: dry("m"), moreKeep: retention{keep("m", 5)}, wantKeep: retention{keep("m", 5)}},
+		{name: "the same", dry: dry("m", ".*"), moreDry: dry(".*", "m"), want: dry("m", ".*"),
+			keep: retention{keep("m", 5)}, moreKeep: retention{keep("m", 5)}, wantKeep: retention{keep("m", 5)}},
+		{name: "twice of the user", moreDry: dry("m", "m"), want: dry("m")},
+		{name: "others for the same metric", dry: dry("m"), moreDry: dry(".*"), want: dry("m", ".*"),
+			keep: retention{keep("m", 5)}, moreKeep: retention{keep(".*", 6)}, wantKeep: retention{keep("m", 5), keep(".*", 6)}},
+		{name: "another limit", keep: retention{keep("m", 5)}, moreKeep: retention{keep("m", 6)}, wantKeep: retention{keep("m", 5), keep("m", 6)},
+			err: "two Measurement Retention metric rules have the same name 'm'"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			flat := v1alpha1.AnalysisTemplateSpec{Metrics: []v1alpha1.Metric{prom("m", nil)}, DryRun: tt.dry, MeasurementRetention: tt.keep}
+			got := WithRules(flat, tt.moreDry, tt.moreKeep)
+			if !slices.Equal(got.DryRun, tt.want) || !slices.Equal(got.MeasurementRetention, tt.wantKeep) {
+				t.Errorf("got %v and %v, want %v and %v", got.DryRun, got.MeasurementRetention, tt.want, tt.wantKeep)
+			}
+			if _, err := NewSpec(got, nil); errorText(err) != tt.err {
+				t.Errorf("got %v, want %q", err, tt.err)
+			}
+		})
+	}
+}
+
 func TestMissing(t *testing.T) {
 	l := Library{}
 	asked := 0

@@ -90,10 +90,10 @@ func (d *decision) newRun(ref *v1alpha1.ExperimentAnalysisTemplateRef) (*v1alpha
 	if err != nil {
 		return nil, err
 	}
-	flat.DryRun = append(flat.DryRun, rulesFor(d, ref, flat.Metrics, d.spec.DryRun, func(r v1alpha1.DryRun) string { return r.MetricName })...)
-	flat.MeasurementRetention = append(flat.MeasurementRetention,
-		rulesFor(d, ref, flat.Metrics, d.spec.MeasurementRetention, func(r v1alpha1.MeasurementRetention) string { return r.MetricName })...)
-	spec, err := analysis.NewSpec(flat, args)
+	spec, err := analysis.NewSpec(analysis.WithRules(flat,
+		rulesFor(d, ref, flat.Metrics, d.spec.DryRun, func(r v1alpha1.DryRun) string { return r.MetricName }),
+		rulesFor(d, ref, flat.Metrics, d.spec.MeasurementRetention, func(r v1alpha1.MeasurementRetention) string { return r.MetricName }),
+	), args)
 	if err != nil {
 		return nil, err
 	}

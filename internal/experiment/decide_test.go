@@ -265,6 +265,20 @@ func TestRunsGetWhatTheExperimentSays(t *testing.T) {
 	}
 }
 
+// A rule that the template has already is no second one.
+func TestRunsGetARuleOnce(t *testing.T) {
+	d := newDesk(t, "a").analyse("x", false).spec(func(s *v1alpha1.ExperimentSpec) {
+		s.DryRun = []v1alpha1.DryRun{{MetricName: "x-rate"}}
+		s.MeasurementRetention = []v1alpha1.MeasurementRetention{{MetricName: "x-rate", Limit: 3}}
+	})
+	for _, template := range d.o.Templates {
+		template.DryRun, template.MeasurementRetention = d.o.Experiment.Spec.DryRun, d.o.Experiment.Spec.MeasurementRetention
+	}
+	if run := d.settle().run("exp-x"); run == nil || len(run.Spec.DryRun) != 1 || len(run.Spec.MeasurementRetention) != 1 {
+		t.Errorf("the run is %+v, the Experiment is %s: %s", run, d.status().Phase, d.status().Message)
+	}
+}
+
 // An analysis that cannot be made is an Error before anybody gets a request.
 func TestAnalysisThatCannotBe(t *testing.T) {
 	d := newDesk(t, "a").analyse("x", false)

@@ -126,27 +126,33 @@ func (r *report) run(run *v1alpha1.AnalysisRun) {
 func (r *report) experiment(e *v1alpha1.Experiment) {
 	r.add(validate.Experiment(e), nil)
 	library := Templates(r.all, e.Namespace)
+	var conflicts field.ErrorList // of the first analysis that has some: most are those of the next, too
 	for i, ref := range experiment.References(&e.Spec) {
-		r.experimentAnalysis(field.NewPath("spec", "analyses").Index(i), library, ref, e.Spec.Analyses[i].Args)
+		flat := r.experimentAnalysis(field.NewPath("spec", "analyses").Index(i), library, ref, e.Spec.Analyses[i].Args)
+		if len(conflicts) == 0 {
+			conflicts = validate.Conflicts(flat.MeasurementRetention, e.Spec.MeasurementRetention, field.NewPath("spec"))
+		}
 	}
+	r.add(conflicts, nil)
 }
 
 // experimentAnalysis checks an analysis of an Experiment, or of a step that makes one,
-// if its templates are all in the files.
-func (r *report) experimentAnalysis(path *field.Path, library analysis.Library, ref v1alpha1.AnalysisTemplateRef, supplied []v1alpha1.Argument) {
+// if its templates are all in the files, and returns those joined.
+func (r *report) experimentAnalysis(path *field.Path, library analysis.Library, ref v1alpha1.AnalysisTemplateRef, supplied []v1alpha1.Argument) (flat v1alpha1.AnalysisTemplateSpec) {
 	refs := []v1alpha1.AnalysisTemplateRef{ref}
 	if ref.TemplateName == "" || r.missingTemplates(path.Child("templateName"), library, refs) {
-		return
+		return flat
 	}
 	flat, err := analysis.Flatten(library, refs)
 	if err != nil {
 		r.error(path.Child("templateName").String(), "%v", err)
-		return
+		return flat
 	}
 	if _, err := analysis.NewSpec(flat, valued(supplied)); err != nil {
 		r.error(path.Child("args").String(), "%v", err)
 	}
 	r.arguments(path.Child("args"), flat, supplied)
+	return flat
 }
 
 // arguments checks what a user of templates gives them: an argument that none declares,

@@ -270,6 +270,13 @@ func TestAnalyses(t *testing.T) {
 			`web.yaml:16: Rollout "web": spec.strategy.canary.steps[0].analysis.measurementRetention[0].metricName: Invalid value: "(": error parsing regexp: missing closing ): ` + "`(`",
 			`web.yaml:14: Rollout "web": spec.strategy.canary.steps[0].analysis.args[0].valueFrom.podTemplateHashValue: Unsupported value: "Newest": supported values: "Stable", "Latest"`,
 		}},
+		{"a rule that the template has, too", rollout + strings.Replace(step, "web}]\n", "web}]\n          dryRun: [{metricName: rate}]\n          measurementRetention: [{metricName: rate, limit: 5}]\n", 1) +
+			strings.Replace(template, "interval: 1m", "count: 1", 1) + "  dryRun: [{metricName: rate}]\n  measurementRetention: [{metricName: rate, limit: 5}]\n", nil},
+		{"a rule that contradicts that of the template", rollout + strings.Replace(step, "web}]\n", "web}]\n          measurementRetention: [{metricName: rate, limit: 5}]\n", 1) +
+			strings.Replace(template, "interval: 1m", "count: 1", 1) + "  measurementRetention: [{metricName: rate, limit: 6}]\n", []string{
+			`web.yaml:15: Rollout "web": spec.strategy.canary.steps[0].analysis.measurementRetention[0].limit: Invalid value: 5: ` +
+				`the rule for "rate" that a template has, or that stands before this one, keeps 6: give both the same limit, or leave this one out`,
+		}},
 		{"an analysis elsewhere", rollout + strings.TrimSuffix(step, "---\n"), nil},
 		{"an analysis misspelt", rollout + strings.Replace(step, "rate", "rat", 1) + template, []string{
 			`warning: web.yaml:13: Rollout "web": spec.strategy.canary.steps[0].analysis.templates: there is no AnalysisTemplate "rat" in these files, only rate`,

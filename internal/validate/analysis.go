@@ -78,6 +78,7 @@ func (ref AnalysisRef) Problems(flat v1alpha1.AnalysisTemplateSpec, err error) f
 		}
 	}
 	errs = append(errs, rules(ref.Spec.DryRun, ref.Spec.MeasurementRetention, flat.Metrics, ref.Field)...)
+	errs = append(errs, Conflicts(flat.MeasurementRetention, ref.Spec.MeasurementRetention, ref.Field)...)
 	errs = append(errs, suppliedArgs(ref.Spec.Args, ref.Field.Child("args"))...)
 	supplied := map[string]bool{}
 	for _, a := range ref.Spec.Args {

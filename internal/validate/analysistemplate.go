@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,7 +12,10 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 )
 
-const nothingToMeasure = "a template has metrics, or templates that have some"
+const (
+	nothingToMeasure = "a template has metrics, or templates that have some"
+	otherLimit       = "the rule for %q that a template has, or that stands before this one, keeps %d: give both the same limit, or leave this one out"
+)
 
 // AnalysisTemplate lists what is wrong with a template before anybody uses it.
 // flat is the template joined with those that it refers to: arguments and names
@@ -103,6 +107,26 @@ func rules(dryRun []v1alpha1.DryRun, retention []v1alpha1.MeasurementRetention, 
 	}
 	for i, r := range retention {
 		check(r.MetricName, v1alpha1.AnalysisRunSpec{MeasurementRetention: retention[i : i+1]}, path.Child("measurementRetention").Index(i))
+	}
+	return errs
+}
+
+// Conflicts finds the rules of who uses a template, at a path, that keep another number
+// of measurements than a rule for the same metrics that is before them: one of the
+// template, or one of their own. No run can be made of both.
+func Conflicts(template, own []v1alpha1.MeasurementRetention, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	limits := map[string]int32{}
+	for _, r := range template {
+		limits[r.MetricName] = r.Limit
+	}
+	for i, r := range own {
+		if limit, taken := limits[r.MetricName]; taken && limit != r.Limit {
+			at := path.Child("measurementRetention").Index(i).Child("limit")
+			errs = append(errs, field.Invalid(at, r.Limit, fmt.Sprintf(otherLimit, r.MetricName, limit)))
+			continue
+		}
+		limits[r.MetricName] = r.Limit
 	}
 	return errs
 }

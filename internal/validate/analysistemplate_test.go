@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
@@ -93,6 +94,37 @@ func TestAnalysisTemplateOfOthers(t *testing.T) {
 	only := &v1alpha1.AnalysisTemplateSpec{Templates: spec.Templates}
 	if errs := AnalysisTemplate(only, nil); len(errs) > 0 {
 		t.Errorf("a template of templates: %v", errs)
+	}
+}
+
+func TestConflicts(t *testing.T) {
+	keep := func(name string, limit int32) v1alpha1.MeasurementRetention {
+		return v1alpha1.MeasurementRetention{MetricName: name, Limit: limit}
+	}
+	type rules = []v1alpha1.MeasurementRetention
+	const says = "the rule for \"rate\" that a template has, or that stands before this one, keeps 5: give both the same limit, or leave this one out"
+	for _, c := range []struct {
+		name          string
+		template, own rules
+		want          []string
+	}{
+		{"none", nil, nil, nil},
+		{"the same", rules{keep("rate", 5)}, rules{keep("rate", 5)}, nil},
+		{"others for the same metric", rules{keep("rate", 5)}, rules{keep("ra.*", 6)}, nil},
+		{"another limit than the template", rules{keep("rate", 5)}, rules{keep("errors", 6), keep("rate", 6)}, []string{
+			"spec.measurementRetention[1].limit: Invalid value: 6: " + says,
+		}},
+		{"another limit than before", nil, rules{keep("rate", 5), keep("rate", 6), keep("rate", 5)}, []string{
+			"spec.measurementRetention[1].limit: Invalid value: 6: " + says,
+		}},
+	} {
+		var got []string
+		for _, err := range Conflicts(c.template, c.own, field.NewPath("spec")) {
+			got = append(got, err.Error())
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
 	}
 }
 

@@ -4,57 +4,58 @@ import (
 	"cmp"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
 
-// defaultHistory is how many runs of an outcome a Rollout keeps.
+// defaultHistory is how many runs, or Experiments, of an outcome a Rollout keeps.
 const defaultHistory = 5
 
-// Surplus lists the runs of a Rollout that are to be deleted, the newest first:
-// those whose ReplicaSet is gone, and those that ended and are older than the
-// runs to keep, five good and five bad unless limits says otherwise. current has
-// the names of the runs that the Rollout looks at, hashes those of its
-// ReplicaSets. A run without a hash belongs to no ReplicaSet.
-func Surplus(runs []*v1alpha1.AnalysisRun, limits *v1alpha1.AnalysisRunStrategy, current, hashes map[string]bool) []*v1alpha1.AnalysisRun {
+// Surplus lists the runs of a Rollout, or its Experiments, that are to be deleted, the
+// newest first: those whose ReplicaSet is gone, and those that ended and are older than
+// the ones to keep, five good and five bad unless limits says otherwise. phase tells how
+// one does, current has the names of those that the Rollout looks at, hashes those of
+// its ReplicaSets. What has no hash belongs to no ReplicaSet.
+func Surplus[T metav1.Object](all []T, phase func(T) v1alpha1.AnalysisPhase, limits *v1alpha1.AnalysisRunStrategy, current, hashes map[string]bool) []T {
 	good, bad := int32(defaultHistory), int32(defaultHistory)
 	if limits != nil {
 		good = ptr.Deref(limits.SuccessfulRunHistoryLimit, good)
 		bad = ptr.Deref(limits.UnsuccessfulRunHistoryLimit, bad)
 	}
-	var surplus []*v1alpha1.AnalysisRun
-	for _, run := range newestFirst(runs) {
-		if run.DeletionTimestamp != nil || current[run.Name] {
+	var surplus []T
+	for _, one := range newestFirst(all) {
+		if one.GetDeletionTimestamp() != nil || current[one.GetName()] {
 			continue
 		}
 		left := &bad
-		if run.Status.Phase == v1alpha1.AnalysisPhaseSuccessful {
+		if phase(one) == v1alpha1.AnalysisPhaseSuccessful {
 			left = &good
 		}
-		hash := run.Labels[v1alpha1.DefaultRolloutUniqueLabelKey]
+		hash := one.GetLabels()[v1alpha1.DefaultRolloutUniqueLabelKey]
 		switch {
 		case hash != "" && !hashes[hash]:
-			surplus = append(surplus, run)
-		case !run.Status.Phase.Completed():
+			surplus = append(surplus, one)
+		case !phase(one).Completed():
 		case *left > 0:
 			*left--
 		default:
-			surplus = append(surplus, run)
+			surplus = append(surplus, one)
 		}
 	}
 	return surplus
 }
 
-// newestFirst sorts by time of creation; runs of one second by name, so that the
+// newestFirst sorts by time of creation; what is of one second by name, so that the
 // .2 of a name comes before its .1 and .10 before both.
-func newestFirst(runs []*v1alpha1.AnalysisRun) []*v1alpha1.AnalysisRun {
-	sorted := slices.Clone(runs)
-	slices.SortStableFunc(sorted, func(a, b *v1alpha1.AnalysisRun) int {
+func newestFirst[T metav1.Object](all []T) []T {
+	sorted := slices.Clone(all)
+	slices.SortStableFunc(sorted, func(a, b T) int {
 		return cmp.Or(
-			b.CreationTimestamp.Time.Compare(a.CreationTimestamp.Time),
-			cmp.Compare(len(b.Name), len(a.Name)),
-			cmp.Compare(b.Name, a.Name),
+			b.GetCreationTimestamp().Compare(a.GetCreationTimestamp().Time),
+			cmp.Compare(len(b.GetName()), len(a.GetName())),
+			cmp.Compare(b.GetName(), a.GetName()),
 		)
 	})
 	return sorted

@@ -410,6 +410,7 @@ func TestSurplus(t *testing.T) {
 	limits := func(good, bad int32) *v1alpha1.AnalysisRunStrategy {
 		return &v1alpha1.AnalysisRunStrategy{SuccessfulRunHistoryLimit: &good, UnsuccessfulRunHistoryLimit: &bad}
 	}
+	phaseOf := func(r *v1alpha1.AnalysisRun) v1alpha1.AnalysisPhase { return r.Status.Phase }
 	hashes := map[string]bool{"a": true}
 	tests := []struct {
 		limits  *v1alpha1.AnalysisRunStrategy
@@ -422,7 +423,7 @@ func TestSurplus(t *testing.T) {
 		{limits(0, 0), map[string]bool{"s1": true, "f1": true, "gone": true}, "t.10 t.2 t.1 s3 i3 s2 e2 free"},
 	}
 	for _, tt := range tests {
-		if got := names(Surplus(runs, tt.limits, tt.current, hashes)); got != tt.want {
+		if got := names(Surplus(runs, phaseOf, tt.limits, tt.current, hashes)); got != tt.want {
 			t.Errorf("%+v, current %v: got %q, want %q", tt.limits, tt.current, got, tt.want)
 		}
 	}

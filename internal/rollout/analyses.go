@@ -284,11 +284,17 @@ func (d *decision) deleteOldRuns() {
 	if d.held() {
 		return
 	}
+	phaseOf := func(run *v1alpha1.AnalysisRun) v1alpha1.AnalysisPhase { return run.Status.Phase }
+	for _, run := range analysis.Surplus(d.Runs, phaseOf, d.spec.Analysis, d.currentRuns(), d.hashesOfRevisions()) {
+		d.do(DeleteRun{Run: run})
+	}
+}
+
+// hashesOfRevisions are those of which there is a ReplicaSet.
+func (d *decision) hashesOfRevisions() map[string]bool {
 	hashes := map[string]bool{}
 	for _, rs := range d.all {
 		hashes[hashOf(rs)] = true
 	}
-	for _, run := range analysis.Surplus(d.Runs, d.spec.Analysis, d.currentRuns(), hashes) {
-		d.do(DeleteRun{Run: run})
-	}
+	return hashes
 }

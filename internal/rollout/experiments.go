@@ -4,10 +4,10 @@ import (
 	"slices"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/experiment"
 	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
@@ -204,16 +204,25 @@ func (d *decision) experimentPort(e *v1alpha1.Experiment, template string) int32
 	return experiment.PortInstead(&e.Spec.Templates[i], d.Routing.StablePorts)
 }
 
-// deleteOldExperiments deletes those whose ReplicaSet is gone.
+// deleteOldExperiments keeps the history within the limits of AnalysisRuns. One that the
+// status names stays until the next status is on record: it would be made once more.
 func (d *decision) deleteOldExperiments() {
 	if d.held() {
 		return
 	}
-	for _, e := range d.Experiments {
-		hash := e.Labels[v1alpha1.DefaultRolloutUniqueLabelKey]
-		gone := !slices.ContainsFunc(d.ReplicaSets, func(rs *appsv1.ReplicaSet) bool { return hashOf(rs) == hash })
-		if hash != "" && gone && e.DeletionTimestamp == nil {
+	phaseOf := func(e *v1alpha1.Experiment) v1alpha1.AnalysisPhase { return e.Status.Phase }
+	current := map[string]bool{d.status.Canary.CurrentExperiment: true, d.was.Canary.CurrentExperiment: true}
+	for _, e := range analysis.Surplus(d.Experiments, phaseOf, d.spec.Analysis, current, d.hashesOfRevisions()) {
+		if !serves(e) {
 			d.do(DeleteExperiment{Experiment: e})
 		}
 	}
+}
+
+// serves is true for an Experiment that still has pods or Services: those go with it, and
+// requests may be on their way to them until its delay is over.
+func serves(e *v1alpha1.Experiment) bool {
+	return slices.ContainsFunc(e.Status.TemplateStatuses, func(t v1alpha1.TemplateStatus) bool {
+		return t.Replicas > 0 || t.ServiceName != ""
+	})
 }

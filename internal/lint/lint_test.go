@@ -326,6 +326,11 @@ func TestExperiments(t *testing.T) {
 			`web.yaml:24: Experiment "compare": spec.analyses[0].args: args.app was not resolved`,
 			`warning: web.yaml:24: Experiment "compare": spec.analyses[0].args[0].name: no template declares the argument "ap": it is left out`,
 		}},
+		{"a rule that contradicts that of its template", template + "  measurementRetention: [{metricName: rate, limit: 6}]\n" + compare + analyses +
+			"  measurementRetention: [{metricName: rate, limit: 6}, {metricName: rate, limit: 5}]\n", []string{
+			`web.yaml:26: Experiment "compare": spec.measurementRetention[1].limit: Invalid value: 5: ` +
+				`the rule for "rate" that a template has, or that stands before this one, keeps 6: give both the same limit, or leave this one out`,
+		}},
 		{"nothing in it", "apiVersion: argoproj.io/v1alpha1\nkind: Experiment\nmetadata: {name: compare}\nspec:\n  templates: []\n", []string{
 			`web.yaml:5: Experiment "compare": spec.templates: Required value: an Experiment runs templates, analyses or both: give at least one`,
 		}},

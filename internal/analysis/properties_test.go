@@ -144,10 +144,19 @@ func holdCounts(t *rapid.T, a *Analysis, run *v1alpha1.AnalysisRun) {
 		case r.ConsecutiveError > 0 && r.ConsecutiveSuccess > 0:
 			t.Fatalf("%s: errors and successes in a row at once: %+v", r.Name, r)
 		}
-		_, why := m.exceeded(r)
-		if bad := r.Phase.Completed() && r.Phase != successful; bad != (r.Message != "" && r.Message != metricTerminated) || (why != "" && !bad) {
-			t.Fatalf("%s is %s, message %q, limit %q", r.Name, r.Phase, r.Message, why)
-		}
+		holdMessage(t, m, r)
+	}
+}
+
+// holdMessage: a metric beyond a limit is bad, and says why if it runs dry. The others
+// have nothing to say but what their last measurement said.
+func holdMessage(t *rapid.T, m *metric, r *v1alpha1.MetricResult) {
+	_, why := m.exceeded(r)
+	ended := r.Phase.Completed()
+	bad, says := ended && r.Phase != successful, r.Message != "" && r.Message != metricTerminated
+	other := says && r.Message != last(r).Message || !says && bad && last(r).Message != ""
+	if why != "" && !bad || m.dryRun && bad != says || !m.dryRun && other || !ended && r.Message != "" {
+		t.Fatalf("%s is %s, dry %t, message %q, limit %q", r.Name, r.Phase, m.dryRun, r.Message, why)
 	}
 }
 
@@ -162,6 +171,9 @@ func holdEnd(t *rapid.T, run *v1alpha1.AnalysisRun, now time.Time) {
 		if !r.DryRun && Worse(r.Phase, worst) {
 			worst = r.Phase
 		}
+	}
+	if worst != successful && run.Status.Message == "" {
+		t.Fatalf("the run is %s and does not say why", worst)
 	}
 	if run.Status.Phase != worst {
 		t.Fatalf("the run is %s, the worst metric %s", run.Status.Phase, worst)

@@ -51,6 +51,11 @@ const (
 // DestinationRule that names the Rollout which changes it.
 const ManagedByRolloutsKey = "argo-rollouts.argoproj.io/managed-by-rollouts"
 
+// ManagedRoutesKey is the annotation of a VirtualService that records, as JSON, the
+// header and mirror routes that steps of Rollouts have made there. It is there while
+// they are.
+const ManagedRoutesKey = "argo-rollouts.argoproj.io/managed-routes"
+
 // Annotations of the objects of Experiments and AnalysisRuns.
 const (
 	// ExperimentNameAnnotationKey is the Experiment of a ReplicaSet or Service.

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,9 +20,10 @@ import (
 
 // routeReconciler lets go of VirtualServices or of DestinationRules that no Rollout names
 // any more, as [serviceReconciler] does of Services: subsets would go on selecting pods
-// that are about to go, and routes would lead to Experiments that have ended. The weights
-// of a VirtualService stay otherwise as they are: what they lead to selects the pods of all
-// versions, so that they harm nobody.
+// that are about to go, and routes would lead to Experiments that have ended, or take
+// requests away by a header for good. The weights of a VirtualService stay otherwise as
+// they are: what they lead to selects the pods of all versions, so that they harm nobody.
+// Where another Rollout still names it, the managed routes of those that do not go.
 type routeReconciler struct {
 	Deps
 	specs *rolloutSpecs
@@ -47,8 +49,11 @@ func (r *routeReconciler) Reconcile(ctx context.Context, key types.NamespacedNam
 		// A cache can be behind, and has none of those whom another controller has.
 		owner, named, err = r.named(ctx, r.Live, key, changedBy(seen))
 	}
-	if err != nil || named {
+	if err != nil {
 		return time.Time{}, err
+	}
+	if named {
+		return time.Time{}, r.letGoOfSome(ctx, key, seen)
 	}
 	changed, err := istio.Router{Client: r.Client}.LetGo(ctx, seen, r.ofExperiments(ctx, key.Namespace, changedBy(seen)))
 	if apierrors.IsNotFound(err) {
@@ -59,11 +64,54 @@ func (r *routeReconciler) Reconcile(ctx context.Context, key types.NamespacedNam
 	if owner != nil && changed {
 		reason, message := traffic.ReasonUpdatedDestinationRule, "DestinationRule `%s` subsets select the pods of all revisions: no Rollout names it any more"
 		if r.kind == istio.KindVirtualService {
-			reason, message = traffic.ReasonUpdatedVirtualService, "VirtualService `%s` sends nothing to Experiments: no Rollout names it any more"
+			reason, message = traffic.ReasonUpdatedVirtualService, "VirtualService `%s` has no managed routes and sends nothing to Experiments: no Rollout names it any more"
 		}
 		r.Events.Event(owner, corev1.EventTypeNormal, reason, fmt.Sprintf(message, key.Name))
 	}
 	return time.Time{}, nil
+}
+
+// letGoOfSome takes the managed routes of Rollouts that name a VirtualService no more out
+// of one that another Rollout names.
+func (r *routeReconciler) letGoOfSome(ctx context.Context, key types.NamespacedName, seen *unstructured.Unstructured) error {
+	var gone []types.NamespacedName
+	for _, owner := range istio.RouteOwners(seen) {
+		named, err := r.namedBy(ctx, owner, key)
+		if err != nil {
+			return fmt.Errorf("%s %s: reading Rollout %s: %w", r.kind, key, owner, err)
+		}
+		if !named {
+			gone = append(gone, owner)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	err := istio.Router{Client: r.Client}.LetGoRoutes(ctx, seen, gone)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("%s %s: letting go of the routes of %v: %w", r.kind, key, gone, err)
+	}
+	return nil
+}
+
+// namedBy says whether one Rollout names an object. Only the API server can say that it
+// does not, and a controller of one namespace may not ask it about another one: there
+// its own controller lets go.
+func (r *routeReconciler) namedBy(ctx context.Context, rollout, key types.NamespacedName) (bool, error) {
+	ro := &v1alpha1.Rollout{}
+	if err := r.Client.Get(ctx, rollout, ro, shared); err == nil && r.isIn(istio.References(ro), key) {
+		return true, nil
+	}
+	ro = &v1alpha1.Rollout{} // that of the cache is shared
+	switch err := r.Live.Get(ctx, rollout, ro); {
+	case apierrors.IsNotFound(err):
+		return false, nil
+	case apierrors.IsForbidden(err):
+		return true, nil
+	case err != nil:
+		return false, err
+	}
+	return r.isIn(istio.References(ro), key), nil
 }
 
 // ofExperiments recognises the Services of Experiments in an object of a namespace: by who
@@ -103,12 +151,17 @@ func (r *routeReconciler) named(ctx context.Context, from client.Reader, key typ
 }
 
 // isEcho is true for what concerns an object that nobody has changed, or that a Rollout
-// still names.
+// still names, as do all whose routes it has.
 func (r *routeReconciler) isEcho(key types.NamespacedName, obj client.Object) bool {
 	if ro, ok := obj.(*v1alpha1.Rollout); ok {
 		return r.isIn(istio.References(ro), key)
 	}
-	return changedBy(obj) == "" || len(r.specs.those("", func(f *specFacts) bool { return r.isIn(f.routes, key) })) > 0
+	if changedBy(obj) == "" {
+		return true
+	}
+	naming := r.specs.those("", func(f *specFacts) bool { return r.isIn(f.routes, key) })
+	stranger := func(owner types.NamespacedName) bool { return !slices.Contains(naming, owner) }
+	return len(naming) > 0 && !slices.ContainsFunc(istio.RouteOwners(obj), stranger)
 }
 
 // routesOf are the objects that a Rollout may name.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 	"github.com/aviary-rollouts/aviary/internal/traffic/istio"
 )
 
@@ -183,5 +185,116 @@ func TestVirtualServicesThatNobodyNames(t *testing.T) {
 	}}}}
 	if d := cmp.Diff(want, got.Object["spec"]); d != "" || len(got.GetAnnotations()) > 0 {
 		t.Errorf("annotations %v; spec (-want +got):\n%s", got.GetAnnotations(), d)
+	}
+}
+
+// TestManagedRoutesOfOneOfSeveralRollouts: where another Rollout still names a
+// VirtualService, those that do not lose their routes, as far as the API server knows.
+func TestManagedRoutesOfOneOfSeveralRollouts(t *testing.T) {
+	of := func(list ...client.Object) []client.Object { return list }
+	for _, tc := range []struct {
+		name         string
+		cached, live []client.Object // of a and far, beside b, which names it
+		forbidden    bool            // to look at other namespaces
+		routes       string
+		writes       int
+	}{
+		{"all name it", of(routing("shop", "a", "web"), routing("front", "far", "web.shop")), nil, false, "far b a shop front", 0},
+		{"one names another", of(routing("shop", "a", "other"), routing("front", "far", "web.shop")), of(routing("shop", "a", "other")), false, "far b shop front", 1},
+		{"one is gone", of(routing("front", "far", "web.shop")), nil, false, "far b shop front", 1},
+		{"one is gone, as the cache says", of(routing("front", "far", "web.shop")), of(routing("shop", "a", "web")), false, "far b a shop front", 0},
+		{"one of another namespace is gone", of(routing("shop", "a", "web")), nil, false, "b a shop front", 1},
+		{"one of another namespace, to a controller of one", of(routing("shop", "a", "web")), nil, true, "far b a shop front", 0},
+		{"all are gone", nil, nil, false, "b shop front", 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			vs := sharedService(t)
+			writes := 0
+			c := clusterWith(t, append(tc.cached, vs, routing("shop", "b", "web"))...).WithInterceptorFuncs(interceptor.Funcs{
+				Update: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.UpdateOption) error {
+					writes++
+					return c.Update(ctx, obj, opts...)
+				}}).Build()
+			live := clusterWith(t, tc.live...).WithInterceptorFuncs(interceptor.Funcs{
+				Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+					if tc.forbidden && key.Namespace != "shop" {
+						return apierrors.NewForbidden(schema.GroupResource{Resource: "rollouts"}, key.Name, errors.New("of another namespace"))
+					}
+					return c.Get(ctx, key, obj, opts...)
+				}}).Build()
+			r := &routeReconciler{Deps: Deps{Client: c, Live: live, Events: &eventLog{}}, specs: newRolloutSpecs(), kind: istio.KindVirtualService}
+			if _, err := r.Reconcile(t.Context(), client.ObjectKeyFromObject(vs)); err != nil {
+				t.Fatal(err)
+			}
+			got := istioKind(istio.KindVirtualService)
+			if err := c.Get(t.Context(), client.ObjectKeyFromObject(vs), got); err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, route := range got.Object["spec"].(map[string]any)["http"].([]any) {
+				names = append(names, route.(map[string]any)["name"].(string))
+			}
+			if text := strings.Join(names, " "); text != tc.routes || writes != tc.writes {
+				t.Errorf("%q after %d writes, want %q after %d", text, writes, tc.routes, tc.writes)
+			}
+			if by := changedBy(got); by != "b" {
+				t.Errorf("changed by %q", by)
+			}
+		})
+	}
+}
+
+// routing is a Rollout that names a VirtualService.
+func routing(namespace, name, vs string) *v1alpha1.Rollout {
+	ro := naming(namespace, name, "any")
+	ro.Spec.Strategy.Canary.TrafficRouting.Istio = &v1alpha1.IstioTrafficRouting{VirtualService: &v1alpha1.IstioVirtualService{Name: vs}}
+	return ro
+}
+
+// sharedService is the VirtualService shop/web with routes that the Rollouts shop/a,
+// shop/b and front/far have made, each under its own name, beside a route for each
+// namespace that splits.
+func sharedService(t *testing.T) *unstructured.Unstructured {
+	t.Helper()
+	vs := istioKind(istio.KindVirtualService)
+	vs.SetNamespace("shop")
+	vs.SetName("web")
+	vs.SetAnnotations(map[string]string{v1alpha1.ManagedByRolloutsKey: "b"})
+	split := func(namespace string) any {
+		to := func(service string) any {
+			return map[string]any{"destination": map[string]any{"host": service + "." + namespace}}
+		}
+		return map[string]any{"name": namespace, "route": []any{to("stable"), to("canary")}}
+	}
+	vs.Object["spec"] = map[string]any{"http": []any{split("shop"), split("front")}}
+	for _, by := range []types.NamespacedName{{Namespace: "shop", Name: "a"}, {Namespace: "shop", Name: "b"}, {Namespace: "front", Name: "far"}} {
+		out, _, err := istio.TransformVirtualService(vs.Object, istio.Target{Namespace: by.Namespace, Name: by.Name, Routes: v1alpha1.IstioVirtualService{Name: "web", Routes: []string{by.Namespace}}}, traffic.Routing{
+			StableService: "stable", CanaryService: "canary", Managed: []string{by.Name},
+			Headers: []v1alpha1.SetHeaderRoute{{Name: by.Name, Match: []v1alpha1.HeaderRoutingMatch{{HeaderName: "x-to", HeaderValue: &v1alpha1.StringMatch{Exact: by.Name}}}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		vs.Object = out
+	}
+	return vs
+}
+
+// TestVirtualServicesThatNeedALook: one whose Rollouts all name it needs none, one with a
+// route of a Rollout that does not needs one.
+func TestVirtualServicesThatNeedALook(t *testing.T) {
+	specs := newRolloutSpecs()
+	know := func(ro *v1alpha1.Rollout) { specs.of(client.ObjectKeyFromObject(ro), ro) }
+	r := &routeReconciler{specs: specs, kind: istio.KindVirtualService}
+	vs := sharedService(t)
+	key := client.ObjectKeyFromObject(vs)
+	know(routing("shop", "a", "web"))
+	know(routing("shop", "b", "web"))
+	if r.isEcho(key, vs) {
+		t.Error("nobody looks at the route of a Rollout that does not name it")
+	}
+	know(routing("front", "far", "web.shop"))
+	if !r.isEcho(key, vs) {
+		t.Error("it is looked at though all name it")
 	}
 }

@@ -267,7 +267,7 @@ func (d *decision) mayMoveSubsets() bool {
 func (d *decision) routeAsWanted(want traffic.Routing) bool {
 	now := d.Routing
 	next := want.Split(now.Reserved)
-	if !now.Synced || now.Weights.Canary != next.Canary || len(now.Managed) != len(want.Headers)+len(want.Mirrors) {
+	if !now.Synced || now.Weights.Canary != next.Canary || !sameRoutes(now.Managed, want) {
 		return false
 	}
 	if want.MoveSubsets && d.hasSubsets() && (now.StableHash != want.StableHash || now.CanaryHash != want.CanaryHash) {
@@ -276,6 +276,20 @@ func (d *decision) routeAsWanted(want traffic.Routing) bool {
 	return slices.EqualFunc(now.Weights.Additional, next.Additional, func(a, b traffic.Destination) bool {
 		return a.Host == b.Host && a.Weight == b.Weight && (b.Port == 0 || a.Port == b.Port)
 	})
+}
+
+// sameRoutes is true when the managed routes that exist are those that are wanted. One
+// that is declared no more is none of them.
+func sameRoutes(now []string, want traffic.Routing) bool {
+	var names []string
+	for _, h := range want.Headers {
+		names = append(names, h.Name)
+	}
+	for _, m := range want.Mirrors {
+		names = append(names, m.Name)
+	}
+	slices.Sort(names)
+	return slices.Equal(names, slices.Sorted(slices.Values(now)))
 }
 
 // hasSubsets is true when labels of a DestinationRule tell the revisions apart.

@@ -484,3 +484,30 @@ func TestOneSplit(t *testing.T) {
 		}
 	}
 }
+
+// TestSameRoutes: it is names that count, not how many there are.
+func TestSameRoutes(t *testing.T) {
+	for _, c := range []struct {
+		now, headers, mirrors []string
+		want                  bool
+	}{
+		{nil, nil, nil, true},
+		{[]string{"b", "a"}, []string{"a"}, []string{"b"}, true},
+		{[]string{"a"}, nil, nil, false},
+		{nil, []string{"a"}, nil, false},
+		{[]string{"gone"}, []string{"a"}, nil, false},
+		{[]string{"a", "gone"}, []string{"a"}, nil, false},
+		{[]string{"a"}, []string{"a"}, []string{"a"}, false}, // one of the two is not there
+	} {
+		var want traffic.Routing
+		for _, name := range c.headers {
+			want.Headers = append(want.Headers, v1alpha1.SetHeaderRoute{Name: name})
+		}
+		for _, name := range c.mirrors {
+			want.Mirrors = append(want.Mirrors, v1alpha1.SetMirrorRoute{Name: name})
+		}
+		if got := sameRoutes(c.now, want); got != c.want {
+			t.Errorf("%q, wanted are headers %q and mirrors %q: %t", c.now, c.headers, c.mirrors, got)
+		}
+	}
+}

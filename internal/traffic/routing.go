@@ -27,8 +27,8 @@ type Routing struct {
 	Headers []v1alpha1.SetHeaderRoute
 	Mirrors []v1alpha1.SetMirrorRoute
 	// Managed are the names that Headers and Mirrors may have, the one with
-	// the highest priority first. What exists under such a name and is wanted
-	// no more is removed.
+	// the highest priority first. What exists under such a name, or was made
+	// under another one that was declared before, and is wanted no more is removed.
 	Managed []string
 	// MoveSubsets says whether labels that select pods may be set to
 	// StableHash and CanaryHash now: whether the pods behind them can serve.
@@ -61,7 +61,7 @@ type Observed struct {
 	// empty if the router selects by Service or has not been set up yet.
 	StableHash, CanaryHash string
 	// Managed are the names of the managed routes that exist, in the order of
-	// the Rollout.
+	// the Rollout; last those that it does not declare any more.
 	Managed []string
 	// StablePorts are the ports of the Service that the stable revision has its
 	// requests from, narrowed to one if routes name it; empty where nobody needs

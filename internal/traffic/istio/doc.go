@@ -11,6 +11,6 @@
 // [Router] is the thin part that reads and writes.
 //
 // It does not decide weights, nor when pods can serve: internal/rollout does.
-// Read virtualservice.go next, then managed.go, destinationrule.go, router.go;
+// Read virtualservice.go next, then managed.go, made.go, destinationrule.go, router.go;
 // release.go is how objects are let go of.
 package istio

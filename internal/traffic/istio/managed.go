@@ -9,14 +9,15 @@ import (
 )
 
 // setManaged writes the managed routes in front of all other HTTP routes, in
-// the order of their priority, and removes those that are not wanted.
+// the order of their priority, removes those that are not wanted, though they may be
+// declared no more, and records what there is now.
 //
 // A managed route is the split route narrowed to the requests that a step
 // names: it has the conditions of both, so that it takes no requests from
 // routes behind it, and keeps what the split route does to its requests
 // (rewrites, retries, timeouts, CORS). Where several routes split, each of them
 // gets a managed route of that name. TLS and TCP have no headers.
-func (t Target) setManaged(spec node, split []route, want traffic.Routing) error {
+func (t Target) setManaged(out, spec node, split []route, want traffic.Routing) error {
 	if err := checkManaged(want); err != nil {
 		return err
 	}
@@ -27,7 +28,8 @@ func (t Target) setManaged(spec node, split []route, want traffic.Routing) error
 	if all == nil {
 		return nil
 	}
-	others := slices.DeleteFunc(all, func(n node) bool { return slices.Contains(want.Managed, text(n, "name")) })
+	record := madeIn(out)
+	others := slices.DeleteFunc(all, func(n node) bool { return t.owns(n, record, want.Managed) })
 	var managed []node
 	for _, name := range want.Managed {
 		for _, r := range split {
@@ -42,6 +44,8 @@ func (t Target) setManaged(spec node, split []route, want traffic.Routing) error
 		}
 	}
 	spec[httpRoutes.key] = anyList(append(managed, others...))
+	record.set(t.rollout(), managed)
+	annotate(out, v1alpha1.ManagedRoutesKey, record.String())
 	return nil
 }
 

@@ -83,7 +83,7 @@ func TestManagedRoutes(t *testing.T) {
 // managedFixture is a VirtualService by name.
 func managedFixture(t *testing.T, name string) (Target, node) {
 	t.Helper()
-	target := Target{Namespace: "default", Routes: v1alpha1.IstioVirtualService{Name: "web"}}
+	target := Target{Namespace: "default", Name: "web", Routes: v1alpha1.IstioVirtualService{Name: "web"}}
 	if name == "policies" {
 		target.Routes.Routes = []string{"shop", "cart"}
 	}
@@ -93,6 +93,7 @@ func managedFixture(t *testing.T, name string) (Target, node) {
 	return target, decode(t, []byte(map[string]string{
 		"plain": `
 kind: VirtualService
+metadata: {name: web}
 spec:
   http:
   - route:
@@ -105,6 +106,7 @@ spec:
 		// others belong to somebody else.
 		"policies": `
 kind: VirtualService
+metadata: {name: web}
 spec:
   http:
   - name: health
@@ -141,6 +143,7 @@ spec:
 `,
 		"subsets": `
 kind: VirtualService
+metadata: {name: web}
 spec:
   http:
   - route:

@@ -30,7 +30,7 @@ func inForce(ro *v1alpha1.Rollout, o Objects) traffic.Observed {
 	for i, t := range targets(ro) {
 		if vs := o.virtualService(i); vs != nil {
 			splits = append(splits, t.sharesIn(vs.Object, want)...)
-			markRoutes(vs.Object, exists)
+			t.markRoutes(vs.Object, want.Managed, exists)
 		}
 	}
 	for i, s := range splits {
@@ -46,8 +46,10 @@ func inForce(ro *v1alpha1.Rollout, o Objects) traffic.Observed {
 	for _, name := range want.Managed {
 		if exists[name] {
 			seen.Managed = append(seen.Managed, name)
+			delete(exists, name)
 		}
 	}
+	seen.Managed = append(seen.Managed, slices.Sorted(maps.Keys(exists))...)
 	observeSubsets(&seen, ro, o)
 	return seen
 }
@@ -77,11 +79,7 @@ func (s shares) agrees(all traffic.Observed, whole int32) bool {
 // sharesIn reads the split of each route that a Rollout names. A destination
 // that is no revision is taken for an experiment's.
 func (t Target) sharesIn(vs node, want traffic.Routing) []shares {
-	spec, err := object(vs, "", "spec")
-	if err != nil {
-		return nil
-	}
-	routes, err := t.splitRoutes(spec, want)
+	routes, err := t.splitRoutes(vs, want)
 	if err != nil {
 		return nil // validation reports it
 	}
@@ -120,12 +118,16 @@ func (t Target) serviceOf(host string) string {
 	return host
 }
 
-// markRoutes marks the names of the HTTP routes of a VirtualService.
-func markRoutes(vs node, exists map[string]bool) {
+// markRoutes marks the names of the HTTP routes of a VirtualService that the Rollout
+// made.
+func (t Target) markRoutes(vs node, declared []string, exists map[string]bool) {
 	spec, _ := vs["spec"].(node)
 	routes, _ := objects(spec, "spec", httpRoutes.key)
+	record := madeIn(vs)
 	for _, r := range routes {
-		exists[text(r, "name")] = true
+		if t.owns(r, record, declared) {
+			exists[text(r, "name")] = true
+		}
 	}
 }
 

@@ -96,7 +96,7 @@ func (t Target) changed(vs *unstructured.Unstructured, out node, want traffic.Ro
 		}
 	}
 	exists := map[string]bool{}
-	markRoutes(out, exists)
+	t.markRoutes(out, want.Managed, exists)
 	var names []string
 	for _, name := range want.Managed {
 		if exists[name] {

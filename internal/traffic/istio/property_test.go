@@ -212,12 +212,13 @@ func checkOrder(t *rapid.T, out node, want traffic.Routing) {
 	}
 }
 
-// bare is a VirtualService without what a Rollout may write: managed routes,
+// bare is a VirtualService without what a Rollout may write: managed routes and their record,
 // weights of its revisions, destinations that are nobody's.
 func bare(t *rapid.T, d drawn, vs node) node {
 	out := clone(vs).(node)
 	spec := out["spec"].(node)
-	routes, err := d.target.splitRoutes(spec, d.want)
+	annotate(out, v1alpha1.ManagedRoutesKey, "")
+	routes, err := d.target.splitRoutes(out, d.want)
 	if err != nil {
 		t.Fatal(err)
 	}

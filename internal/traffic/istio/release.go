@@ -2,8 +2,11 @@ package istio
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
@@ -39,17 +42,22 @@ func ReleaseDestinationRule(dr map[string]any, ofExperiment func(host string) bo
 	if len(subsets) > 0 {
 		spec["subsets"] = anyList(kept)
 	}
-	return out, forget(out) || !equal(dr["spec"], spec), nil
+	return out, annotate(out, v1alpha1.ManagedByRolloutsKey, "") || !equal(dr["spec"], spec), nil
 }
 
 // ReleaseVirtualService returns a VirtualService as it is without a Rollout, and whether
-// it differs from vs, which is not modified: what Experiments got of a route goes to the
-// one of its other destinations that gets most, since their Services are about to go, and
-// nobody is named as the one who changes it. The weights of all others stay.
+// it differs from vs, which is not modified: the routes that steps made are gone, what
+// Experiments got of a route goes to the one of its other destinations that gets most,
+// since their Services are about to go, and nobody is named as the one who changes it.
+// The weights of all others stay.
 func ReleaseVirtualService(vs map[string]any, ofExperiment func(host string) bool) (map[string]any, bool, error) {
 	out, spec, err := withSpec(vs)
 	if err != nil {
 		return nil, false, fmt.Errorf("reading routes: %w", err)
+	}
+	record := madeIn(out)
+	if err := record.release(spec, slices.Collect(maps.Keys(record))); err != nil {
+		return nil, false, err
 	}
 	for _, p := range protocols {
 		routes, err := objects(spec, "spec", p.key)
@@ -66,7 +74,43 @@ func ReleaseVirtualService(vs map[string]any, ofExperiment func(host string) boo
 			}
 		}
 	}
-	return out, forget(out) || !equal(vs["spec"], spec), nil
+	annotate(out, v1alpha1.ManagedRoutesKey, "")
+	annotate(out, v1alpha1.ManagedByRolloutsKey, "")
+	return out, !equal(vs["metadata"], out["metadata"]) || !equal(vs["spec"], spec), nil
+}
+
+// ReleaseRoutes returns a VirtualService that some Rollouts name no more, and others do,
+// without the managed routes of the former, and whether it differs from vs, which is not
+// modified.
+func ReleaseRoutes(vs map[string]any, of []types.NamespacedName) (map[string]any, bool, error) {
+	out, spec, err := withSpec(vs)
+	if err != nil {
+		return nil, false, fmt.Errorf("reading routes: %w", err)
+	}
+	record, rollouts := madeIn(out), []string{}
+	for _, rollout := range of {
+		rollouts = append(rollouts, rollout.String())
+	}
+	if err := record.release(spec, rollouts); err != nil {
+		return nil, false, err
+	}
+	return out, annotate(out, v1alpha1.ManagedRoutesKey, record.String()), nil
+}
+
+// release takes the managed routes of some Rollouts away, and forgets them.
+func (m made) release(spec node, rollouts []string) error {
+	routes, err := objects(spec, "spec", httpRoutes.key)
+	if err != nil {
+		return httpRoutes.errorf("%v", err)
+	}
+	kept := slices.DeleteFunc(slices.Clone(routes), func(n node) bool { return slices.Contains(rollouts, m.by(n)) })
+	if len(kept) < len(routes) {
+		spec[httpRoutes.key] = anyList(kept)
+	}
+	for _, rollout := range rollouts {
+		m.set(rollout, nil)
+	}
+	return nil
 }
 
 // withoutExperiments returns the destinations of a route that are no Experiment's, with
@@ -89,17 +133,27 @@ func withoutExperiments(destinations []node, ofExperiment func(host string) bool
 	return kept
 }
 
-// forget takes away who changes an object, in the copy that withSpec has made of it.
-func forget(out node) (known bool) {
+// annotate sets an annotation, or takes it away if the value is empty, in the copy that
+// withSpec has made of an object, and says whether it was another one.
+func annotate(out node, key, value string) (changed bool) {
 	obj := &unstructured.Unstructured{Object: out}
 	annotations := obj.GetAnnotations()
-	if annotations[v1alpha1.ManagedByRolloutsKey] == "" {
+	if annotations[key] == value {
 		return false
 	}
-	if delete(annotations, v1alpha1.ManagedByRolloutsKey); len(annotations) == 0 {
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[key] = value
+	if value == "" {
+		delete(annotations, key)
+	}
+	if len(annotations) == 0 {
 		annotations = nil
 	}
-	out["metadata"] = clone(out["metadata"])
+	if metadata, ok := out["metadata"].(node); ok {
+		out["metadata"] = clone(metadata)
+	}
 	obj.SetAnnotations(annotations)
 	return true
 }

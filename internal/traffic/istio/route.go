@@ -46,10 +46,15 @@ func (p protocol) errorf(format string, args ...any) error {
 
 // splitRoutes finds the routes of a VirtualService that carry the requests of a
 // Rollout, and checks that each of them knows both revisions.
-func (t Target) splitRoutes(spec node, want traffic.Routing) ([]route, error) {
+func (t Target) splitRoutes(vs node, want traffic.Routing) ([]route, error) {
+	spec, err := object(vs, "", "spec")
+	if err != nil {
+		return nil, err
+	}
 	var found []route
+	record := madeIn(vs)
 	for _, p := range protocols {
-		nodes, err := t.selectRoutes(spec, p, want.Managed)
+		nodes, err := t.selectRoutes(spec, p, want.Managed, record)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +66,7 @@ func (t Target) splitRoutes(spec node, want traffic.Routing) ([]route, error) {
 			found = append(found, r)
 		}
 	}
-	found, err := t.inferred(found)
+	found, err = t.inferred(found)
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +84,13 @@ func (t Target) named() bool {
 }
 
 // selectRoutes returns the routes of a protocol that the Rollout names, or all
-// of them if it names none at all. Managed routes are the Rollout's own.
-func (t Target) selectRoutes(spec node, p protocol, managed []string) ([]node, error) {
+// of them if it names none at all. Managed routes, of any Rollout, are none of them.
+func (t Target) selectRoutes(spec node, p protocol, managed []string, record made) ([]node, error) {
 	all, err := objects(spec, "spec", p.key)
 	if err != nil {
 		return nil, p.errorf("%v", err)
 	}
+	all = slices.DeleteFunc(all, func(n node) bool { return p == httpRoutes && record.by(n) != "" })
 	if !t.named() {
 		return slices.DeleteFunc(all, func(n node) bool { return p == httpRoutes && slices.Contains(managed, text(n, "name")) }), nil
 	}

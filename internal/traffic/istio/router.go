@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -83,7 +84,7 @@ func (r Router) Observe(ctx context.Context, ro *v1alpha1.Rollout) (traffic.Obse
 }
 
 // LetGo leaves a VirtualService or a DestinationRule as it is without a Rollout, if it is
-// still as it was seen. It says whether anything but the annotation has changed.
+// still as it was seen. It says whether anything but annotations has changed.
 func (r Router) LetGo(ctx context.Context, seen *unstructured.Unstructured, ofExperiment func(host string) bool) (bool, error) {
 	out, changed, err := releaseOf(seen.GetKind())(seen.Object, ofExperiment)
 	if err != nil || !changed {
@@ -91,6 +92,16 @@ func (r Router) LetGo(ctx context.Context, seen *unstructured.Unstructured, ofEx
 	}
 	err = r.Client.Update(ctx, &unstructured.Unstructured{Object: clone(out).(node)})
 	return !equal(seen.Object["spec"], out["spec"]), err
+}
+
+// LetGoRoutes takes the managed routes of Rollouts out of a VirtualService that others
+// still name, if it is still as it was seen.
+func (r Router) LetGoRoutes(ctx context.Context, seen *unstructured.Unstructured, of []types.NamespacedName) error {
+	out, changed, err := ReleaseRoutes(seen.Object, of)
+	if err != nil || !changed {
+		return err
+	}
+	return r.Client.Update(ctx, &unstructured.Unstructured{Object: clone(out).(node)})
 }
 
 // Read reads the objects that a Rollout names, by its [References]. What does not

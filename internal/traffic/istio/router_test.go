@@ -127,11 +127,19 @@ func TestRouterManagedRoutes(t *testing.T) {
 	if diff := cmp.Diff([]traffic.Change{{Reason: "Updated VirtualService", Message: "VirtualService `mock-server` set to managed routes 'a'"}}, changes); diff != "" || err != nil {
 		t.Errorf("error %v: %s", err, diff)
 	}
+	if len(c.updates) != 1 {
+		t.Errorf("the routes and their record take %d writes", len(c.updates))
+	}
 	got, err := r.Read(context.Background(), References(ro))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{v1alpha1.ManagedByRolloutsKey: "other", "mine": "1"}, got.VirtualServices[0].GetAnnotations()); diff != "" {
+	annotations := got.VirtualServices[0].GetAnnotations()
+	if owners := RouteOwners(got.VirtualServices[0]); len(owners) != 1 || owners[0] != client.ObjectKeyFromObject(ro) {
+		t.Errorf("the annotation is %q", annotations[v1alpha1.ManagedRoutesKey])
+	}
+	delete(annotations, v1alpha1.ManagedRoutesKey)
+	if diff := cmp.Diff(map[string]string{v1alpha1.ManagedByRolloutsKey: "other", "mine": "1"}, annotations); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -24,8 +24,7 @@ func StableBackend(ro *v1alpha1.Rollout, o Objects) (Backend, bool) {
 		if vs == nil {
 			continue
 		}
-		spec, _ := vs.Object["spec"].(node)
-		routes, err := t.splitRoutes(spec, want)
+		routes, err := t.splitRoutes(vs.Object, want)
 		if err != nil {
 			continue // validation reports it
 		}

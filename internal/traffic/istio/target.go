@@ -13,6 +13,8 @@ import (
 type Target struct {
 	// Namespace of the Rollout and of its Services.
 	Namespace string
+	// Name of the Rollout.
+	Name string
 	// Routes names the routes.
 	Routes v1alpha1.IstioVirtualService
 	// Subsets names the subsets of the revisions; nil if Services tell them
@@ -29,7 +31,7 @@ func targets(ro *v1alpha1.Rollout) []Target {
 	}
 	var list []Target
 	for _, routes := range virtualServices(config) {
-		list = append(list, Target{Namespace: ro.Namespace, Routes: routes, Subsets: config.DestinationRule})
+		list = append(list, Target{Namespace: ro.Namespace, Name: ro.Name, Routes: routes, Subsets: config.DestinationRule})
 	}
 	return list
 }

@@ -52,11 +52,7 @@ func declared(ro *v1alpha1.Rollout) traffic.Routing {
 // check says whether the routes of a VirtualService can be found and hold both
 // revisions.
 func (t Target) check(vs node, want traffic.Routing) error {
-	spec, err := object(vs, "", "spec")
-	if err != nil {
-		return err
-	}
-	_, err = t.splitRoutes(spec, want)
+	_, err := t.splitRoutes(vs, want)
 	return err
 }
 

@@ -8,14 +8,15 @@ import (
 
 // TransformVirtualService returns the VirtualService that does what is wanted,
 // and whether it differs from vs, which is not modified; both may share what
-// lies outside the spec. It writes
+// lies outside the spec and the annotations. It writes
 //
 //   - the weights of the routes that t names, so that each route adds up to the
 //     total (see [traffic.Routing.Split]); destinations of experiments are added
 //     while they have a weight, and whatever else is found in these routes is
 //     removed, as nobody would know its weight;
 //   - the managed routes in front of all others, in the order of want.Managed;
-//     what exists under such a name and is not wanted is removed.
+//     what exists under such a name, or was made for this Rollout, and is not
+//     wanted is removed. An annotation records them.
 //
 // Nothing else changes. Done twice, it changes nothing the second time.
 func TransformVirtualService(vs map[string]any, t Target, want traffic.Routing) (map[string]any, bool, error) {
@@ -23,17 +24,17 @@ func TransformVirtualService(vs map[string]any, t Target, want traffic.Routing) 
 	if err != nil {
 		return nil, false, fmt.Errorf("reading routes: %w", err)
 	}
-	routes, err := t.splitRoutes(spec, want)
+	routes, err := t.splitRoutes(out, want)
 	if err != nil {
 		return nil, false, err
 	}
 	for _, r := range routes {
 		t.setWeights(r, want)
 	}
-	if err := t.setManaged(spec, routes, want); err != nil {
+	if err := t.setManaged(out, spec, routes, want); err != nil {
 		return nil, false, err
 	}
-	if equal(vs["spec"], spec) {
+	if equal(vs["spec"], spec) && equal(vs["metadata"], out["metadata"]) {
 		return vs, false, nil
 	}
 	return out, true, nil

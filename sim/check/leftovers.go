@@ -16,8 +16,8 @@ import (
 
 // leftovers looks, once things are settled, for what should have gone: pods and
 // Services of Experiments that are over, subsets and shares of theirs, runs of
-// owners that need them no more, and managed routes of updates that are over. What
-// the status says of the shares must be what is in force.
+// owners that need them no more, and managed routes of updates that are over or that
+// nobody declares any more. What the status says of the shares must be what is in force.
 func leftovers(s *State) error {
 	for _, e := range byName(s.experiments, func(e *v1alpha1.Experiment) metav1.Object { return e }) {
 		if err := s.ofExperiment(e); err != nil {
@@ -36,7 +36,34 @@ func leftovers(s *State) error {
 			}
 		}
 	}
+	if err := s.routesOfNobody(); err != nil {
+		return err
+	}
 	return s.subsetsOfNobody()
+}
+
+// routesOfNobody looks for routes that have the name of a managed one, though no Rollout
+// that names their VirtualService declares it any more. Where a person holds such a
+// Rollout, or wrote what is refused, nothing is taken away.
+func (s *State) routesOfNobody() error {
+	for _, key := range sortedKeys(s.routes) {
+		for _, sp := range s.routes[key] {
+			if !slices.Contains(s.declared[key], sp.name) {
+				continue
+			}
+			stays := func(f *Family) bool {
+				return f.names(key) && (f.managed(sp.name) || f.Rollout.Spec.Paused || f.refused())
+			}
+			if !slices.ContainsFunc(s.Families(), stays) {
+				return fmt.Errorf("no Rollout declares the managed route %q any more, and VirtualService %s still has it", sp.name, key)
+			}
+		}
+	}
+	return nil
+}
+
+func sortedKeys[V any](objects map[types.NamespacedName]V) []types.NamespacedName {
+	return slices.SortedFunc(maps.Keys(objects), func(a, b types.NamespacedName) int { return cmp.Compare(a.String(), b.String()) })
 }
 
 // subsetsOfNobody looks for subsets that still ask for a revision of a Rollout, or of an
@@ -48,7 +75,7 @@ func (s *State) subsetsOfNobody() error {
 			named[f.named(istio.DestinationRule.Name)] = true
 		}
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(s.subsets), func(a, b types.NamespacedName) int { return cmp.Compare(a.String(), b.String()) }) {
+	for _, key := range sortedKeys(s.subsets) {
 		for _, subset := range s.subsets[key] {
 			if hash := subset.labels[v1alpha1.DefaultRolloutUniqueLabelKey]; hash != "" && !named[key] {
 				return fmt.Errorf("no Rollout names DestinationRule %s, and its subset %s selects %q", key, subset.name, hash)

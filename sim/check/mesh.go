@@ -124,6 +124,11 @@ func (f *Family) virtualServices() []v1alpha1.IstioVirtualService {
 	return names
 }
 
+// names reports whether the Rollout names a VirtualService.
+func (f *Family) names(key types.NamespacedName) bool {
+	return slices.ContainsFunc(f.virtualServices(), func(vs v1alpha1.IstioVirtualService) bool { return f.named(vs.Name) == key })
+}
+
 // named resolves "name" and "name.namespace".
 func (f *Family) named(name string) types.NamespacedName {
 	name, namespace, ok := strings.Cut(name, ".")

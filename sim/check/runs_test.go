@@ -286,17 +286,8 @@ func TestLeftovers(t *testing.T) {
 		{"nothing", func(*bench, *v1alpha1.Rollout) {}, ""},
 		{"a share", func(b *bench, _ *v1alpha1.Rollout) { b.person(func() { b.split(80, 20) }) },
 			"settled: rollout default/web: the update is over, and VirtualService web still sends 20 % to canary, which is \"new\""},
-		{"a managed route", func(b *bench, _ *v1alpha1.Rollout) {
-			vs := virtualService(100, 0, 0)
-			now := &unstructured.Unstructured{}
-			now.SetGroupVersionKind(vs.GroupVersionKind())
-			b.get(now, "web")
-			routes, _, err := unstructured.NestedSlice(now.Object, "spec", "http")
-			b.do(err)
-			routes[0].(map[string]any)["name"] = "by-header"
-			b.do(unstructured.SetNestedSlice(now.Object, routes, "spec", "http"))
-			b.do(b.client.Update(b.t.Context(), now))
-		}, "VirtualService web still has the managed route \"by-header\""},
+		{"a managed route", func(b *bench, _ *v1alpha1.Rollout) { b.firstRoute("by-header") },
+			"VirtualService web still has the managed route \"by-header\""},
 		{"a subset", func(b *bench, _ *v1alpha1.Rollout) { b.subsets("stable", "canary", "web-new-2-0-canary") },
 			"the update is over, and the subset web-new-2-0-canary of an Experiment is still there"},
 		{"a subset of nobody", func(b *bench, _ *v1alpha1.Rollout) {
@@ -304,6 +295,28 @@ func TestLeftovers(t *testing.T) {
 			b.spec(func(ro *v1alpha1.Rollout) { ro.Spec.Strategy.Canary.TrafficRouting = nil })
 			b.status(func(*v1alpha1.RolloutStatus) {})
 		}, `no Rollout names DestinationRule default/web, and its subset stable selects "old"`},
+		{"a managed route that is declared no more", func(b *bench, _ *v1alpha1.Rollout) {
+			b.firstRoute("by-header")
+			b.spec(func(ro *v1alpha1.Rollout) { ro.Spec.Strategy.Canary.TrafficRouting.ManagedRoutes = nil })
+			b.status(func(*v1alpha1.RolloutStatus) {})
+		}, `settled: no Rollout declares the managed route "by-header" any more, and VirtualService default/web still has it`},
+		{"a managed route that is declared no more, of a Rollout that is held", func(b *bench, _ *v1alpha1.Rollout) {
+			b.firstRoute("by-header")
+			b.spec(func(ro *v1alpha1.Rollout) {
+				ro.Spec.Strategy.Canary.TrafficRouting.ManagedRoutes, ro.Spec.Paused = nil, true
+			})
+			b.status(func(*v1alpha1.RolloutStatus) {})
+		}, ""},
+		{"a managed route of a VirtualService that nobody names", func(b *bench, _ *v1alpha1.Rollout) {
+			b.firstRoute("by-header")
+			b.spec(func(ro *v1alpha1.Rollout) { ro.Spec.Strategy.Canary.TrafficRouting = nil })
+			b.status(func(*v1alpha1.RolloutStatus) {})
+		}, `no Rollout declares the managed route "by-header" any more`},
+		{"a route of its user", func(b *bench, _ *v1alpha1.Rollout) {
+			b.firstRoute("mine")
+			b.spec(func(ro *v1alpha1.Rollout) { ro.Spec.Strategy.Canary.TrafficRouting = nil })
+			b.status(func(*v1alpha1.RolloutStatus) {})
+		}, ""},
 		{"subsets of its own", func(b *bench, _ *v1alpha1.Rollout) { b.subsets("stable", "canary") }, ""},
 		{"a record", func(b *bench, _ *v1alpha1.Rollout) { b.status(recorded(80, 20)) },
 			"settled: rollout default/web: the status says that the canary has 20 %, and VirtualService web route \"primary\" sends 0 %"},
@@ -338,6 +351,20 @@ func TestLeftovers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// firstRoute gives the first route of the VirtualService another name.
+func (b *bench) firstRoute(name string) {
+	b.t.Helper()
+	vs := virtualService(100, 0, 0)
+	now := &unstructured.Unstructured{}
+	now.SetGroupVersionKind(vs.GroupVersionKind())
+	b.get(now, "web")
+	routes, _, err := unstructured.NestedSlice(now.Object, "spec", "http")
+	b.do(err)
+	routes[0].(map[string]any)["name"] = name
+	b.do(unstructured.SetNestedSlice(now.Object, routes, "spec", "http"))
+	b.do(b.client.Update(b.t.Context(), now))
 }
 
 // subsets lets the Rollout have a DestinationRule with subsets of these names.

@@ -35,6 +35,7 @@ type State struct {
 	services map[types.NamespacedName]*corev1.Service
 
 	routes      map[types.NamespacedName][]split  // of VirtualServices
+	declared    map[types.NamespacedName][]string // names of managed routes that Rollouts ever had for them
 	subsets     map[types.NamespacedName][]subset // of DestinationRules
 	runs        map[types.UID]*v1alpha1.AnalysisRun
 	experiments map[types.UID]*v1alpha1.Experiment
@@ -45,6 +46,7 @@ func newState() State {
 		rollouts: map[types.UID]*Family{}, sets: map[types.UID]*Set{}, pods: map[types.UID]*owned{},
 		services:    map[types.NamespacedName]*corev1.Service{},
 		routes:      map[types.NamespacedName][]split{},
+		declared:    map[types.NamespacedName][]string{},
 		subsets:     map[types.NamespacedName][]subset{},
 		runs:        map[types.UID]*v1alpha1.AnalysisRun{},
 		experiments: map[types.UID]*v1alpha1.Experiment{},
@@ -281,7 +283,20 @@ func (s *State) takeRollout(ro *v1alpha1.Rollout, deleted bool) *Family {
 		return cmp.Or(cmp.Compare(a.Rollout.Namespace, b.Rollout.Namespace), cmp.Compare(a.Rollout.Name, b.Rollout.Name))
 	})
 	f.forgetOldSpecs(s.Now, s.Lag)
+	s.noteDeclared(f)
 	return f
+}
+
+// noteDeclared remembers which managed routes a Rollout may make, and where.
+func (s *State) noteDeclared(f *Family) {
+	for _, vs := range f.virtualServices() {
+		key := f.named(vs.Name)
+		for _, m := range f.Rollout.Spec.Strategy.Canary.TrafficRouting.ManagedRoutes {
+			if !slices.Contains(s.declared[key], m.Name) {
+				s.declared[key] = append(s.declared[key], m.Name)
+			}
+		}
+	}
 }
 
 func (f *Family) forgetOldSpecs(now time.Time, lag time.Duration) {

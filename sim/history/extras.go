@@ -109,6 +109,21 @@ func mistake(rng *rand.Rand, h *History) {
 	}
 }
 
+// drawManaged lets somebody declare fewer managed routes in the middle of whatever goes on,
+// and mostly all of them again later. It draws from a stream of its own, so that a seed
+// keeps the rest of its history.
+func drawManaged(rng *rand.Rand, h *History) {
+	if h.Setup.Routing == "" || rng.IntN(5) > 0 {
+		return
+	}
+	from := rng.IntN(len(h.Actions) + 1)
+	h.insert(from, Action{After: drawSleep(rng), Verb: EditManaged, Arg: []string{"", headerRoute, mirrorRoute}[rng.IntN(3)]})
+	if rng.IntN(3) > 0 {
+		back := from + 1 + rng.IntN(len(h.Actions)-from)
+		h.insert(back, Action{After: drawSleep(rng), Verb: EditManaged, Arg: headerRoute + "," + mirrorRoute})
+	}
+}
+
 // withServices is the part of the form of an Experiment that asks for Services.
 const withServices = "services"
 

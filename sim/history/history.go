@@ -87,8 +87,9 @@ const (
 	Autoscale   Verb = "autoscale" // arg: replicas
 	Pause       Verb = "pause"
 	Resume      Verb = "resume"
-	EditSteps   Verb = "edit steps" // arg: steps, separated by commas
-	EditWhole   Verb = "edit whole" // arg: maxTrafficWeight, which Istio does not know; empty for none
+	EditSteps   Verb = "edit steps"          // arg: steps, separated by commas
+	EditWhole   Verb = "edit whole"          // arg: maxTrafficWeight, which Istio does not know; empty for none
+	EditManaged Verb = "edit managed routes" // arg: those that are declared, separated by commas; steps of others go
 	Restart     Verb = "restart"
 
 	Orphan         Verb = "delete, but not its pods"

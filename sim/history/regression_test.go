@@ -33,7 +33,25 @@ type regression struct {
 }
 
 func regressions() []regression {
-	return slices.Concat(heldRegressions(), podRegressions(), routedRegressions(), dynamicRegressions(), promotionRegressions(), staleRegressions())
+	return slices.Concat(heldRegressions(), podRegressions(), routedRegressions(), managedRegressions(), dynamicRegressions(), promotionRegressions(), staleRegressions())
+}
+
+// managedRegressions are those of header and mirror routes that nothing wants any more.
+func managedRegressions() []regression {
+	setup := func(routing Routing) Setup {
+		return Setup{Strategy: Canary, Replicas: 4, Steps: []string{"20", "header:on", "mirror:on", "pause"}, Routing: routing, Second: true, Load: true, Extras: Extras{BothServices: true}}
+	}
+	const there = 20*time.Second + 500*time.Millisecond
+	after := func(list ...Action) []Action {
+		return append([]Action{{there, SetImage, "2.0.0"}}, list...)
+	}
+	return []regression{
+		{"a header route stays that is declared no more", History{Seed: 1, Setup: setup(Hosts), Actions: after(Action{30 * time.Second, EditManaged, mirrorRoute})}},
+		{"routes stay that are declared no more, with subsets", History{Seed: 2, Setup: setup(Subsets), Actions: after(Action{30 * time.Second, EditManaged, ""})}},
+		{"routes stay when a canary becomes blue/green", History{Seed: 3, Setup: setup(Hosts), Actions: after(Action{30 * time.Second, ChangeStrategy, "bluegreen auto"})}},
+		{"another route is wanted than the one that is there, and neither changes", History{Seed: 4, Setup: setup(Hosts), Actions: after(
+			Action{30 * time.Second, EditSteps, "header:on,pause"}, Action{30 * time.Second, EditSteps, "mirror:on,pause"}, Action{30 * time.Second, Abort, ""})}},
+	}
 }
 
 // heldRegressions are those of Rollouts that a person has paused, or spoilt.

@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -213,6 +214,8 @@ func (p *player) do(a Action) error {
 		return p.editSteps(ctx, a.Arg)
 	case EditWhole:
 		return p.editWhole(ctx, a.Arg)
+	case EditManaged:
+		return p.editManaged(ctx, a.Arg)
 	case Orphan:
 		return p.orphan(ctx)
 	case CreateAgain:
@@ -291,6 +294,26 @@ func (p *player) editSteps(ctx context.Context, text string) error {
 		words = strings.Split(text, ",")
 	}
 	ro.Spec.Strategy.Canary.Steps = steps(words)
+	return p.sim.Client().Update(ctx, ro)
+}
+
+// editManaged declares these managed routes, and takes the steps away that set others,
+// with which the Rollout would be invalid.
+func (p *player) editManaged(ctx context.Context, text string) error {
+	ro, err := ops.Get(ctx, p.sim.Client(), Key)
+	if err != nil || ro.Spec.Strategy.Canary == nil || ro.Spec.Strategy.Canary.TrafficRouting == nil {
+		return err
+	}
+	names := strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
+	c := ro.Spec.Strategy.Canary
+	c.TrafficRouting.ManagedRoutes = nil
+	for _, name := range names {
+		c.TrafficRouting.ManagedRoutes = append(c.TrafficRouting.ManagedRoutes, v1alpha1.ManagedRoute{Name: name})
+	}
+	c.Steps = slices.DeleteFunc(c.Steps, func(s v1alpha1.CanaryStep) bool {
+		return s.SetHeaderRoute != nil && !slices.Contains(names, s.SetHeaderRoute.Name) ||
+			s.SetMirrorRoute != nil && !slices.Contains(names, s.SetMirrorRoute.Name)
+	})
 	return p.sim.Client().Update(ctx, ro)
 }
 

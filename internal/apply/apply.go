@@ -3,7 +3,8 @@
 // It sorts the actions of a plan by stage, so that capacity comes before
 // traffic and traffic moves before capacity goes, writes the status last and
 // skips what is already so. It stops at the first error; what is left is
-// derived again by the next reconcile. Every write of an object carries the
+// derived again by the next reconcile. What pods wear because of their role comes
+// after all else: it may be a request for each of many pods, and somebody may refuse it. Every write of an object carries the
 // resource version that the decision saw, so a decision made from a stale view
 // is refused and not carried out.
 package apply
@@ -49,7 +50,8 @@ type Executor struct {
 // Act carries out what is to be done for one Rollout, which must be as observed. It
 // returns what the server answered about the Rollout itself, if it was asked, and no more
 // than what tells its version otherwise: none of the writes is one of the whole. What the
-// API server refuses comes back as a [RefusedAction].
+// API server refuses comes back as a [RefusedAction]; with the Rollout, if nothing was
+// left to be done but what pods wear.
 func (e Executor) Act(ctx context.Context, observed *v1alpha1.Rollout, actions []rollout.Action) (*v1alpha1.Rollout, error) {
 	if len(actions) == 0 {
 		return observed, nil // as most looks end
@@ -59,7 +61,11 @@ func (e Executor) Act(ctx context.Context, observed *v1alpha1.Rollout, actions [
 	slices.SortStableFunc(actions, func(a, b rollout.Action) int { return stage(a) - stage(b) })
 	for _, a := range actions {
 		if err := e.act(ctx, observed, ro, a); err != nil {
-			return nil, noting(a, fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err))
+			err = noting(a, fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err))
+			if rollout.Dresses(a) && errors.As(err, new(*RefusedAction)) {
+				return ro, err
+			}
+			return nil, err
 		}
 	}
 	return ro, nil
@@ -77,8 +83,11 @@ func (e Executor) Report(ctx context.Context, seen *v1alpha1.Rollout, status v1a
 	return ro.ResourceVersion, nil
 }
 
-// stage orders the actions: create, grow, describe, select, route, shrink, delete.
+// stage orders the actions: create, grow, describe, select, route, shrink, delete, dress.
 func stage(a rollout.Action) int {
+	if rollout.Dresses(a) {
+		return 8
+	}
 	switch a := a.(type) {
 	case rollout.SetReplicas:
 		return 0
@@ -94,7 +103,7 @@ func stage(a rollout.Action) int {
 			return 6
 		}
 		return 3
-	case rollout.AnnotateRollout, rollout.PatchPod:
+	case rollout.AnnotateRollout:
 		return 3
 	case rollout.SelectPods:
 		return 4

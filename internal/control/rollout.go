@@ -18,6 +18,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/apply"
+	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/library"
 	"github.com/aviary-rollouts/aviary/internal/rollout"
 	"github.com/aviary-rollouts/aviary/internal/traffic"
@@ -53,8 +54,11 @@ func (r *rolloutReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 		return time.Time{}, r.countCollision(ctx, s.Rollout)
 	}
 	if refused := (*apply.RefusedAction)(nil); errors.As(err, &refused) {
-		wake, also := r.tellRefused(ctx, key, s, refused, now)
-		return wake, errors.Join(err, also)
+		retry, also := r.tellRefused(ctx, key, s, refused, now)
+		if wake.After(now) {
+			retry = clock.Earlier(retry, wake)
+		}
+		return retry, errors.Join(err, also)
 	}
 	return wake, err
 }
@@ -73,14 +77,19 @@ func (r *rolloutReconciler) tell(ro *v1alpha1.Rollout, plan rollout.Plan) {
 const passesAtMost = 8
 
 // carryOut decides, does what has to be done and writes the status. What waits for
-// nothing but that status is done at once then, pass by pass.
+// nothing but that status is done at once then, pass by pass. It returns when to look
+// again, along with the error where that kept nothing else from being done.
 func (r *rolloutReconciler) carryOut(ctx context.Context, key types.NamespacedName, s *sight, now time.Time) (wake time.Time, err error) {
 	w := &writes{}
 	w.executor = r.executor(key, s, now, w.note)
 	ahead := rollout.DecideAhead(s.Observed, now)
 	for range passesAtMost {
-		if ahead, err = r.pass(ctx, key, s, w, ahead, now); err != nil {
-			return time.Time{}, err
+		var done bool
+		if ahead, done, err = r.pass(ctx, key, s, w, ahead, now); err != nil {
+			if !done {
+				return time.Time{}, err
+			}
+			return ahead.Wake, err
 		}
 		if ahead.Next == nil {
 			break
@@ -106,14 +115,15 @@ func (w *writes) note(obj client.Object) {
 
 // pass does what a plan asks for and writes the status last: the one that is right
 // after what was done, as far as that is known from the answers. It returns what was
-// decided in the end; without Next where that has to be looked at anew.
-func (r *rolloutReconciler) pass(ctx context.Context, key types.NamespacedName, s *sight, w *writes, ahead rollout.Ahead, now time.Time) (rollout.Ahead, error) {
-	observed := s.Rollout
+// decided in the end; without Next where that has to be looked at anew. It is done even
+// where pods are refused what they are to wear, which is the error then.
+func (r *rolloutReconciler) pass(ctx context.Context, key types.NamespacedName, s *sight, w *writes, ahead rollout.Ahead, now time.Time) (_ rollout.Ahead, done bool, _ error) {
+	observed, actions := s.Rollout, ahead.Actions
 	w.objects = nil
-	ro, err := w.executor.Act(ctx, observed, ahead.Actions)
-	r.noteEvictions(key, s.Pods, ahead.Actions, now) // some may have been made before what failed
-	if err != nil {
-		return ahead, err
+	ro, refused := w.executor.Act(ctx, observed, actions)
+	r.noteEvictions(key, s.Pods, actions, now) // some may have been made before what failed
+	if ro == nil {
+		return ahead, false, refused
 	}
 	if len(ahead.Actions) > 0 {
 		ahead = s.after(ahead.Plan, w.objects, now)
@@ -121,15 +131,39 @@ func (r *rolloutReconciler) pass(ctx context.Context, key types.NamespacedName, 
 	version := ro.ResourceVersion
 	ahead, held := r.hold(key, s, &observed.Status, ahead, now)
 	if !held && !rollout.SameStatus(s.recorded, &ahead.Status) {
+		var err error
 		if version, err = r.report(ctx, key, s, w.executor, ro, ahead.Status); err != nil {
-			return ahead, err
+			return ahead, false, err
 		}
 	}
 	r.tell(observed, ahead.Plan)
+	if refused != nil {
+		return ahead, true, refused
+	}
+	if slices.ContainsFunc(actions, patchesPod) {
+		ahead.Wake = soonest(ahead.Wake, now.Add(lookAgainAtPods))
+	}
 	if ahead.Next != nil && !s.reported(version, ahead.Status) {
 		ahead.Next = nil
 	}
-	return ahead, nil
+	return ahead, true, nil
+}
+
+// lookAgainAtPods is when a Rollout is looked at again whose pods were dressed: a running
+// pod that changes wakes nobody, and its ReplicaSet may be waiting to be dressed after it.
+const lookAgainAtPods = time.Second
+
+func patchesPod(a rollout.Action) bool {
+	_, is := a.(rollout.PatchPod)
+	return is
+}
+
+// soonest is the earlier of two times, of which wake may be zero for never.
+func soonest(wake, at time.Time) time.Time {
+	if wake.IsZero() {
+		return at
+	}
+	return clock.Earlier(wake, at)
 }
 
 // hold leaves a status unwritten that can wait, and says so. It returns what is

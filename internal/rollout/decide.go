@@ -121,6 +121,8 @@ type decision struct {
 	plan   Plan
 	// replicas is the wanted spec.replicas of each ReplicaSet after this plan.
 	updates map[string]*UpdateReplicaSet
+	// clothes are the changes of what ReplicaSets give their pods to wear.
+	clothes []UpdateReplicaSet
 	// began names what this pass did to start an update: a Progressing reason.
 	began, beganMessage string
 }
@@ -142,6 +144,13 @@ func (d *decision) finish() Plan {
 	for _, rs := range d.all {
 		if u := d.updates[rs.Name]; u != nil && changes(u) {
 			d.do(*u)
+		}
+	}
+	for _, u := range d.clothes {
+		// An update of its own, which comes next: what is refused must not keep a
+		// ReplicaSet from getting its pods.
+		if other := d.updates[u.ReplicaSet.Name]; other == nil || !changes(other) {
+			d.do(u)
 		}
 	}
 	d.count()
@@ -188,13 +197,18 @@ func (d *decision) stamp() metav1.Time { return analysis.Stamp(d.now) }
 func (d *decision) update(rs *appsv1.ReplicaSet) *UpdateReplicaSet {
 	u := d.updates[rs.Name]
 	if u == nil {
-		u = &UpdateReplicaSet{ReplicaSet: rs, Replicas: specReplicas(rs), Annotations: map[string]*string{}, MinReadySeconds: rs.Spec.MinReadySeconds}
+		u = unchanged(rs)
 		if d.updates == nil {
 			d.updates = map[string]*UpdateReplicaSet{}
 		}
 		d.updates[rs.Name] = u
 	}
 	return u
+}
+
+// unchanged is a change of a ReplicaSet that changes nothing yet.
+func unchanged(rs *appsv1.ReplicaSet) *UpdateReplicaSet {
+	return &UpdateReplicaSet{ReplicaSet: rs, Replicas: specReplicas(rs), Annotations: map[string]*string{}, MinReadySeconds: rs.Spec.MinReadySeconds}
 }
 
 // annotate sets an annotation of a ReplicaSet if it is not already so.
@@ -212,7 +226,7 @@ func (d *decision) unannotate(rs *appsv1.ReplicaSet, key string) {
 }
 
 func changes(u *UpdateReplicaSet) bool {
-	return u.Replicas != specReplicas(u.ReplicaSet) || u.DropAntiAffinity || len(u.Annotations)+len(u.PodLabels)+len(u.PodAnnotations) > 0 || u.MinReadySeconds != u.ReplicaSet.Spec.MinReadySeconds
+	return u.Replicas != specReplicas(u.ReplicaSet) || u.DropAntiAffinity || len(u.Annotations) > 0 || u.MinReadySeconds != u.ReplicaSet.Spec.MinReadySeconds
 }
 
 // EventType is the Kubernetes event type of a note.

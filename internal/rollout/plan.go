@@ -54,7 +54,8 @@ type (
 		// MinReadySeconds to set.
 		MinReadySeconds int32
 		// PodLabels and PodAnnotations change the metadata of the pod template;
-		// a nil value removes the key.
+		// a nil value removes the key. They stand alone with their record, see
+		// [Dresses].
 		PodLabels, PodAnnotations map[string]*string
 		// DropAntiAffinity removes the rule against another revision from the
 		// pod template.
@@ -75,6 +76,19 @@ type (
 		Replicas   int32
 	}
 )
+
+// Dresses is true for an action that changes nothing but what pods wear because of their
+// role: all else goes on without it.
+func Dresses(a Action) bool {
+	switch a := a.(type) {
+	case PatchPod:
+		return true
+	case UpdateReplicaSet:
+		_, recorded := a.Annotations[v1alpha1.EphemeralMetadataAnnotation]
+		return recorded
+	}
+	return false
+}
 
 func (SetReplicas) action()      {}
 func (AnnotateRollout) action()  {}

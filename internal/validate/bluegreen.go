@@ -31,5 +31,7 @@ func blueGreen(spec *v1alpha1.RolloutSpec, path *field.Path) field.ErrorList {
 	errs = append(errs, optionalNotNegative(b.ScaleDownDelaySeconds, path.Child("scaleDownDelaySeconds"))...)
 	errs = append(errs, optionalNotNegative(b.ScaleDownDelayRevisionLimit, path.Child("scaleDownDelayRevisionLimit"))...)
 	errs = append(errs, optionalNotNegative(b.AbortScaleDownDelaySeconds, path.Child("abortScaleDownDelaySeconds"))...)
+	errs = append(errs, roleMetadata(spec, b.PreviewMetadata, path.Child("previewMetadata"))...)
+	errs = append(errs, roleMetadata(spec, b.ActiveMetadata, path.Child("activeMetadata"))...)
 	return append(errs, antiAffinity(b.AntiAffinity, path.Child("antiAffinity"))...)
 }

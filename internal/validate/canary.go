@@ -41,6 +41,8 @@ func canary(spec *v1alpha1.RolloutSpec, path *field.Path) field.ErrorList {
 		errs = append(errs, optionalNotNegative(c.Analysis.StartingStep, path.Child("analysis", "startingStep"))...)
 	}
 	errs = append(errs, antiAffinity(c.AntiAffinity, path.Child("antiAffinity"))...)
+	errs = append(errs, roleMetadata(spec, c.CanaryMetadata, path.Child("canaryMetadata"))...)
+	errs = append(errs, roleMetadata(spec, c.StableMetadata, path.Child("stableMetadata"))...)
 	errs = append(errs, optionalNotNegative(c.MinPodsPerReplicaSet, path.Child("minPodsPerReplicaSet"))...)
 	return append(errs, progressThreshold(c.ReplicaProgressThreshold, path.Child("replicaProgressThreshold"))...)
 }

@@ -87,6 +87,7 @@ func References(ro *v1alpha1.Rollout, refs Refs) field.ErrorList {
 		}
 		pods = refs.Template
 		errs = template(pods, selector, field.NewPath("spec"))
+		errs = append(errs, rolesStaySelected(ro, pods.Labels, selector)...)
 	}
 	if len(errs) == 0 {
 		errs = experimentPods(ro, pods, selector)

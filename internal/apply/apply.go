@@ -252,13 +252,27 @@ func templatePatch(a rollout.UpdateReplicaSet) map[string]any {
 		patch["metadata"] = metadata
 	}
 	if a.DropAntiAffinity {
-		var anti *corev1.PodAntiAffinity
-		if rest := podtemplate.Apart(a.ReplicaSet.Spec.Template.Spec.Affinity, nil, ""); rest != nil {
-			anti = rest.PodAntiAffinity
-		}
-		patch["spec"] = map[string]any{"affinity": map[string]any{"podAntiAffinity": anti}}
+		patch["spec"] = map[string]any{"affinity": map[string]any{"podAntiAffinity": ownAntiAffinity(a.ReplicaSet)}}
 	}
 	return patch
+}
+
+// ownAntiAffinity is a patch that leaves the template of a ReplicaSet the rules of its
+// user. A merge patch removes only what it names: a list of which nothing is left must be
+// there as null, while the other keeps its rules.
+func ownAntiAffinity(rs *appsv1.ReplicaSet) any {
+	rest := podtemplate.Apart(rs.Spec.Template.Spec.Affinity, nil, "")
+	if rest == nil || rest.PodAntiAffinity == nil {
+		return nil
+	}
+	lists := map[string]any{"requiredDuringSchedulingIgnoredDuringExecution": nil, "preferredDuringSchedulingIgnoredDuringExecution": nil}
+	if required := rest.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution; len(required) > 0 {
+		lists["requiredDuringSchedulingIgnoredDuringExecution"] = required
+	}
+	if preferred := rest.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution; len(preferred) > 0 {
+		lists["preferredDuringSchedulingIgnoredDuringExecution"] = preferred
+	}
+	return lists
 }
 
 func (e Executor) selectPods(ctx context.Context, ro *v1alpha1.Rollout, a rollout.SelectPods) error {

@@ -41,6 +41,10 @@ const (
 	TimedOutReason = "ProgressDeadlineExceeded"
 	// FailedRSCreateReason: the ReplicaSet could not be created.
 	FailedRSCreateReason = "ReplicaSetCreateError"
+	// FailedRunCreateReason: an AnalysisRun could not be created.
+	FailedRunCreateReason = "AnalysisRunCreateError"
+	// FailedExperimentCreateReason: the Experiment of a step could not be created.
+	FailedExperimentCreateReason = "ExperimentCreateError"
 	// RolloutAbortedReason: the update was aborted.
 	RolloutAbortedReason = "RolloutAborted"
 	// RolloutRetryReason: an aborted update is tried again.

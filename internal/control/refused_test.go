@@ -119,7 +119,7 @@ func TestRefusedReasons(t *testing.T) {
 		{rollout.Route{}, &traffic.Failure{Reason: traffic.ReasonNoVirtualService, Err: errors.New("VirtualService `web` not found")}, "VirtualServiceNotFound VirtualService `web` not found"},
 		{rollout.UpdateReplicaSet{ReplicaSet: &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "web-1"}}}, webhook,
 			`ReplicaSetUpdateError Failed to update replica set "web-1": virtualservices "web" is forbidden: no hosts`},
-		{rollout.CreateRun{}, webhook, `ReconciliationError routing traffic: virtualservices "web" is forbidden: no hosts`},
+		{rollout.StopRun{}, webhook, `ReconciliationError routing traffic: virtualservices "web" is forbidden: no hosts`},
 	} {
 		events := &eventLog{}
 		r := &rolloutReconciler{Deps: Deps{Events: events}}

@@ -42,11 +42,21 @@ func (d *decision) setProgressing() {
 		set(corev1.ConditionUnknown, v1alpha1.RolloutResumedReason, "Rollout is resumed")
 	case reason == v1alpha1.NewRSAvailableReason && d.fullyPromoted():
 		set(corev1.ConditionTrue, v1alpha1.ReplicaSetNotAvailableReason, "Rollout does not have minimum availability")
-	case d.progressed() || current == nil || reason == v1alpha1.RolloutAbortedReason || reason == v1alpha1.FailedRSCreateReason:
+	case d.progressed() || current == nil || reason == v1alpha1.RolloutAbortedReason || d.wasRefused(reason):
 		d.touchCondition(v1alpha1.RolloutProgressing, corev1.ConditionTrue, v1alpha1.ReplicaSetUpdatedReason, `ReplicaSet "`+name+`" is progressing.`)
 	default:
 		d.checkDeadline(current)
 	}
+}
+
+// wasRefused is true for a reason that tells of a refusal which is over: otherwise no
+// status would be written that says anything else.
+func (d *decision) wasRefused(reason string) bool {
+	switch reason {
+	case v1alpha1.FailedRSCreateReason, v1alpha1.FailedRunCreateReason, v1alpha1.FailedExperimentCreateReason:
+		return true
+	}
+	return reason == v1alpha1.TimedOutReason && d.startsMeasuring()
 }
 
 // checkDeadline reports, or gives up, when nothing has moved for too long.

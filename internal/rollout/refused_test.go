@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,80 @@ func TestNotCreated(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := newDesk(t, 5, c.strategy)
 			d.o.Rollout.Spec.ProgressDeadlineSeconds, d.o.Rollout.Spec.ProgressDeadlineAbort = ptr.To[int32](60), c.abort
+			c.walk(d)
+		})
+	}
+}
+
+// notMeasured looks at a Rollout whose AnalysisRun is refused, and writes its status. It is
+// as want says, with RUN for the name of the run.
+func (d *desk) notMeasured(want string) *desk {
+	d.t.Helper()
+	plan := Decide(d.o, d.now)
+	i := slices.IndexFunc(plan.Actions, func(a Action) bool { _, is := a.(CreateRun); return is })
+	if i < 0 {
+		d.t.Fatalf("no AnalysisRun is created: %v", plan.Actions)
+	}
+	name := plan.Actions[i].(CreateRun).Run.Name
+	plan = NotStarted(d.o, Refusal{Name: name, Reason: v1alpha1.FailedRunCreateReason, Message: fmt.Sprintf("no %q", name)}, d.now)
+	if len(plan.Actions) > 0 || plan.Wake.IsZero() || plan.Wake.After(d.now.Add(RefusedRetry)) {
+		d.t.Errorf("actions %v, looked at again at %s, which is %s later", plan.Actions, plan.Wake, plan.Wake.Sub(d.now))
+	}
+	d.o.Rollout.Status = plan.Status
+	return d.want(strings.ReplaceAll(want, "RUN", name))
+}
+
+// TestNotStarted walks through updates whose AnalysisRuns are refused, with a deadline of
+// a minute.
+func TestNotStarted(t *testing.T) {
+	inStep, background := canaryOf(weight(20), analysisStep(), pauseFor(nil)), canaryOf(weight(20), pauseFor(nil))
+	background.Canary.Analysis = &v1alpha1.RolloutAnalysisBackground{RolloutAnalysis: successRate}
+	preview := blueGreenOf(func(b *v1alpha1.BlueGreenStrategy) { b.PrePromotionAnalysis = &successRate })
+	for _, c := range []struct {
+		name     string
+		strategy v1alpha1.RolloutStrategy
+		abort    bool
+		walk     func(d *desk)
+	}{
+		{"is Degraded and goes on asking", inStep, false, func(d *desk) {
+			d.notMeasured(`Progressing(AnalysisRunCreateError: no "RUN") step 1 v1:4 v2:1`)
+			d.later(59 * time.Second).notMeasured(`Progressing(AnalysisRunCreateError: no "RUN") step 1 v1:4 v2:1`)
+			d.later(time.Second).notMeasured(`Degraded(ProgressDeadlineExceeded: no "RUN") step 1 v1:4 v2:1`)
+			d.later(time.Hour).notMeasured(`Degraded(ProgressDeadlineExceeded: no "RUN") step 1 v1:4 v2:1`)
+			d.settle().want("Progressing(more replicas need to be updated) step 1 v1:4 v2:1")
+			d.verdict("2-1", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(CanaryPauseStep) step 2 v1:4 v2:1")
+		}},
+		{"goes on before that", inStep, true, func(d *desk) {
+			d.notMeasured(`Progressing(AnalysisRunCreateError: no "RUN") step 1 v1:4 v2:1`)
+			d.settle().want("Progressing(more replicas need to be updated) step 1 v1:4 v2:1")
+			d.pass(2 * time.Minute).want("Progressing(more replicas need to be updated) step 1 v1:4 v2:1")
+		}},
+		{"is given up", inStep, true, func(d *desk) {
+			d.notMeasured(`Progressing(AnalysisRunCreateError: no "RUN") step 1 v1:4 v2:1`).later(time.Minute)
+			d.notMeasured(`Degraded(RolloutAborted: Rollout aborted update to revision 2: no "RUN") step 0 v1:4 v2:1`)
+			if d.settle(); !strings.HasSuffix(d.picture(), "step 0 v1:5 v2:0") {
+				t.Error(d.picture())
+			}
+		}},
+		{"is given up by a person", inStep, false, func(d *desk) {
+			d.notMeasured(`Progressing(AnalysisRunCreateError: no "RUN") step 1 v1:4 v2:1`).status().Abort = true
+			d.settle().want("Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 v1:5 v2:0")
+		}},
+		{"a pause has no deadline", background, true, func(d *desk) {
+			d.notMeasured(`Paused(AnalysisRunCreateError: no "RUN") step 1 v1:4 v2:1`)
+			d.later(time.Hour).notMeasured(`Paused(AnalysisRunCreateError: no "RUN") step 1 v1:4 v2:1`)
+			d.settle().want("Paused(CanaryPauseStep) step 1 v1:4 v2:1")
+		}},
+		{"before the switch", preview, true, func(d *desk) {
+			d.notMeasured(`Progressing(AnalysisRunCreateError: no "RUN") v1:5 v2:5`).later(time.Minute)
+			d.notMeasured(`Degraded(RolloutAborted: Rollout aborted update to revision 2: no "RUN") v1:5 v2:5`)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk(t, 5, c.strategy).templates()
+			d.o.Rollout.Spec.ProgressDeadlineSeconds, d.o.Rollout.Spec.ProgressDeadlineAbort = ptr.To[int32](60), c.abort
+			d.settle().image("v2").settle()
+			d.o.Runs = nil // it was refused
 			c.walk(d)
 		})
 	}

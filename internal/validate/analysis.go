@@ -77,6 +77,7 @@ func (ref AnalysisRef) Problems(flat v1alpha1.AnalysisTemplateSpec, err error) f
 				"AnalysisTemplate "+ref.names()+" has metric "+m.Name+" which runs indefinitely. Invalid value for count: "+countText(m)))
 		}
 	}
+	errs = append(errs, metadata(ref.Spec.AnalysisRunMetadata.Labels, ref.Spec.AnalysisRunMetadata.Annotations, ref.Field.Child("analysisRunMetadata"))...)
 	errs = append(errs, rules(ref.Spec.DryRun, ref.Spec.MeasurementRetention, flat.Metrics, ref.Field)...)
 	errs = append(errs, Conflicts(flat.MeasurementRetention, ref.Spec.MeasurementRetention, ref.Field)...)
 	errs = append(errs, suppliedArgs(ref.Spec.Args, ref.Field.Child("args"))...)

@@ -51,6 +51,7 @@ func experimentSpec(spec *v1alpha1.ExperimentSpec, path *field.Path, pods func(*
 		errs = append(errs, serviceName(t.Service, services, at.Child("service", "name"))...)
 	}
 	errs = append(errs, experimentTiming(spec, path)...)
+	errs = append(errs, metadata(spec.AnalysisRunMetadata.Labels, spec.AnalysisRunMetadata.Annotations, path.Child("analysisRunMetadata"))...)
 	return append(errs, analyses(spec, names, path.Child("analyses"))...)
 }
 

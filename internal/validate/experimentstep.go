@@ -24,7 +24,7 @@ func experimentStep(r *v1alpha1.RolloutTrafficRouting, e *v1alpha1.RolloutExperi
 	for i := range e.Templates {
 		t, at := &e.Templates[i], path.Child("templates").Index(i)
 		errs = append(errs, oneOf(t.SpecRef, []v1alpha1.ReplicaSetSpecRef{v1alpha1.CanarySpecRef, v1alpha1.StableSpecRef}, at.Child("specRef"))...)
-		errs = append(errs, metavalidation.ValidateLabels(t.Metadata.Labels, at.Child("metadata", "labels"))...)
+		errs = append(errs, metadata(t.Metadata.Labels, t.Metadata.Annotations, at.Child("metadata"))...)
 		if t.Selector != nil {
 			errs = append(errs, metavalidation.ValidateLabelSelector(t.Selector, metavalidation.LabelSelectorValidationOptions{}, at.Child("selector"))...)
 		}
@@ -53,7 +53,7 @@ func experimentShare(r *v1alpha1.RolloutTrafficRouting, weight *int32, path *fie
 
 // writtenExperiment is the Experiment of a step as far as the step says what it is like.
 func writtenExperiment(e *v1alpha1.RolloutExperimentStep) *v1alpha1.ExperimentSpec {
-	spec := &v1alpha1.ExperimentSpec{Duration: e.Duration, ScaleDownDelaySeconds: e.ScaleDownDelaySeconds}
+	spec := &v1alpha1.ExperimentSpec{Duration: e.Duration, ScaleDownDelaySeconds: e.ScaleDownDelaySeconds, AnalysisRunMetadata: e.AnalysisRunMetadata}
 	for _, t := range e.Templates {
 		spec.Templates = append(spec.Templates, v1alpha1.TemplateSpec{Name: t.Name, Replicas: t.Replicas, Service: t.Service})
 	}

@@ -27,7 +27,8 @@ type Limits struct {
 // value is 25%. An integer is a number of pods, any string a percentage of
 // replicas (so "5" is 5%); surge rounds up and unavailable rounds down. When
 // both come out as 0 nothing could ever move, so one pod may be unavailable.
-// No more than all pods can be unavailable.
+// No more than all pods can be unavailable, and no more pods can be there than an
+// int32 counts: a surge of 2147483647 means as many as one likes.
 //
 //	5 pods, both left out: 1.25 each, so surge 2 and unavailable 1.
 //	3 pods, surge 0, unavailable "25%": 0 and 0.75, so surge 0 and unavailable 1.
@@ -43,6 +44,7 @@ func ResolveLimits(replicas int32, maxSurge, maxUnavailable *intstr.IntOrString)
 	if err != nil {
 		return Limits{}, fmt.Errorf("maxUnavailable: %w", err)
 	}
+	surge = min(surge, math.MaxInt32-replicas)
 	if surge == 0 && unavailable == 0 {
 		unavailable = 1
 	}

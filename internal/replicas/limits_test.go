@@ -1,6 +1,7 @@
 package replicas
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -35,7 +36,9 @@ func TestResolveLimits(t *testing.T) {
 		"zero surge alone stays":               {5, pods(0), pods(2), limits(0, 2)},
 		"no more than all pods are missing":    {5, pods(1), pods(9), limits(1, 5)},
 		"more than all pods may be surge":      {5, pods(9), text("200%"), limits(9, 5)},
-		"huge percentages stop at the largest": {2000000000, text("2000000000%"), nil, limits(2147483647, 500000000)},
+		"huge percentages stop at the largest": {2000000000, text("2000000000%"), nil, limits(147483647, 500000000)},
+		"as many surge pods as one likes":      {2, pods(2147483647), nil, limits(2147483645, 0)},
+		"no room for one pod more":             {2147483647, pods(1), pods(0), limits(0, 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ResolveLimits(tc.replicas, tc.surge, tc.unavailable)
@@ -86,6 +89,8 @@ func FuzzResolveLimits(f *testing.F) {
 		switch {
 		case l.Surge < 0 || l.Unavailable < 0:
 			t.Errorf("negative limits %+v", l)
+		case int64(l.Surge)+int64(max(replicas, 0)) > math.MaxInt32:
+			t.Errorf("%d more than %d pods", l.Surge, replicas)
 		case l.Unavailable > max(replicas, 0):
 			t.Errorf("%d of %d pods unavailable", l.Unavailable, replicas)
 		case replicas > 0 && l.Surge == 0 && l.Unavailable == 0:

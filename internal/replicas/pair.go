@@ -1,5 +1,7 @@
 package replicas
 
+import "math"
+
 // Pair is the number of pods that each side of a canary should have.
 type Pair struct {
 	// Canary is the number of pods of the new revision.
@@ -22,6 +24,15 @@ func ActualWeight(p Pair) int32 {
 		return 0
 	}
 	return int32(100 * int64(p.Canary) / total)
+}
+
+// Share is n*part/whole rounded down, without the risk of overflow; a whole below 1
+// counts as 1.
+//
+//	5 pods, 20 of 100: 1.
+//	7 pods, 50 of 100: 3.5, so 3.
+func Share(n, part, whole int32) int32 {
+	return int32(min(int64(n)*int64(part)/int64(max(whole, 1)), math.MaxInt32))
 }
 
 // ceilShare is n*w/max rounded up; w is brought into 0..max first, and a max

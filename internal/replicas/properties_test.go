@@ -74,6 +74,22 @@ func TestRoutedProperties(t *testing.T) {
 	})
 }
 
+// TestShare checks shares of more than an int32 counts on the way.
+func TestShare(t *testing.T) {
+	for _, tt := range []struct{ n, part, whole, want int32 }{
+		{5, 20, 100, 1},
+		{7, 50, 100, 3},
+		{50000, 50000, 100000, 25000},
+		{2147483647, 1000000, 1000000, 2147483647},
+		{2147483647, 2, 1, 2147483647},
+		{5, 0, 0, 0},
+	} {
+		if got := Share(tt.n, tt.part, tt.whole); got != tt.want {
+			t.Errorf("Share(%d, %d, %d) = %d, want %d", tt.n, tt.part, tt.whole, got, tt.want)
+		}
+	}
+}
+
 // TestOddArguments gives every function what no valid spec contains: counts
 // stay within 0..n.
 func TestOddArguments(t *testing.T) {

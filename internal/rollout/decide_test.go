@@ -445,3 +445,15 @@ func TestPauseDuration(t *testing.T) {
 		}
 	}
 }
+// Products of numbers of pods and percentages are larger than what an int32 counts.
+func TestManyPods(t *testing.T) {
+	d := newDesk(t, 200000, canaryOf(weight(20), pauseFor(nil))).settle().image("v2").settle()
+	d.o.Rollout.Spec.Paused = true
+	*d.o.Rollout.Spec.Replicas = 400000
+	d.settle().want("Paused(manually paused) step 1 v1:320000 v2:80000")
+	half := &v1alpha1.ReplicaProgressThreshold{Type: v1alpha1.ProgressTypePercentage, Value: 50}
+	if got := Threshold(2000000000, half); got != 1000000000 {
+		t.Errorf("half of 2000000000 pods is %d", got)
+	}
+}
+

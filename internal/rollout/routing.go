@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/replicas"
 	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
@@ -120,7 +121,7 @@ func (d *decision) weightByPods(inForce int32) int32 {
 	case available(d.newRS) == 0:
 		return 0
 	case d.status.PromoteFull && d.dynamic():
-		return max(inForce, d.whole()*available(d.newRS)/max(d.n, 1))
+		return max(inForce, replicas.Share(d.whole(), available(d.newRS), d.n))
 	case d.canaryReached():
 		return weight
 	case d.newRS.Status.ObservedGeneration < d.newRS.Generation:
@@ -169,7 +170,7 @@ func (d *decision) weightBackDown(inForce int32) int32 {
 // stableCarries is true when the available stable pods are enough for a share: as
 // many as it is of all pods, rounded down, but one at least.
 func (d *decision) stableCarries(share int32) bool {
-	return d.stableRS != nil && (share <= 0 || available(d.stableRS) >= max(1, d.n*share/d.whole()))
+	return d.stableRS != nil && (share <= 0 || available(d.stableRS) >= max(1, replicas.Share(d.n, share, d.whole())))
 }
 
 // stableWillDo is stableCarries, less the pods that may be missing by the

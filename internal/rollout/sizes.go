@@ -216,7 +216,7 @@ func (d *decision) heldPair() replicas.Pair {
 	if canary == 0 {
 		return replicas.Pair{Stable: d.n}
 	}
-	share := min(d.n, max(1, canary*d.n/all))
+	share := min(d.n, max(1, replicas.Share(d.n, canary, all)))
 	return replicas.Pair{Canary: share, Stable: d.n - share}
 }
 

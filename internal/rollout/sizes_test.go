@@ -130,6 +130,7 @@ func TestSidesAtTheLimits(t *testing.T) {
 		{"an autoscaler takes pods away from both", Room{Replicas: 4, Limits: replicas.Limits{Surge: 1, Unavailable: 1}}, full(5, 2), full(5, 2), nil, 2, 2, nil},
 		{"not all replacements serve yet: the stable one is shrunk once, later", Room{Replicas: 5, Limits: limits}, Side{Spec: 3, Occupied: 3, Available: 2, Want: 3}, full(4, 2), nil, 3, 4, nil},
 		{"one of them cannot be placed: as far as it may", Room{Replicas: 5, Limits: limits, Stuck: true}, Side{Spec: 3, Occupied: 3, Available: 2, Want: 3}, full(4, 2), nil, 3, 2, nil},
+		{"as much surge as one likes", Room{Replicas: 2, Limits: replicas.Limits{Surge: 2147483645}}, starting(0, 1), full(2, 1), nil, 1, 2, nil},
 		{"to zero", Room{Replicas: 0}, full(1, 0), full(4, 0), nil, 0, 0, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

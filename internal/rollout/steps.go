@@ -139,7 +139,7 @@ func Threshold(want int32, t *v1alpha1.ReplicaProgressThreshold) int32 {
 		return want
 	}
 	if t.Type == v1alpha1.ProgressTypePercentage {
-		return min(want, (want*t.Value+99)/100)
+		return int32(min(int64(want), (int64(want)*int64(t.Value)+99)/100))
 	}
 	return min(want, t.Value)
 }

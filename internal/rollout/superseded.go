@@ -52,7 +52,7 @@ func (d *decision) supersededWeight(inForce int32) int32 {
 	if d.n <= 0 {
 		return 0
 	}
-	weight := min(inForce, d.whole()-d.whole()*min(available(d.stableRS), d.n)/d.n)
+	weight := min(inForce, d.whole()-replicas.Share(d.whole(), min(available(d.stableRS), d.n), d.n))
 	if weight > 0 {
 		d.waiting("%d of the requests stay with revision %d: the stable ReplicaSet has only %d of %d pods", weight, revision(d.outgoing()), available(d.stableRS), d.n)
 	}

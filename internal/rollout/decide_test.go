@@ -332,6 +332,36 @@ func TestEditingStepsStartsOver(t *testing.T) {
 	d.settle().want("Healthy step 3 v1:0 v2:5")
 }
 
+// Controllers differ in the hash that they have for no steps at all. Who takes over a
+// Rollout from another must not start again what was given up, or end a pause. Steps that
+// are taken out are a change as any other.
+func TestNoStepsAreTheSameNoSteps(t *testing.T) {
+	aborted := newDesk(t, 5, canaryOf()).settle().image("v2")
+	aborted.broken["web:v2"] = true
+	aborted.settle().status().Abort = true
+	const given = "Degraded(RolloutAborted: Rollout aborted update to revision 2) v1:5 v2:0"
+	aborted.settle().want(given)
+	for _, hash := range []string{"5ffbfbbd64", "", "7f9d8c"} {
+		aborted.status().CurrentStepHash = hash
+		aborted.settle().want(given)
+		if got := aborted.status().CurrentStepHash; got != hash {
+			t.Errorf("the hash %q on record becomes %q", hash, got)
+		}
+	}
+	aborted.o.Rollout.Spec.Strategy = canaryOf(weight(20), pauseFor(nil))
+	aborted.broken = nil
+	aborted.settle().want("Paused(CanaryPauseStep) step 1 v1:4 v2:1")
+	aborted.o.Rollout.Spec.Strategy = canaryOf()
+	aborted.settle().want("Healthy v1:0 v2:5")
+
+	preview := newDesk(t, 2, blueGreenOf(func(b *v1alpha1.BlueGreenStrategy) { b.AutoPromotionEnabled = ptr.To(false) })).settle().image("v2").settle()
+	preview.want("Paused(BlueGreenPause) v1:2 v2:2").status().CurrentStepHash = "5ffbfbbd64"
+	since := preview.status().PauseConditions[0].StartTime
+	if preview.pass(time.Minute).want("Paused(BlueGreenPause) v1:2 v2:2").status().PauseConditions[0].StartTime != since {
+		t.Error("the pause began again")
+	}
+}
+
 func TestBlueGreenByHand(t *testing.T) {
 	d := newDesk(t, 5, blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) { bg.AutoPromotionEnabled = ptr.To(false) }))
 	d.settle().want("Healthy v1:5").selects("active", "v1").selects("preview", "v1")
@@ -435,16 +465,6 @@ func TestWeightAt(t *testing.T) {
 	}
 }
 
-func TestPauseDuration(t *testing.T) {
-	for in, want := range map[intstr.IntOrString]time.Duration{
-		intstr.FromInt32(10): 10 * time.Second, intstr.FromString("10"): 10 * time.Second,
-		intstr.FromString("30s"): 30 * time.Second, intstr.FromString("5m"): 5 * time.Minute, intstr.FromString("1h"): time.Hour,
-	} {
-		if got := PauseDuration(in); got != want {
-			t.Errorf("pause %s lasts %s, want %s", in.String(), got, want)
-		}
-	}
-}
 // Products of numbers of pods and percentages are larger than what an int32 counts.
 func TestManyPods(t *testing.T) {
 	d := newDesk(t, 200000, canaryOf(weight(20), pauseFor(nil))).settle().image("v2").settle()
@@ -457,3 +477,13 @@ func TestManyPods(t *testing.T) {
 	}
 }
 
+func TestPauseDuration(t *testing.T) {
+	for in, want := range map[intstr.IntOrString]time.Duration{
+		intstr.FromInt32(10): 10 * time.Second, intstr.FromString("10"): 10 * time.Second,
+		intstr.FromString("30s"): 30 * time.Second, intstr.FromString("5m"): 5 * time.Minute, intstr.FromString("1h"): time.Hour,
+	} {
+		if got := PauseDuration(in); got != want {
+			t.Errorf("pause %s lasts %s, want %s", in.String(), got, want)
+		}
+	}
+}

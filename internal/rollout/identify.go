@@ -17,7 +17,8 @@ type cast struct {
 	// hash names the template in force: the label of its ReplicaSet if there
 	// is one, else the hash that its ReplicaSet will get.
 	hash string
-	// stepHash names the list of canary steps; empty without steps.
+	// stepHash names the list of canary steps; without steps it is the one on record,
+	// if that is about none either, or empty.
 	stepHash string
 	// newRS has the template in force; nil until it is created.
 	newRS *appsv1.ReplicaSet
@@ -47,6 +48,11 @@ func identify(o Observed) cast {
 	c.stepHash = o.Hashes.Steps
 	if canary := o.Rollout.Spec.Strategy.Canary; c.stepHash == "" && canary != nil && len(canary.Steps) > 0 {
 		c.stepHash = podhash.OfSteps(canary.Steps)
+	}
+	if s := &o.Rollout.Status; c.stepHash == "" && s.CurrentStepIndex == nil {
+		// Another controller has a hash for the list of no steps: whoever writes which, there
+		// are as few as before. Only where there were steps is an index on record.
+		c.stepHash = s.CurrentStepHash
 	}
 	for _, rs := range c.all {
 		switch {

@@ -350,8 +350,8 @@ const (
 	CompletionStatusSuperseded CompletionStatus = "Superseded"
 	// CompletionStatusRolledBack: the stable revision was wanted again.
 	CompletionStatusRolledBack CompletionStatus = "RolledBack"
-	// CompletionStatusFastRolledBack: a revision whose pods were still there was
-	// wanted again, and steps, pauses and analyses were skipped.
+	// CompletionStatusFastRolledBack: a revision within the rollback window, or whose
+	// pods blue/green still had, was wanted again: steps, pauses and analyses were skipped.
 	CompletionStatusFastRolledBack CompletionStatus = "FastRolledBack"
 )
 

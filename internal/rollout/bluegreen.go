@@ -127,17 +127,17 @@ func (d *decision) abortedPreviewSize() int32 {
 }
 
 // skipsPause is true when there is no need to look before switching: on the
-// first deployment, on a requested full promotion, and when the ReplicaSet was
-// serving a moment ago and still has its pods.
+// first deployment and on a requested full promotion. A fast rollback is behind the
+// check point from its start.
 func (d *decision) skipsPause() bool {
 	return d.status.StableRS == "" || d.fullyPromoted() || d.status.PromoteFull
 }
 
-// fastRollback is true when an update starts to a ReplicaSet that still has its
-// pods, in its scale-down delay or within the rollback window. It is asked once;
-// the answer is kept as a passed check point.
+// fastRollback is true when an update starts to a version that need not prove itself
+// again: within the rollback window, or with blue/green in its scale-down delay. It is
+// asked when an update starts; the answer is kept in the status.
 func (d *decision) fastRollback() bool {
-	return d.spec.Strategy.BlueGreen != nil && d.newRS != nil && (inDelay(d.newRS) || d.inRollbackWindow())
+	return d.inRollbackWindow() || d.spec.Strategy.BlueGreen != nil && d.newRS != nil && inDelay(d.newRS)
 }
 
 // previewPaused holds the update at the preview until it is promoted, by a

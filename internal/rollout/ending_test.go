@@ -8,8 +8,8 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
 
-// Going back to pods that are still there is told from other ends; going back the
-// long way, or giving it up, is not taken for it.
+// A fast rollback is told from other ends; going back the long way, or giving it up, is
+// not taken for it.
 func TestEndedByAFastRollback(t *testing.T) {
 	pause := canaryOf(weight(20), pauseFor(nil))
 	blueGreen := blueGreenOf(func(*v1alpha1.BlueGreenStrategy) {})
@@ -24,8 +24,9 @@ func TestEndedByAFastRollback(t *testing.T) {
 	}{
 		"blue/green, within the delay":         {blueGreen, func(d *desk) *desk { return d.image("v1").settle() }, v1alpha1.CompletionStatusFastRolledBack},
 		"blue/green, after the delay":          {blueGreen, func(d *desk) *desk { return d.pass(time.Minute).settle().image("v1").settle() }, v1alpha1.CompletionStatusPromoted},
+		"blue/green, within the window":        {blueGreen, func(d *desk) *desk { return window(d.pass(time.Minute).settle()).image("v1").settle() }, v1alpha1.CompletionStatusFastRolledBack},
 		"blue/green, on to another":            {blueGreen, func(d *desk) *desk { return d.image("v3").settle() }, v1alpha1.CompletionStatusPromoted},
-		"canary, within the window, no pods":   {pause, func(d *desk) *desk { return window(d).image("v1").settle().promote().settle() }, v1alpha1.CompletionStatusPromoted},
+		"canary, within the window, no pods":   {pause, func(d *desk) *desk { return window(d).image("v1").settle() }, v1alpha1.CompletionStatusFastRolledBack},
 		"canary, within the window, some pods": {pause, func(d *desk) *desk { d.keep("v1", 2); return window(d).image("v1").settle() }, v1alpha1.CompletionStatusFastRolledBack},
 		"canary, pods without a window":        {pause, func(d *desk) *desk { d.keep("v1", 2); return d.image("v1").settle().promote().settle() }, v1alpha1.CompletionStatusPromoted},
 		"canary, within the window, then v3": {pause, func(d *desk) *desk {

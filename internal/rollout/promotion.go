@@ -23,6 +23,8 @@ func (d *decision) promoteCanary() bool {
 	switch {
 	case full:
 		d.promote("Full promotion requested")
+	case d.goesBackFast():
+		d.promote("Fast rollback")
 	case d.stepCount() > 0:
 		d.promote(fmt.Sprintf("Completed all %d canary steps", d.stepCount()))
 	default:
@@ -50,7 +52,7 @@ func (d *decision) promote(why string) {
 	switch {
 	case d.status.PromoteFull:
 		status = v1alpha1.CompletionStatusFastPromoted
-	case d.status.Duration != nil && d.status.Duration.FinishedAt == nil && d.status.Duration.CompletionStatus == v1alpha1.CompletionStatusFastRolledBack:
+	case d.goesBackFast():
 		status = v1alpha1.CompletionStatusFastRolledBack
 	}
 	d.status.StableRS = d.hash
@@ -69,6 +71,13 @@ func (d *decision) promote(why string) {
 	if d.spec.Strategy.Canary != nil && d.spec.Strategy.Canary.PingPong != nil {
 		d.swapPingPong()
 	}
+}
+
+// goesBackFast is true while the update under way is a fast rollback, which takes no
+// steps. An abort ends that: a retry passes everything.
+func (d *decision) goesBackFast() bool {
+	r := d.status.Duration
+	return r != nil && r.FinishedAt == nil && r.CompletionStatus == v1alpha1.CompletionStatusFastRolledBack
 }
 
 // swapPingPong lets the Service that the canary had become the stable one. The

@@ -198,8 +198,12 @@ func (d *decision) previousWeight() int32 {
 }
 
 // routesInForce lists the header and mirror routes that the steps up to the
-// current one have set and not taken back.
+// current one have set and not taken back. A fast rollback has taken none: its first
+// pod would get all the requests of a header route.
 func (d *decision) routesInForce() (headers []v1alpha1.SetHeaderRoute, mirrors []v1alpha1.SetMirrorRoute) {
+	if d.goesBackFast() {
+		return nil, nil
+	}
 	steps := d.steps()
 	for i := int32(0); i <= d.stepIndex() && i < d.stepCount(); i++ {
 		if h := steps[i].SetHeaderRoute; h != nil {

@@ -52,8 +52,8 @@ func (d *decision) startUpdate() {
 			d.skipToEnd("Rollback to stable ReplicaSets")
 			d.completed(v1alpha1.CompletionStatusRolledBack)
 		}
-	case templateChanged && d.inRollbackWindow():
-		d.skipToEnd("Rollback to active ReplicaSets within RollbackWindow")
+	case d.inRollbackWindow():
+		d.skipToEnd("Rollback to " + d.kindOfReturn() + " within RollbackWindow")
 	}
 	d.noteFastRollback(templateChanged)
 	if templateChanged && !d.spec.Paused && d.was.StableRS != "" && d.status.StableRS != d.hash {
@@ -78,16 +78,25 @@ func (d *decision) sizeAtBirth() {
 	}
 }
 
-// noteFastRollback writes down that an update goes back to pods which are still there,
-// and so skips what it would otherwise have to pass: when it ends, nothing shows that
-// any more. An update that begins again with its first step is none.
+// kindOfReturn names what an update goes back to: upstream says "active" of pods that
+// are still there.
+func (d *decision) kindOfReturn() string {
+	if specReplicas(d.newRS) > 0 {
+		return "active ReplicaSets"
+	}
+	return "a ReplicaSet"
+}
+
+// noteFastRollback writes down that an update goes back to a version that need not prove
+// itself again, and so skips what it would otherwise have to pass: later nothing else
+// shows that. An update that begins again with its first step is none.
 func (d *decision) noteFastRollback(began bool) {
 	r := d.status.Duration
 	switch {
 	case r.FinishedAt != nil:
 	case !began:
 		r.CompletionStatus = ""
-	case d.fastRollback() || d.spec.Strategy.Canary != nil && d.inRollbackWindow():
+	case d.fastRollback():
 		r.CompletionStatus = v1alpha1.CompletionStatusFastRolledBack
 	}
 }
@@ -109,8 +118,20 @@ func (d *decision) resetStatus() {
 	s.Abort, s.AbortedAt, s.PromoteFull = false, nil, false
 	s.PauseConditions, s.ControllerPause = nil, false
 	d.forgetRuns()
-	if s.BlueGreen.ScaleUpPreviewCheckPoint = d.fastRollback(); s.BlueGreen.ScaleUpPreviewCheckPoint {
-		s.BlueGreen.PostPromotionAnalysisRunStatus = skipped.DeepCopy()
+	s.BlueGreen.ScaleUpPreviewCheckPoint = false
+	if d.fastRollback() {
+		d.skipChecks()
+	}
+}
+
+// skipChecks puts on record that an update does without its pause and its analyses, so
+// that every later decision knows. A retry after an abort forgets it.
+func (d *decision) skipChecks() {
+	if d.spec.Strategy.BlueGreen != nil {
+		d.status.BlueGreen.ScaleUpPreviewCheckPoint = true
+		d.status.BlueGreen.PostPromotionAnalysisRunStatus = skipped.DeepCopy()
+	} else if d.spec.Strategy.Canary.Analysis != nil {
+		d.status.Canary.CurrentBackgroundAnalysisRunStatus = skipped.DeepCopy()
 	}
 }
 
@@ -258,13 +279,18 @@ func (d *decision) skipToEnd(why string) {
 	}
 }
 
-// inRollbackWindow is true when the new ReplicaSet still has pods and fewer
-// than spec.rollbackWindow.revisions ReplicaSets were created between it and
-// the stable one.
+// inRollbackWindow is true when an update starts to a version that was there before
+// the stable one, and fewer than spec.rollbackWindow.revisions ReplicaSets were created
+// between the two. Whether it has pods left does not matter: without a router it never
+// has, and sizes and weights wait for them anyway. Without a record of the stable version
+// nothing is known of what was proved.
 func (d *decision) inRollbackWindow() bool {
 	w := d.spec.RollbackWindow
-	if w == nil || d.newRS == nil || d.stableRS == nil || specReplicas(d.newRS) == 0 || !d.newRS.CreationTimestamp.Before(&d.stableRS.CreationTimestamp) {
+	if w == nil || d.newRS == nil || d.stableRS == nil || d.was.StableRS == "" || d.was.CurrentPodHash == d.hash {
 		return false
+	}
+	if created := d.newRS.CreationTimestamp; created.IsZero() || !created.Before(&d.stableRS.CreationTimestamp) {
+		return false // one that is about to be created has no time yet
 	}
 	between := int32(0)
 	for _, rs := range d.all {

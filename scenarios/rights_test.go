@@ -49,6 +49,8 @@ func TestRights(t *testing.T) {
 		rightTo("create", schema.GroupKind{Kind: "Event"}, ""), rightTo("patch", schema.GroupKind{Kind: "Event"}, ""),
 		// Before a Service is let go of, the server is asked for its Rollout, and not the cache.
 		rightTo("get", schema.GroupKind{Group: "argoproj.io", Kind: "Rollout"}, ""),
+		// Of a workload that another controller has made the cache keeps no template.
+		rightTo("get", schema.GroupKind{Group: "apps", Kind: "ReplicaSet"}, ""), rightTo("get", schema.GroupKind{Kind: "PodTemplate"}, ""),
 	)
 	r := &recording{rights: needed, uncached: kindsOf(t, manager.Uncached()), watched: watched(t)}
 	for kind := range r.watched {

@@ -285,22 +285,20 @@ func (r *rolloutReconciler) readWorkload(ctx context.Context, s *sight, read *[]
 		return nil
 	}
 	key := types.NamespacedName{Namespace: o.Rollout.Namespace, Name: ref.Name}
-	var obj client.Object
-	switch ref.Kind {
-	case "Deployment":
-		obj = &appsv1.Deployment{}
-	case "ReplicaSet":
-		obj = &appsv1.ReplicaSet{}
-	case "PodTemplate":
-		obj = &corev1.PodTemplate{}
-	default:
+	obj := newWorkload(ref.Kind)
+	if obj == nil {
 		return nil // validation refuses the kind
 	}
-	if err := r.Client.Get(ctx, key, obj, shared); err != nil {
-		if apierrors.IsNotFound(err) {
-			refs.WorkloadNotFound = true
-			return nil
-		}
+	err := r.Client.Get(ctx, key, obj, shared)
+	if err == nil && ref.Kind != "Deployment" && Foreign(obj) {
+		obj = newWorkload(ref.Kind)
+		err = r.Live.Get(ctx, key, obj)
+	}
+	if apierrors.IsNotFound(err) {
+		refs.WorkloadNotFound = true
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("reading %s %s: %w", ref.Kind, ref.Name, err)
 	}
 	*read = append(*read, obj)
@@ -312,6 +310,19 @@ func (r *rolloutReconciler) readWorkload(ctx context.Context, s *sight, read *[]
 	}
 	o.Hashes = s.facts.ofWorkload(s.workload, o)
 	refs.Template, refs.Selector = template, o.Selector
+	return nil
+}
+
+// newWorkload is an empty object of a kind that may lend its template; nil for others.
+func newWorkload(kind string) client.Object {
+	switch kind {
+	case "Deployment":
+		return &appsv1.Deployment{}
+	case "ReplicaSet":
+		return &appsv1.ReplicaSet{}
+	case "PodTemplate":
+		return &corev1.PodTemplate{}
+	}
 	return nil
 }
 

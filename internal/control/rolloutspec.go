@@ -22,12 +22,15 @@ type specFacts struct {
 	services   []validate.ServiceRef // that the strategy names
 	routes     []istio.Reference     // the same of Istio
 	templates  []v1alpha1.AnalysisTemplateRef
-	deployment string // that is the workload; empty without one
+	refers     workloadName // the workload; empty without one
 	hashes     rollout.Hashes
 	pods       labels.Selector // of spec.selector; nil without one, or if it is wrong
 	outlook    *outlook        // for the reconciler alone, which looks at a Rollout once at a time
 	workload   workloadHashes  // for it alone, too
 }
+
+// workloadName is what a Rollout takes its template from, in its own namespace.
+type workloadName struct{ kind, name string }
 
 // workloadHashes are the hashes of a Rollout whose pods are those of a workload.
 type workloadHashes struct {
@@ -54,10 +57,9 @@ func factsOf(ro *v1alpha1.Rollout) *specFacts {
 		f.templates = append(f.templates, a.Spec.Templates...)
 	}
 	f.routes = istio.References(ro)
-	if ref := ro.Spec.WorkloadRef; ref != nil && ref.Kind == "Deployment" {
-		f.deployment = ref.Name
-	}
-	if ro.Spec.WorkloadRef == nil {
+	if ref := ro.Spec.WorkloadRef; ref != nil {
+		f.refers = workloadName{ref.Kind, ref.Name}
+	} else {
 		f.hashes.Template = podhash.Of(ro.Spec.Template, ro.Status.CollisionCount)
 	}
 	if canary := ro.Spec.Strategy.Canary; canary != nil && len(canary.Steps) > 0 {

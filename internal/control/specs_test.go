@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -31,6 +32,8 @@ func TestUsers(t *testing.T) {
 	look("n", "shop", 1, canary(v1alpha1.CanaryStrategy{CanaryService: "canary", Analysis: background}))
 	look("m", "shop", 1, canary(v1alpha1.CanaryStrategy{CanaryService: "canary", Analysis: background, TrafficRouting: routed}))
 	look("n", "old", 1, v1alpha1.RolloutSpec{WorkloadRef: &v1alpha1.ObjectRef{Kind: "Deployment", Name: "old"}})
+	look("n", "rs", 1, v1alpha1.RolloutSpec{WorkloadRef: &v1alpha1.ObjectRef{Kind: "ReplicaSet", Name: "old"}})
+	look("n", "template", 1, v1alpha1.RolloutSpec{WorkloadRef: &v1alpha1.ObjectRef{Kind: "PodTemplate", Name: "old"}})
 	look("n", "gone", 1, canary(v1alpha1.CanaryStrategy{CanaryService: "canary"}))
 	r.specs.forget(types.NamespacedName{Namespace: "n", Name: "gone"})
 	meta := func(namespace, name string) metav1.ObjectMeta {
@@ -52,7 +55,15 @@ func TestUsers(t *testing.T) {
 	ctx := t.Context()
 	check("a Service", r.usersOfService(ctx, &corev1.Service{ObjectMeta: meta("n", "canary")}), "n/shop", "n/web")
 	check("another Service", r.usersOfService(ctx, &corev1.Service{ObjectMeta: meta("n", "other")}))
-	check("a Deployment", r.usersOfDeployment(ctx, &appsv1.Deployment{ObjectMeta: meta("n", "old")}), "n/old")
+	check("a Deployment", r.usersOf("Deployment")(ctx, &appsv1.Deployment{ObjectMeta: meta("n", "old")}), "n/old")
+	check("a PodTemplate", r.usersOf("PodTemplate")(ctx, &corev1.PodTemplate{ObjectMeta: meta("n", "old")}), "n/template")
+	check("a PodTemplate elsewhere", r.usersOf("PodTemplate")(ctx, &corev1.PodTemplate{ObjectMeta: meta("m", "old")}))
+	rs := &appsv1.ReplicaSet{ObjectMeta: meta("n", "old")}
+	check("a ReplicaSet of nobody", r.rolloutsOfReplicaSet(ctx, rs), "n/rs")
+	rs.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment", Name: "d", Controller: ptr.To(true)}}
+	check("a ReplicaSet of a Deployment", r.rolloutsOfReplicaSet(ctx, rs), "n/rs")
+	rs.OwnerReferences[0].APIVersion, rs.OwnerReferences[0].Kind = v1alpha1.SchemeGroupVersion.String(), v1alpha1.KindRollout
+	check("a ReplicaSet of a Rollout", r.rolloutsOfReplicaSet(ctx, rs), "n/d")
 	check("a route", r.usersOfRoute(ctx, route), "m/shop", "n/web")
 	check("a template", r.usersOfTemplate(ctx, &v1alpha1.AnalysisTemplate{ObjectMeta: meta("n", "t")}), "n/shop")
 	check("a cluster's template", r.usersOfTemplate(ctx, &v1alpha1.ClusterAnalysisTemplate{ObjectMeta: meta("", "t")}), "m/shop", "n/shop")

@@ -31,10 +31,11 @@ func Controllers(d Deps) []Controller {
 		Reconcile: rollouts.Reconcile,
 		Echo:      rollouts.echoes.isEcho,
 		Watches: []Watch{
-			{Kind: &appsv1.ReplicaSet{}, Keys: rollouts.rolloutOwning},
+			{Kind: &appsv1.ReplicaSet{}, Keys: rollouts.rolloutsOfReplicaSet},
 			{Kind: &corev1.Pod{}, Keys: rollouts.ownersOfPod},
 			{Kind: &corev1.Service{}, Keys: rollouts.usersOfService},
-			{Kind: &appsv1.Deployment{}, Keys: rollouts.usersOfDeployment},
+			{Kind: &appsv1.Deployment{}, Keys: rollouts.usersOf("Deployment")},
+			{Kind: &corev1.PodTemplate{}, Keys: rollouts.usersOf("PodTemplate")},
 			{Kind: &v1alpha1.AnalysisRun{}, Keys: rollouts.rolloutOwning, Same: sameVerdict},
 			{Kind: &v1alpha1.Experiment{}, Keys: rollouts.rolloutOwning},
 			{Kind: &v1alpha1.AnalysisTemplate{}, Keys: rollouts.usersOfTemplate},
@@ -130,6 +131,20 @@ func (r *rolloutReconciler) usersOfService(_ context.Context, obj client.Object)
 	})
 }
 
-func (r *rolloutReconciler) usersOfDeployment(_ context.Context, obj client.Object) []types.NamespacedName {
-	return r.specs.those(obj.GetNamespace(), func(f *specFacts) bool { return f.deployment == obj.GetName() })
+// usersOf finds the Rollouts that take their template from an object of a kind.
+func (r *rolloutReconciler) usersOf(kind string) func(context.Context, client.Object) []types.NamespacedName {
+	return func(_ context.Context, obj client.Object) []types.NamespacedName {
+		workload := workloadName{kind, obj.GetName()}
+		return r.specs.those(obj.GetNamespace(), func(f *specFacts) bool { return f.refers == workload })
+	}
+}
+
+// rolloutsOfReplicaSet finds the Rollout that controls a ReplicaSet or else those that
+// take their template from it. What a Rollout controls, which changes most, is looked up
+// for nobody else.
+func (r *rolloutReconciler) rolloutsOfReplicaSet(ctx context.Context, obj client.Object) []types.NamespacedName {
+	if keys := r.rolloutOwning(ctx, obj); len(keys) > 0 {
+		return keys
+	}
+	return r.usersOf("ReplicaSet")(ctx, obj)
 }

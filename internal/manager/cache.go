@@ -16,11 +16,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/control"
 )
 
 // Uncached lists the kinds that are read from the API server each time: rarely
 // needed, and no reason to hold everybody's Secrets in memory.
-func Uncached() []client.Object { return []client.Object{&corev1.Secret{}, &corev1.PodTemplate{}} }
+func Uncached() []client.Object { return []client.Object{&corev1.Secret{}} }
 
 // cacheOptions describe what is kept in memory: our own share of the objects
 // under control, Jobs that measure, and of everything else what decisions read. Of pods,
@@ -43,6 +44,7 @@ func cacheOptions(o Options) cache.Options {
 			&batchv1.Job{}:          {Label: labelled(v1alpha1.AnalysisRunUIDLabelKey), Transform: transform(trimMetadata)},
 			&appsv1.ReplicaSet{}:    {Transform: transform(trimReplicaSet)},
 			&appsv1.Deployment{}:    {Transform: transform(trimDeployment)},
+			&corev1.PodTemplate{}:   {Transform: transform(trimPodTemplate)},
 			&corev1.Pod{}:           {Field: fields.OneTermEqualSelector("status.phase", string(corev1.PodPending)), Transform: transform(trimPod)},
 		},
 	}
@@ -96,8 +98,7 @@ func trimMetadata(obj client.Object) {
 // keeps what says whose they are.
 func trimReplicaSet(rs *appsv1.ReplicaSet) {
 	trimMetadata(rs)
-	owner := metav1.GetControllerOfNoCopy(rs)
-	if owner == nil || owner.Kind == v1alpha1.KindRollout || owner.Kind == v1alpha1.KindExperiment {
+	if !control.Foreign(rs) {
 		return
 	}
 	rs.ObjectMeta = identity(rs)
@@ -109,6 +110,15 @@ func trimReplicaSet(rs *appsv1.ReplicaSet) {
 func trimDeployment(d *appsv1.Deployment) {
 	trimMetadata(d)
 	d.Status = appsv1.DeploymentStatus{}
+}
+
+// trimPodTemplate keeps those of nobody, which a Rollout may take its template from. Some
+// schedulers make one for each job that waits.
+func trimPodTemplate(t *corev1.PodTemplate) {
+	trimMetadata(t)
+	if control.Foreign(t) {
+		t.ObjectMeta, t.Template = identity(t), corev1.PodTemplateSpec{}
+	}
 }
 
 // trimPod keeps whose a pod is, whether it could be scheduled, and which images it

@@ -74,6 +74,19 @@ func TestTrimReplicaSet(t *testing.T) {
 	}
 }
 
+func TestTrimPodTemplate(t *testing.T) {
+	for owner, keeps := range map[string]bool{"": true, "ProvisioningRequest": false} {
+		template := &corev1.PodTemplate{ObjectMeta: whole(owner), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{NodeName: "n"}}}
+		trimPodTemplate(template)
+		if got := template.Template.Spec.NodeName == "n" && template.Annotations["note"] == "x"; got != keeps {
+			t.Errorf("a PodTemplate of %q keeps what it is like: %t, want %t", owner, got, keeps)
+		}
+		if template.ManagedFields != nil || template.Annotations[corev1.LastAppliedConfigAnnotation] != "" || template.ResourceVersion != "7" {
+			t.Errorf("a PodTemplate of %q: %+v", owner, template.ObjectMeta)
+		}
+	}
+}
+
 // TestUnstructuredStaysWhole: objects of Istio are written back as they were read.
 func TestUnstructuredStaysWhole(t *testing.T) {
 	u := &unstructured.Unstructured{Object: map[string]any{"metadata": map[string]any{

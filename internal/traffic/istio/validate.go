@@ -36,6 +36,11 @@ func Validate(ro *v1alpha1.Rollout, o Objects) field.ErrorList {
 			errs = append(errs, validateSubsets(ref, found.Object, *configOf(ro).DestinationRule)...)
 		}
 	}
+	if len(errs) == 0 && len(all) > 0 {
+		if err := checkSteps(ro, o); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return errs
 }
 

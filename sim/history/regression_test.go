@@ -39,7 +39,7 @@ func regressions() []regression {
 // managedRegressions are those of header and mirror routes that nothing wants any more.
 func managedRegressions() []regression {
 	setup := func(routing Routing) Setup {
-		return Setup{Strategy: Canary, Replicas: 4, Steps: []string{"20", "header:on", "mirror:on", "pause"}, Routing: routing, Second: true, Load: true, Extras: Extras{BothServices: true}}
+		return Setup{Strategy: Canary, Replicas: 4, Steps: []string{"20", "header:on", "mirror:on", "pause"}, Routing: routing, Load: true, Extras: Extras{BothServices: true}}
 	}
 	const there = 20*time.Second + 500*time.Millisecond
 	after := func(list ...Action) []Action {

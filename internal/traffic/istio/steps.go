@@ -42,8 +42,7 @@ func routeAsked(step v1alpha1.CanaryStep) (kind, name string, conditions []node)
 func impossible(ro *v1alpha1.Rollout, o Objects, conditions []node) (at Reference, why string) {
 	refs, want, http := References(ro), declared(ro), false
 	for i, t := range targets(ro) {
-		spec, _ := o.virtualService(i).Object["spec"].(node)
-		split, err := t.splitRoutes(spec, want)
+		split, err := t.splitRoutes(o.virtualService(i).Object, want)
 		if err != nil {
 			return at, ""
 		}

@@ -84,7 +84,13 @@ func TestFit(t *testing.T) {
 	rules := apiextensionsv1.ValidationRules{{Rule: "self == oldSelf"}}
 	keyed := apiextensionsv1.JSONSchemaProps{Type: "array", XListType: &byName, XListMapKeys: []string{"name"}}
 	volumes := apiextensionsv1.JSONSchemaProps{Type: "array", Items: &apiextensionsv1.JSONSchemaPropsOrArray{
-		Schema: &apiextensionsv1.JSONSchemaProps{Properties: map[string]apiextensionsv1.JSONSchemaProps{"rbd": text}},
+		Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", Required: []string{"name"}, Properties: map[string]apiextensionsv1.JSONSchemaProps{
+			"name": text,
+			"rbd":  {Type: "object", Properties: map[string]apiextensionsv1.JSONSchemaProps{"image": text}},
+			"secret": {Type: "object", Properties: map[string]apiextensionsv1.JSONSchemaProps{
+				"defaultMode": {Type: "integer", Default: &apiextensionsv1.JSON{Raw: []byte("420")}},
+			}},
+		}},
 	}}
 	spec := apiextensionsv1.JSONSchemaProps{Properties: map[string]apiextensionsv1.JSONSchemaProps{
 		"containers": text, "volumes": volumes, "name": text, "env": keyed,
@@ -104,8 +110,11 @@ func TestFit(t *testing.T) {
 		t.Errorf("embedded metadata has %d properties, want labels and annotations: %v", got, inner["metadata"].Properties)
 	}
 	volume := inner["spec"].Properties["volumes"].Items.Schema
-	if volume.XPreserveUnknownFields == nil || len(volume.Properties) != 0 {
+	if volume.XPreserveUnknownFields == nil || len(volume.Required) != 0 || len(volume.Properties["rbd"].Properties) != 0 {
 		t.Errorf("a volume is not kept as written: %+v", volume)
+	}
+	if mode := volume.Properties["secret"].Properties["defaultMode"]; mode.Type != "integer" || mode.Default != nil {
+		t.Errorf("of a volume that most pods have the types must stay, and nothing else: %+v", mode)
 	}
 	if rules := inner["spec"].XValidations; rules != nil {
 		t.Errorf("a rule of a Kubernetes type is kept: %v", rules)
@@ -114,8 +123,8 @@ func TestFit(t *testing.T) {
 		t.Error("fit must drop empty defaults and keep the others")
 	}
 	for name, quantities := range inner["spec"].Properties["resources"].Properties {
-		if quantities.XPreserveUnknownFields == nil {
-			t.Errorf("%s must be whole numbers", name)
+		if a := quantities.AdditionalProperties; a == nil || a.Schema.XPreserveUnknownFields == nil || a.Schema.Pattern != quantity {
+			t.Errorf("%s must be whole numbers, or need be no quantities", name)
 		}
 	}
 	if env := inner["spec"].Properties["env"]; env.XListType != nil || env.XListMapKeys != nil {
@@ -123,6 +132,26 @@ func TestFit(t *testing.T) {
 	}
 	if _, ok := inner["spec"].Properties["name"]; !ok {
 		t.Error("fit dropped a name outside of metadata")
+	}
+}
+
+// TestReadable refuses what Go cannot read, and leaves other fields alone.
+func TestReadable(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		schema  apiextensionsv1.JSONSchemaProps
+		pattern string
+		bounded bool
+	}{
+		{"a number or a text", apiextensionsv1.JSONSchemaProps{XIntOrString: true}, "", true},
+		{"a quantity", apiextensionsv1.JSONSchemaProps{XIntOrString: true, Pattern: generatedQuantity}, quantity, false},
+		{"a time", apiextensionsv1.JSONSchemaProps{Type: "string", Format: "date-time"}, moment, false},
+		{"a text", apiextensionsv1.JSONSchemaProps{Type: "string", Pattern: "^a$"}, "^a$", false},
+	} {
+		fit(&c.schema)
+		if bounded := c.schema.Minimum != nil && c.schema.Maximum != nil; c.schema.Pattern != c.pattern || bounded != c.bounded {
+			t.Errorf("%s: pattern %q, bounded %t, want %q, %t", c.name, c.schema.Pattern, bounded, c.pattern, c.bounded)
+		}
 	}
 }
 

@@ -175,10 +175,11 @@ func (r *runner) synced(req *http.Request) error {
 
 func managerOptions(scheme *runtime.Scheme, o Options) ctrl.Options {
 	options := ctrl.Options{
-		Scheme: scheme,
-		Logger: o.Log,
-		Cache:  cacheOptions(o),
-		Client: client.Options{Cache: &client.CacheOptions{DisableFor: Uncached(), Unstructured: true}},
+		Scheme:   scheme,
+		Logger:   o.Log,
+		Cache:    cacheOptions(o),
+		NewCache: newUnreadable(scheme, o.Log.WithName("cache")).newCache,
+		Client:   client.Options{Cache: &client.CacheOptions{DisableFor: Uncached(), Unstructured: true}},
 
 		Metrics:                 metricsserver.Options{BindAddress: orNone(o.Metrics)},
 		HealthProbeBindAddress:  orNone(o.Probes),

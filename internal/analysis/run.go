@@ -183,18 +183,33 @@ func (o Order) arguments(declared []v1alpha1.Argument) ([]v1alpha1.Argument, err
 	if err != nil {
 		return nil, err
 	}
-	for _, arg := range declared {
-		supplied := slices.ContainsFunc(args, func(a v1alpha1.Argument) bool { return a.Name == arg.Name })
-		if supplied || arg.Value != nil || arg.ValueFrom == nil || arg.ValueFrom.FieldRef == nil {
-			continue
-		}
+	return o.Complete(args, declared)
+}
+
+// Complete adds to arguments that are supplied the defaults of the templates that are
+// fields of the Rollout, as values.
+func (o Order) Complete(supplied, declared []v1alpha1.Argument) ([]v1alpha1.Argument, error) {
+	for _, arg := range OfRollouts(supplied, declared) {
 		value, err := Field(o.Rollout, arg.ValueFrom.FieldRef.FieldPath)
 		if err != nil {
 			return nil, fmt.Errorf("argument %q: %w", arg.Name, err)
 		}
-		args = append(args, v1alpha1.Argument{Name: arg.Name, Value: &value})
+		supplied = append(supplied, v1alpha1.Argument{Name: arg.Name, Value: &value})
 	}
-	return args, nil
+	return supplied, nil
+}
+
+// OfRollouts lists the arguments of templates that are not supplied and whose default is
+// a field of a Rollout.
+func OfRollouts(supplied, declared []v1alpha1.Argument) []v1alpha1.Argument {
+	var list []v1alpha1.Argument
+	for _, arg := range declared {
+		has := slices.ContainsFunc(supplied, func(a v1alpha1.Argument) bool { return a.Name == arg.Name })
+		if !has && arg.Value == nil && arg.ValueFrom != nil && arg.ValueFrom.FieldRef != nil {
+			list = append(list, arg)
+		}
+	}
+	return list
 }
 
 // Supply gives arguments of a Rollout the values that they stand for.

@@ -12,6 +12,10 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 )
 
+// noRollout is what is wrong with an argument that only a Rollout could supply: the step
+// that makes an Experiment does, and an Experiment by itself has none.
+const noRollout = "args.%s was not resolved: its default is the field %s of a Rollout, and no Rollout has supplied it; give it a value in args"
+
 // lookAtRuns copies how the runs do into the status.
 func (d *decision) lookAtRuns() {
 	for i := range d.status.AnalysisRuns {
@@ -89,6 +93,9 @@ func (d *decision) newRun(ref *v1alpha1.ExperimentAnalysisTemplateRef) (*v1alpha
 	args, err := d.arguments(ref.Args)
 	if err != nil {
 		return nil, err
+	}
+	if without := analysis.OfRollouts(args, flat.Args); len(without) > 0 {
+		return nil, fmt.Errorf(noRollout, without[0].Name, without[0].ValueFrom.FieldRef.FieldPath)
 	}
 	spec, err := analysis.NewSpec(analysis.WithRules(flat,
 		rulesFor(d, ref, flat.Metrics, d.spec.DryRun, func(r v1alpha1.DryRun) string { return r.MetricName }),

@@ -287,6 +287,14 @@ func TestAnalysisThatCannotBe(t *testing.T) {
 
 	d = newDesk(t, "a").analyse("x", false, v1alpha1.Argument{Name: "host"})
 	d.settle().want("Error(AnalysisTemplate verification failed for analysis 'x': args.host was not resolved) a:1")
+
+	// The default of an argument may be a field of a Rollout, which there is none of.
+	d = newDesk(t, "a").analyse("x", false)
+	d.o.Templates[v1alpha1.AnalysisTemplateRef{TemplateName: "of-x"}].Args = []v1alpha1.Argument{
+		{Name: "team", ValueFrom: &v1alpha1.ValueFrom{FieldRef: &v1alpha1.FieldRef{FieldPath: "metadata.labels['team']"}}},
+	}
+	d.settle().want("Error(AnalysisTemplate verification failed for analysis 'x': args.team was not resolved: its default is the field metadata.labels['team'] " +
+		"of a Rollout, and no Rollout has supplied it; give it a value in args) a:1")
 }
 
 func TestInvalid(t *testing.T) {

@@ -23,6 +23,8 @@ type Step struct {
 	// Stable and Canary are the ReplicaSets of the two revisions, as stored:
 	// their templates, with the API server's defaults, are what is run.
 	Stable, Canary *appsv1.ReplicaSet
+	// Templates are those of the analyses, as far as they exist.
+	Templates analysis.Library
 }
 
 // Name is the name of the next Experiment of a step: the first of
@@ -60,7 +62,7 @@ func ForStep(s Step, name string) (*v1alpha1.Experiment, error) {
 		e.Spec.Templates = append(e.Spec.Templates, *t)
 	}
 	for i, a := range step.Analyses {
-		args, err := s.arguments(a.Args)
+		args, err := s.arguments(&a)
 		if err != nil {
 			return nil, fmt.Errorf("steps[%d].experiment.analyses[%d]: %w", s.Index, i, err)
 		}
@@ -115,14 +117,23 @@ func (s Step) Template(from *v1alpha1.RolloutExperimentTemplate) (*v1alpha1.Temp
 	return t, nil
 }
 
-// arguments gives the arguments that come from the Rollout their values. What
-// they ask about the Experiment stays: it is not known yet.
-func (s Step) arguments(args []v1alpha1.AnalysisRunArgument) ([]v1alpha1.Argument, error) {
+// arguments gives the arguments that come from the Rollout their values, those whose
+// default in the template does too. What they ask about the Experiment stays: it is not
+// known yet.
+func (s Step) arguments(a *v1alpha1.RolloutExperimentStepAnalysisTemplateRef) ([]v1alpha1.Argument, error) {
 	order := analysis.Order{Rollout: s.Rollout, Hash: hashOf(s.Canary)}
 	if s.Stable != nil {
 		order.StableHash = hashOf(s.Stable)
 	}
-	return order.Supply(args)
+	args, err := order.Supply(a.Args)
+	if err != nil {
+		return nil, err
+	}
+	flat, err := analysis.Flatten(s.Templates, []v1alpha1.AnalysisTemplateRef{{TemplateName: a.TemplateName, ClusterScope: a.ClusterScope}})
+	if err != nil {
+		return args, nil // the Experiment, which reads them again, says what is wrong with them
+	}
+	return order.Complete(args, flat.Args)
 }
 
 // merged is a copy of base with the keys of over; nil if both are empty.

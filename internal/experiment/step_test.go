@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/podhash"
 	"github.com/aviary-rollouts/aviary/internal/podtemplate"
 )
@@ -138,6 +139,34 @@ func TestStepFields(t *testing.T) {
 	}
 	if a := got.Analyses[0]; !a.ClusterScope || !a.RequiredForCompletion || a.TemplateName != "t" {
 		t.Errorf("the analysis is %+v", a)
+	}
+}
+
+// TestStepSuppliesDefaults: the default of an argument may be a field of the Rollout. What
+// the step or the template says otherwise comes first.
+func TestStepSuppliesDefaults(t *testing.T) {
+	field := func(path string) *v1alpha1.ValueFrom {
+		return &v1alpha1.ValueFrom{FieldRef: &v1alpha1.FieldRef{FieldPath: path}}
+	}
+	s := stepOf(v1alpha1.RolloutExperimentStep{Analyses: []v1alpha1.RolloutExperimentStepAnalysisTemplateRef{
+		{Name: "a", TemplateName: "t", Args: []v1alpha1.AnalysisRunArgument{{Name: "said", Value: "v"}}},
+		{Name: "b", TemplateName: "elsewhere"},
+	}})
+	s.Templates = analysis.Library{{TemplateName: "t"}: {
+		Args: []v1alpha1.Argument{
+			{Name: "said", ValueFrom: field("metadata.name")}, {Name: "fixed", Value: ptr.To("f")}, {Name: "name", ValueFrom: field("metadata.name")},
+			{Name: "token", ValueFrom: &v1alpha1.ValueFrom{SecretKeyRef: &v1alpha1.SecretKeyRef{Name: "s", Key: "k"}}},
+		},
+		Metrics: []v1alpha1.Metric{{Name: "m"}},
+	}}
+	e := mustBuild(t, s, "e")
+	want := []v1alpha1.Argument{{Name: "said", Value: ptr.To("v")}, {Name: "name", Value: ptr.To("mock-server")}}
+	if diff := cmp.Diff(want, e.Spec.Analyses[0].Args); diff != "" || e.Spec.Analyses[1].Args != nil {
+		t.Errorf("arguments of b: %v, of a (-want +got):\n%s", e.Spec.Analyses[1].Args, diff)
+	}
+	s.Templates[v1alpha1.AnalysisTemplateRef{TemplateName: "t"}].Args[2].ValueFrom = field("status.nothing")
+	if _, err := ForStep(s, "e"); err == nil || err.Error() != `steps[0].experiment.analyses[0]: argument "name": invalid path status.nothing in rollout: nothing is not there` {
+		t.Errorf("a field that the Rollout has not: %v", err)
 	}
 }
 

@@ -66,7 +66,7 @@ func (d *decision) followExperiment() {
 			d.endPause()
 		}
 	}
-	order := experiment.Step{Rollout: d.Rollout, Index: d.stepIndex(), Revision: d.revisionText(), Stable: d.stableRS, Canary: d.newRS}
+	order := experiment.Step{Rollout: d.Rollout, Index: d.stepIndex(), Revision: d.revisionText(), Stable: d.stableRS, Canary: d.newRS, Templates: d.Templates}
 	if *current == "" {
 		if !d.held() {
 			// The name goes on record first: a crash cannot lead to a second one.

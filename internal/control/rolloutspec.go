@@ -56,6 +56,9 @@ func factsOf(ro *v1alpha1.Rollout) *specFacts {
 	for _, a := range validate.Analyses(ro) {
 		f.templates = append(f.templates, a.Spec.Templates...)
 	}
+	for _, a := range validate.ExperimentAnalyses(ro) {
+		f.templates = append(f.templates, a.Templates()...)
+	}
 	f.routes = istio.References(ro)
 	if ref := ro.Spec.WorkloadRef; ref != nil {
 		f.refers = workloadName{ref.Kind, ref.Name}

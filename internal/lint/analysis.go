@@ -136,8 +136,8 @@ func (r *report) experiment(e *v1alpha1.Experiment) {
 	r.add(conflicts, nil)
 }
 
-// experimentAnalysis checks an analysis of an Experiment, or of a step that makes one,
-// if its templates are all in the files, and returns those joined.
+// experimentAnalysis checks an analysis of an Experiment if its templates are all in the
+// files, and returns those joined.
 func (r *report) experimentAnalysis(path *field.Path, library analysis.Library, ref v1alpha1.AnalysisTemplateRef, supplied []v1alpha1.Argument) (flat v1alpha1.AnalysisTemplateSpec) {
 	refs := []v1alpha1.AnalysisTemplateRef{ref}
 	if ref.TemplateName == "" || r.missingTemplates(path.Child("templateName"), library, refs) {

@@ -370,7 +370,7 @@ func TestStepExperiments(t *testing.T) {
 			"web.yaml:20: " + at + `analyses[0].args[0].value: Invalid value: "{{templates.c.podTemplateHash}}": "c" names no template of this Experiment: it has a, b`,
 		}},
 		{"an argument misspelt", rollout + step + strings.Replace(analyses, "name: app", "name: ap", 1) + "---\n" + template, []string{
-			"web.yaml:20: " + below + "analyses[0].args: args.app was not resolved",
+			"web.yaml:20: " + below + "analyses[0].args: Invalid value: \"app\": missing analysis arguments in rollout spec",
 			"warning: web.yaml:20: " + below + `analyses[0].args[0].name: no template declares the argument "ap": it is left out`,
 		}},
 	} {

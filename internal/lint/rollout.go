@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
@@ -143,19 +142,15 @@ func (r *report) analyses(ro *v1alpha1.Rollout) {
 // stepExperiments checks the analyses of the Experiments that the steps of a Rollout
 // make. The rest of those belongs to the spec of the Rollout.
 func (r *report) stepExperiments(ro *v1alpha1.Rollout) {
-	c := ro.Spec.Strategy.Canary
-	if c == nil {
-		return
-	}
 	library := Templates(r.all, ro.Namespace)
-	for i := range c.Steps {
-		if c.Steps[i].Experiment == nil {
+	for _, a := range validate.ExperimentAnalyses(ro) {
+		if a.Spec.TemplateName == "" || r.missingTemplates(a.Field.Child("templateName"), library, a.Templates()) {
 			continue
 		}
-		path := field.NewPath("spec", "strategy", "canary", "steps").Index(i).Child("experiment", "analyses")
-		for j, a := range c.Steps[i].Experiment.Analyses {
-			ref := v1alpha1.AnalysisTemplateRef{TemplateName: a.TemplateName, ClusterScope: a.ClusterScope}
-			r.experimentAnalysis(path.Index(j), library, ref, analysis.Written(a.Args))
+		flat, err := analysis.Flatten(library, a.Templates())
+		r.add(a.Problems(flat, err), nil)
+		if err == nil {
+			r.arguments(a.Field.Child("args"), flat, analysis.Written(a.Spec.Args))
 		}
 	}
 }

@@ -48,14 +48,24 @@ func Analyses(ro *v1alpha1.Rollout) []AnalysisRef {
 }
 
 // Templates lists what is wrong with the templates that the analyses of a
-// Rollout refer to: missing, not to be merged, without end where the update
-// waits for the end, or with arguments that nobody supplies; and with the rules
-// and the arguments that the Rollout adds.
+// Rollout refer to, and those of the Experiments that its steps make: missing, not
+// to be merged, without end where the update waits for the end, or with arguments
+// that nobody supplies; and with the rules and the arguments that the Rollout adds.
 func Templates(ro *v1alpha1.Rollout, library analysis.Library) field.ErrorList {
 	var errs field.ErrorList
 	for _, ref := range Analyses(ro) {
 		flat, err := analysis.Flatten(library, ref.Spec.Templates)
 		errs = append(errs, ref.Problems(flat, err)...)
+		if err == nil {
+			errs = append(errs, askedInVain(flat, ref.Field.Child("templates"))...)
+		}
+	}
+	for _, a := range ExperimentAnalyses(ro) {
+		flat, err := analysis.Flatten(library, a.Templates())
+		errs = append(errs, a.Problems(flat, err)...)
+		if err == nil {
+			errs = append(errs, askedInVain(flat, a.Field.Child("templateName"))...)
+		}
 	}
 	return errs
 }

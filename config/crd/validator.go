@@ -2,6 +2,7 @@ package crd
 
 import (
 	"fmt"
+	"slices"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -88,5 +89,6 @@ func (v *Validator) Problems(object map[string]any) []string {
 	for _, err := range listtype.ValidateListSetsAndMaps(nil, s.structural, object) {
 		found = append(found, err.Error())
 	}
+	slices.Sort(found) // the schema is asked in the order of a map
 	return found
 }

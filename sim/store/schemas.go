@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -206,6 +207,10 @@ func (c *customSchema) validate(content, old map[string]any) field.ErrorList {
 	var errs field.ErrorList
 	if old == nil || !changesFit(c.openAPI, content, old) {
 		errs = crdvalidation.ValidateCustomResource(nil, content, crdvalidation.NewSchemaValidatorFromOpenAPI(c.openAPI))
+		// They come in the order of a map, which is another one each time.
+		slices.SortFunc(errs, func(a, b *field.Error) int {
+			return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Error(), b.Error()))
+		})
 	}
 	errs = append(errs, c.validateScale(content)...)
 	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, c.structural, unshared(content, old))...)

@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/clock"
 )
 
 // written is a Rollout as an API server tells of it, with a step.
@@ -90,7 +91,7 @@ func awaitNames(t *testing.T, c cache.Cache, want ...string) {
 	t.Helper()
 	var got []string
 	var err error
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := (clock.Real{}).Now().Add(20 * time.Second); (clock.Real{}).Now().Before(end) && clock.Wait(t.Context(), 10*time.Millisecond) == nil; {
 		list := &v1alpha1.RolloutList{}
 		if err = c.List(t.Context(), list); err != nil {
 			continue // it has not started yet

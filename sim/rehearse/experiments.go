@@ -154,11 +154,8 @@ func (e *evidence) wrongExperiment(message string) (step int, field, problem, re
 
 // unmadeField is the field of an analysis that cannot be made, and what to do.
 func unmadeField(problem string) (field, remedy string) {
-	switch {
-	case strings.HasSuffix(problem, "was not resolved"):
+	if strings.HasSuffix(problem, "was not resolved") {
 		return ".args", "; give that argument a value under args there, or a default in the template"
-	case strings.HasSuffix(problem, "not found"):
-		return ".templateName", "; add its manifest with -f, or correct the name"
 	}
 	return "", ""
 }

@@ -139,8 +139,6 @@ var abortedFixtures = map[string]string{
 	// A query lacks a quote.
 	"cases/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml": "parse error: unterminated quoted string",
 	"cases/mock-server-canary-istio-virtualservice-analysis-experiment.yaml":          "parse error: unterminated quoted string",
-	// A template is in no file.
-	"guide/rollout-canary-reviews-Experiment.yaml": "AnalysisTemplate 'success-rate' not found",
 	// Queries ask for workloads that no pod of the Experiment belongs to.
 	"variant/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml": `Metric "baseline-success-rate" assessed Failed due to failed (3) > failureLimit (2)`,
 }

@@ -90,9 +90,6 @@ func Images(folder string) ([]string, error) {
 	return archives, nil
 }
 
-// ours is the image of our controller in config/manager, without its tag.
-const ours = "ghcr.io/aviary-rollouts/rollouts-controller"
-
 // Remote is a cluster that was found, with what scenarios need installed on it.
 type Remote struct {
 	// Config reaches the cluster as an administrator.

@@ -148,8 +148,12 @@ func (r *experimentReconciler) readRouted(ctx context.Context, o *experiment.Obs
 	if owner == nil || owner.Kind != v1alpha1.KindRollout {
 		return nil
 	}
-	ro := &v1alpha1.Rollout{}
-	err := r.Client.Get(ctx, types.NamespacedName{Namespace: o.Experiment.Namespace, Name: owner.Name}, ro, shared)
+	ro, key := &v1alpha1.Rollout{}, types.NamespacedName{Namespace: o.Experiment.Namespace, Name: owner.Name}
+	err := r.Client.Get(ctx, key, ro, shared)
+	if apierrors.IsNotFound(err) && o.Experiment.Status.Phase.Completed() && hasService(o.Experiment) {
+		// The cache has no Rollout that cannot be read, but routes may lead here.
+		err = r.Live.Get(ctx, key, ro)
+	}
 	if apierrors.IsNotFound(err) || (err == nil && ro.UID != owner.UID) {
 		return nil
 	}

@@ -87,7 +87,7 @@ func newLab(t *testing.T, objects ...client.Object) *lab {
 			return c.Delete(ctx, obj, opts...)
 		},
 	}).Build()
-	d := Deps{Client: c, Clock: clock.Func(func() time.Time { return l.now }), Events: l}
+	d := Deps{Client: c, Live: c, Clock: clock.Func(func() time.Time { return l.now }), Events: l}
 	l.experimentReconciler = &experimentReconciler{Deps: d, fresh: newFreshness(), echoes: newEchoes(), specs: newExperimentSpecs()}
 	return l
 }
@@ -338,6 +338,28 @@ func TestExperimentConflict(t *testing.T) {
 	}
 	if _, err := l.Reconcile(context.Background(), expKey); !apierrors.IsConflict(err) {
 		t.Errorf("got %v, want a conflict", err)
+	}
+}
+
+// unread is an API server that has an object which cannot be read.
+type unread struct{ client.Reader }
+
+func (unread) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	return errors.New("cannot unmarshal number 3000000000")
+}
+
+// TestExperimentOfUnreadableRollout: a Rollout that the cache lacks may be there, and its
+// routes lead to the pods of an Experiment that has ended.
+func TestExperimentOfUnreadableRollout(t *testing.T) {
+	e := anExperiment()
+	e.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(&v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Name: "web", UID: "w"}},
+		v1alpha1.SchemeGroupVersion.WithKind(v1alpha1.KindRollout))}
+	e.Status.Phase = v1alpha1.AnalysisPhaseSuccessful
+	e.Status.TemplateStatuses = []v1alpha1.TemplateStatus{{Name: "a", ServiceName: "web-a"}}
+	l := newLab(t, e)
+	l.Live = unread{}
+	if _, err := l.Reconcile(context.Background(), expKey); err == nil || len(l.writes) > 0 {
+		t.Errorf("writes %v, error %v", l.writes, err)
 	}
 }
 

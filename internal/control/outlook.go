@@ -78,7 +78,8 @@ func (f *specFacts) look(o *rollout.Observed, refs validate.Refs, routes istio.O
 	found := &outlook{}
 	var wrong field.ErrorList
 	if routedByIstio(o.Rollout) {
-		seen := istio.Observe(o.Rollout, routes)
+		seen, ro := istio.Observe(o.Rollout, routes), o.Rollout
+		seen.Agrees = func(want traffic.Routing) bool { return istio.Agrees(ro, routes, want) }
 		found.routing = &seen
 		if seen.Problem != "" {
 			wrong = istio.Validate(o.Rollout, routes)

@@ -275,6 +275,9 @@ func (d *decision) routeAsWanted(want traffic.Routing) bool {
 	if !now.Synced || now.Weights.Canary != next.Canary || !sameRoutes(now.Managed, want) {
 		return false
 	}
+	if now.Agrees != nil && len(now.Managed) > 0 && !now.Agrees(want) {
+		return false
+	}
 	if want.MoveSubsets && d.hasSubsets() && (now.StableHash != want.StableHash || now.CanaryHash != want.CanaryHash) {
 		return false
 	}

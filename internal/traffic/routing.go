@@ -63,6 +63,10 @@ type Observed struct {
 	// Managed are the names of the managed routes that exist, in the order of
 	// the Rollout; last those that it does not declare any more.
 	Managed []string
+	// Agrees says whether the managed routes are as a routing wants them, which their names
+	// do not tell: two steps may give one name other conditions, and one of several places
+	// may lack it. It is nil where nobody can say.
+	Agrees func(want Routing) bool
 	// StablePorts are the ports of the Service that the stable revision has its
 	// requests from, narrowed to one if routes name it; empty where nobody needs
 	// to know.

@@ -30,7 +30,18 @@ func (t Target) setManaged(out, spec node, split []route, want traffic.Routing) 
 	}
 	record := madeIn(out)
 	others := slices.DeleteFunc(all, func(n node) bool { return t.owns(n, record, want.Managed) })
-	var managed []node
+	managed, err := managedOf(split, want)
+	if err != nil {
+		return err
+	}
+	spec[httpRoutes.key] = anyList(append(managed, others...))
+	record.set(t.rollout(), managed)
+	annotate(out, v1alpha1.ManagedRoutesKey, record.String())
+	return nil
+}
+
+// managedOf makes the managed routes of some split routes, in the order of their priority.
+func managedOf(split []route, want traffic.Routing) (managed []node, err error) {
 	for _, name := range want.Managed {
 		for _, r := range split {
 			if r.protocol != httpRoutes {
@@ -38,15 +49,35 @@ func (t Target) setManaged(out, spec node, split []route, want traffic.Routing) 
 			}
 			built, err := managedRoutes(r, name, want)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			managed = append(managed, built...)
 		}
 	}
-	spec[httpRoutes.key] = anyList(append(managed, others...))
-	record.set(t.rollout(), managed)
-	annotate(out, v1alpha1.ManagedRoutesKey, record.String())
-	return nil
+	return managed, nil
+}
+
+// hasManaged says whether the managed routes of a Rollout in a VirtualService are those
+// that are wanted, wherever they stand: of Rollouts that share it each would put its own
+// in front, and neither would ever be content. What keeps it from being read or written
+// is no disagreement: validation tells of that.
+func (t Target) hasManaged(vs node, want traffic.Routing) bool {
+	split, err := t.splitRoutes(vs, want)
+	if err != nil {
+		return true
+	}
+	managed, err := managedOf(split, want)
+	if err != nil {
+		return true
+	}
+	spec, _ := vs["spec"].(node)
+	own, err := objects(spec, "spec", httpRoutes.key)
+	if err != nil {
+		return true
+	}
+	record := madeIn(vs)
+	own = slices.DeleteFunc(own, func(n node) bool { return !t.owns(n, record, want.Managed) })
+	return equal(anyList(own), anyList(managed))
 }
 
 // checkManaged refuses routes that nothing would ever remove.

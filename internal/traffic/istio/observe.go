@@ -21,6 +21,17 @@ func Observe(ro *v1alpha1.Rollout, o Objects) traffic.Observed {
 	return seen
 }
 
+// Agrees says whether the managed routes in the objects of a Rollout are those that are
+// wanted.
+func Agrees(ro *v1alpha1.Rollout, o Objects, want traffic.Routing) bool {
+	for i, t := range targets(ro) {
+		if vs := o.virtualService(i); vs != nil && !t.hasManaged(vs.Object, want) {
+			return false
+		}
+	}
+	return true
+}
+
 // inForce is Observe without the question what is wrong.
 func inForce(ro *v1alpha1.Rollout, o Objects) traffic.Observed {
 	seen := traffic.Observed{Synced: true}

@@ -37,6 +37,9 @@ func (e *evidence) remedy(message string) string {
 	if strings.Contains(message, "missing analysis arguments") {
 		return "give that argument a value under args there, or a default in the template"
 	}
+	if strings.Contains(message, ": the template declares ") {
+		return "declare that argument in the template, or correct its name there"
+	}
 	m := missing.FindStringSubmatch(message)
 	if m == nil {
 		return "correct that field"

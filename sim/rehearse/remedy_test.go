@@ -81,6 +81,10 @@ func TestRemedies(t *testing.T) {
 			replaced("  - name: service\n  metrics", "  - name: service\n  - name: threshold\n  metrics"),
 			"checkout.yaml:36: ", "give that argument a value under args there, or a default in the template",
 		},
+		"an argument that no template declares": {
+			replaced("  - name: service\n  metrics", "  - name: host\n    value: a\n  metrics"),
+			"checkout.yaml:33: ", "declare that argument in the template, or correct its name there",
+		},
 		"a step that never ends": {
 			replaced("      - setWeight: 50\n", "      - analysis: {templates: [{templateName: errors}], args: [{name: service, value: checkout}]}\n"),
 			"checkout.yaml:51: ", `give metric "error-share" a count at checkout.yaml:92 (spec.metrics[0] of AnalysisTemplate "errors")`,

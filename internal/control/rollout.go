@@ -176,8 +176,8 @@ func (r *rolloutReconciler) hold(key types.NamespacedName, s *sight, was *v1alph
 		stands := func() bool { return s.standsWithoutStatus(now) }
 		until, held = r.patience.holdsStep(key, s.Rollout.Generation, s.recorded, &ahead.Status, stands, now)
 	}
-	if held && (ahead.Wake.IsZero() || ahead.Wake.After(until)) {
-		ahead.Wake = until
+	if held {
+		ahead.Wake = soonest(ahead.Wake, until)
 	}
 	return ahead, held
 }

@@ -169,14 +169,16 @@ func (d *decision) weightBackDown(inForce int32) int32 {
 
 // stableCarries is true when the available stable pods are enough for a share: as
 // many as it is of all pods, rounded down, but one at least.
-func (d *decision) stableCarries(share int32) bool {
-	return d.stableRS != nil && (share <= 0 || available(d.stableRS) >= max(1, replicas.Share(d.n, share, d.whole())))
-}
+func (d *decision) stableCarries(share int32) bool { return d.stableServes(share, nil) }
 
 // stableWillDo is stableCarries, less the pods that may be missing by the
 // replicaProgressThreshold. Stable pods that grow back step by step go by their number.
 func (d *decision) stableWillDo(share int32) bool {
-	enough := Threshold(d.n*share/d.whole(), d.spec.Strategy.Canary.ReplicaProgressThreshold)
+	return d.stableServes(share, d.spec.Strategy.Canary.ReplicaProgressThreshold)
+}
+
+func (d *decision) stableServes(share int32, threshold *v1alpha1.ReplicaProgressThreshold) bool {
+	enough := Threshold(replicas.Share(d.n, share, d.whole()), threshold)
 	return d.stableRS != nil && (share <= 0 || available(d.stableRS) >= max(1, enough))
 }
 
@@ -289,13 +291,7 @@ func (d *decision) routeAsWanted(want traffic.Routing) bool {
 // sameRoutes is true when the managed routes that exist are those that are wanted. One
 // that is declared no more is none of them.
 func sameRoutes(now []string, want traffic.Routing) bool {
-	var names []string
-	for _, h := range want.Headers {
-		names = append(names, h.Name)
-	}
-	for _, m := range want.Mirrors {
-		names = append(names, m.Name)
-	}
+	names := want.Names()
 	slices.Sort(names)
 	return slices.Equal(names, slices.Sorted(slices.Values(now)))
 }

@@ -35,6 +35,17 @@ type Routing struct {
 	MoveSubsets bool
 }
 
+// Names are those of Headers and Mirrors, in their order.
+func (r Routing) Names() (names []string) {
+	for _, h := range r.Headers {
+		names = append(names, h.Name)
+	}
+	for _, m := range r.Mirrors {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
 // Destination is a Service that gets a share of the requests.
 type Destination struct {
 	// Host is the name of the Service, in the namespace of the Rollout.

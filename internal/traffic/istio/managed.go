@@ -82,14 +82,7 @@ func (t Target) hasManaged(vs node, want traffic.Routing) bool {
 
 // checkManaged refuses routes that nothing would ever remove.
 func checkManaged(want traffic.Routing) error {
-	var names []string
-	for _, h := range want.Headers {
-		names = append(names, h.Name)
-	}
-	for _, m := range want.Mirrors {
-		names = append(names, m.Name)
-	}
-	for _, name := range names {
+	for _, name := range want.Names() {
 		if !slices.Contains(want.Managed, name) {
 			return fmt.Errorf("route %q is not one of spec.strategy.canary.trafficRouting.managedRoutes %q: add it there", name, want.Managed)
 		}

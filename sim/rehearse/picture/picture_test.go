@@ -48,6 +48,7 @@ func rehearsal(t testing.TB, name string) *rehearse.Report {
 	}
 	rate := 0.1
 	r, err := rehearse.Run(context.Background(), rehearse.Options{
+		Seed:    1, // the command's
 		Objects: list, PromoteAfter: time.Minute, Behaviours: []rehearse.Behaviour{{Image: rehearse.NewImage, ErrorRate: &rate}},
 	})
 	if err != nil {

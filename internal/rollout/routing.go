@@ -291,9 +291,10 @@ func (d *decision) routeAsWanted(want traffic.Routing) bool {
 // sameRoutes is true when the managed routes that exist are those that are wanted. One
 // that is declared no more is none of them.
 func sameRoutes(now []string, want traffic.Routing) bool {
-	names := want.Names()
+	names, exist := want.Names(), slices.Clone(now)
 	slices.Sort(names)
-	return slices.Equal(names, slices.Sorted(slices.Values(now)))
+	slices.Sort(exist)
+	return slices.Equal(names, exist)
 }
 
 // hasSubsets is true when labels of a DestinationRule tell the revisions apart.

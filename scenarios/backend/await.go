@@ -53,9 +53,9 @@ func (b *Live) stay() time.Duration {
 
 // floor is the time that the next answer is not older than: that of the last
 // command that did something, of the last change before this point of the
-// scenario, or of what was read before.
+// scenario, which is as early as the pods were, or of what was read before.
 func (b *Live) floor() time.Time {
-	return clock.Later(b.matched, clock.Later(b.did, b.due.Add(-b.next.Since)))
+	return clock.Later(b.matched, clock.Later(b.did, b.due.Add(-b.next.Since-b.early)))
 }
 
 // Await reads in the record, from what the last command met onwards, until the

@@ -103,9 +103,10 @@ type Live struct {
 	view   *view // what a command that reads sees; nil for what is
 
 	next    Pace
-	due     time.Time // when, by the scenario's own clock, it is now
-	settled bool      // what was read since time passed has been quiet
-	failed  bool      // something was not as expected in time
+	due     time.Time     // when, by the scenario's own clock, it is now
+	early   time.Duration // how much sooner than in the simulator pods were ready
+	settled bool          // what was read since time passed has been quiet
+	failed  bool          // something was not as expected in time
 	// did is when the last command began that did something, before is the same of
 	// the one before it. What is read is later than that.
 	did, before time.Time

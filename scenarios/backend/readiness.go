@@ -65,7 +65,8 @@ func RestOf(ro *v1alpha1.Rollout) (place string, ok bool) {
 
 // catchUp waits at the end of a sleep of a length until as many pods are ready as
 // in the simulator, and for as long as they have been so there, and until the Rollouts
-// are where they rest there. By that much the rest of the scenario is put off.
+// are where they rest there. By that much the rest of the scenario is put off. Pods that
+// were sooner than there cannot be made up for: what follows is looked for sooner.
 func (b *Live) catchUp(ctx context.Context, slept time.Duration) error {
 	want := b.next.Ready
 	if want == nil {
@@ -81,6 +82,7 @@ func (b *Live) catchUp(ctx context.Context, slept time.Duration) error {
 		return ctx.Err() // what is expected next says what is missing; or nothing of it has happened in this sleep
 	}
 	due := last.Add(want.Lag)
+	b.early = max(0, b.due.Sub(due))
 	if due.Sub(b.due) <= slack {
 		return nil
 	}

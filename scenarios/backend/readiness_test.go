@@ -97,13 +97,15 @@ func TestSleepWaitsForLatePods(t *testing.T) {
 		late   int // second at which the second pod becomes ready
 		ready  *Readiness
 		awaits time.Duration
+		early  time.Duration
 	}{
-		"nothing is known":               {12, nil, 10 * time.Second},
-		"in time":                        {2, &Readiness{Count: 2, Lag: 8 * time.Second}, 10 * time.Second},
-		"late, but before the end":       {7, &Readiness{Count: 2, Lag: 8 * time.Second}, 15 * time.Second},
-		"late":                           {12, &Readiness{Count: 2, Lag: 8 * time.Second}, 20 * time.Second},
-		"ready before the sleep":         {2, &Readiness{Count: 2, Lag: time.Hour}, 10 * time.Second},
-		"never as many: patience bounds": {2, &Readiness{Count: 5, Lag: 8 * time.Second}, 10*time.Second + 30*time.Second + pollEvery},
+		"nothing is known":               {12, nil, 10 * time.Second, 0},
+		"in time":                        {2, &Readiness{Count: 2, Lag: 8 * time.Second}, 10 * time.Second, 0},
+		"early":                          {2, &Readiness{Count: 2, Lag: 5 * time.Second}, 10 * time.Second, 3 * time.Second},
+		"late, but before the end":       {7, &Readiness{Count: 2, Lag: 8 * time.Second}, 15 * time.Second, 0},
+		"late":                           {12, &Readiness{Count: 2, Lag: 8 * time.Second}, 20 * time.Second, 0},
+		"ready before the sleep":         {2, &Readiness{Count: 2, Lag: time.Hour}, 10 * time.Second, 0},
+		"never as many: patience bounds": {2, &Readiness{Count: 5, Lag: 8 * time.Second}, 10*time.Second + 30*time.Second + pollEvery, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := began
@@ -124,6 +126,15 @@ func TestSleepWaitsForLatePods(t *testing.T) {
 			}
 			if got := now.Sub(began); got != c.awaits {
 				t.Errorf("slept %s, want %s", got, c.awaits)
+			}
+			if b.early != c.early {
+				t.Errorf("%s early, want %s", b.early, c.early)
+			}
+			if want := b.due.Add(-c.early - time.Second); c.early > 0 {
+				b.next = Pace{Since: time.Second}
+				if got := b.floor(); !got.Equal(want) {
+					t.Errorf("the next answer is not older than %s, want %s", got, want)
+				}
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
-	"github.com/aviary-rollouts/aviary/internal/clock"
 )
 
 // Scenarios say sleep 30s and mean: until the pods are there. Real kubelets on a
@@ -22,8 +22,9 @@ import (
 // Readiness is what the simulator knows at the end of a sleep about what takes its time
 // on real nodes.
 type Readiness struct {
-	// Count is how many pods are ready.
-	Count int
+	// Count is how many pods are ready, Starting how many are not so far: those of a
+	// cluster may be sooner.
+	Count, Starting int
 	// Lag is how long ago the last of them became so.
 	Lag time.Duration
 	// Resting says where the Rollouts are, by namespace and name, that do not move: see
@@ -35,21 +36,23 @@ type Readiness struct {
 // times in whole seconds.
 const slack = 2 * time.Second
 
-// ReadinessOf reads from pods how many are ready, and when the last of them became
-// so: zero if none is.
-func ReadinessOf(pods []corev1.Pod) (count int, last time.Time) {
+// ReadinessOf reads from pods since when those are ready that are, the first of them
+// first, and how many are not.
+func ReadinessOf(pods []corev1.Pod) (since []time.Time, starting int) {
 	for i := range pods {
 		if pods[i].DeletionTimestamp != nil {
 			continue
 		}
+		starting++
 		for _, c := range pods[i].Status.Conditions {
 			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
-				count++
-				last = clock.Later(last, c.LastTransitionTime.Time)
+				since = append(since, c.LastTransitionTime.Time)
+				starting--
 			}
 		}
 	}
-	return count, last
+	slices.SortFunc(since, time.Time.Compare)
+	return since, starting
 }
 
 // RestOf says where a Rollout is that does not move: its phase, its step, and whether
@@ -74,9 +77,14 @@ func (b *Live) catchUp(ctx context.Context, slept time.Duration) error {
 	}
 	var last time.Time
 	err := b.poll(ctx, b.patience(), func() bool {
-		count, at, err := b.ready(ctx)
-		last = at
-		return err == nil && count == want.Count && b.rests(ctx, want.Resting)
+		since, err := b.ready(ctx)
+		if err != nil || len(since) < want.Count || len(since) > want.Count+want.Starting {
+			return false
+		}
+		if last = (time.Time{}); want.Count > 0 {
+			last = since[want.Count-1]
+		}
+		return b.rests(ctx, want.Resting)
 	})
 	if err != nil || want.Lag > slept {
 		return ctx.Err() // what is expected next says what is missing; or nothing of it has happened in this sleep
@@ -90,17 +98,18 @@ func (b *Live) catchUp(ctx context.Context, slept time.Duration) error {
 	return b.cluster.Wait(ctx, max(0, due.Sub(b.cluster.Clock.Now())))
 }
 
-// ready looks at the pods of the scenario.
-func (b *Live) ready(ctx context.Context) (count int, last time.Time, err error) {
+// ready looks since when the pods of the scenario are ready that are.
+func (b *Live) ready(ctx context.Context) ([]time.Time, error) {
+	var pods []corev1.Pod
 	for _, namespace := range b.Namespaces() {
 		var list corev1.PodList
 		if err := b.admin.List(ctx, &list, client.InNamespace(b.InCluster(namespace))); err != nil {
-			return 0, time.Time{}, err
+			return nil, err
 		}
-		n, at := ReadinessOf(list.Items)
-		count, last = count+n, clock.Later(last, at)
+		pods = append(pods, list.Items...)
 	}
-	return count, last, nil
+	since, _ := ReadinessOf(pods)
+	return since, nil
 }
 
 // rests looks whether Rollouts of the scenario are where they ought to be.

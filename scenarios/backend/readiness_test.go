@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,9 +32,9 @@ func readyPod(name string, second int) *corev1.Pod {
 func TestReadinessOf(t *testing.T) {
 	gone := readyPod("gone", 9)
 	gone.DeletionTimestamp = &metav1.Time{Time: began}
-	count, last := ReadinessOf([]corev1.Pod{*readyPod("a", 1), *readyPod("b", 3), *readyPod("c", -1), *gone})
-	if count != 2 || !last.Equal(began.Add(3*time.Second)) {
-		t.Errorf("%d ready, the last at %s; want 2, the last at second 3", count, last)
+	since, starting := ReadinessOf([]corev1.Pod{*readyPod("b", 3), *readyPod("a", 1), *readyPod("c", -1), *gone})
+	if want := []time.Time{began.Add(time.Second), began.Add(3 * time.Second)}; !slices.EqualFunc(since, want, time.Time.Equal) || starting != 1 {
+		t.Errorf("ready since %s, and %d are starting; want %s and 1", since, starting, want)
 	}
 }
 
@@ -102,6 +103,8 @@ func TestSleepWaitsForLatePods(t *testing.T) {
 		"nothing is known":               {12, nil, 10 * time.Second, 0},
 		"in time":                        {2, &Readiness{Count: 2, Lag: 8 * time.Second}, 10 * time.Second, 0},
 		"early":                          {2, &Readiness{Count: 2, Lag: 5 * time.Second}, 10 * time.Second, 3 * time.Second},
+		"sooner than the next to come":   {2, &Readiness{Count: 1, Starting: 1, Lag: 9 * time.Second}, 10 * time.Second, 0},
+		"one too many: patience bounds":  {2, &Readiness{Count: 1, Lag: 9 * time.Second}, 10*time.Second + 30*time.Second + pollEvery, 0},
 		"late, but before the end":       {7, &Readiness{Count: 2, Lag: 8 * time.Second}, 15 * time.Second, 0},
 		"late":                           {12, &Readiness{Count: 2, Lag: 8 * time.Second}, 20 * time.Second, 0},
 		"ready before the sleep":         {2, &Readiness{Count: 2, Lag: time.Hour}, 10 * time.Second, 0},

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -22,6 +23,9 @@ type rehearsal struct {
 	ready map[int]*backend.Readiness // by the lines of commands
 }
 
+// forever is longer than any sleep.
+const forever = math.MaxInt64 * time.Nanosecond
+
 // Sleep lets virtual time pass, and looks at the pods and the Rollouts.
 func (r *rehearsal) Sleep(ctx context.Context, d time.Duration) error {
 	if err := r.Sim.Sleep(ctx, d); err != nil {
@@ -35,8 +39,11 @@ func (r *rehearsal) Sleep(ctx context.Context, d time.Duration) error {
 	if err := r.Client().List(ctx, &rollouts); err != nil {
 		return fmt.Errorf("look at the simulated Rollouts: %w", err)
 	}
-	count, last := backend.ReadinessOf(pods.Items)
-	ready := &backend.Readiness{Count: count, Lag: r.Clock().Now().Sub(last), Resting: map[types.NamespacedName]string{}}
+	since, starting := backend.ReadinessOf(pods.Items)
+	ready := &backend.Readiness{Count: len(since), Starting: starting, Lag: forever, Resting: map[types.NamespacedName]string{}}
+	if len(since) > 0 {
+		ready.Lag = r.Clock().Now().Sub(since[len(since)-1])
+	}
 	for i := range rollouts.Items {
 		if place, ok := backend.RestOf(&rollouts.Items[i]); ok {
 			ready.Resting[client.ObjectKeyFromObject(&rollouts.Items[i])] = place

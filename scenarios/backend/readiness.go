@@ -75,8 +75,12 @@ func (b *Live) catchUp(ctx context.Context, slept time.Duration) error {
 	if want == nil {
 		return nil
 	}
+	limit := b.patience()
+	if b.early > 0 && b.next.Calm <= b.early+slack {
+		limit = slack // what does not last may be over here
+	}
 	var last time.Time
-	err := b.poll(ctx, b.patience(), func() bool {
+	err := b.poll(ctx, limit, func() bool {
 		since, err := b.ready(ctx)
 		if err != nil || len(since) < want.Count || len(since) > want.Count+want.Starting {
 			return false

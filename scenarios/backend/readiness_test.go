@@ -142,3 +142,35 @@ func TestSleepWaitsForLatePods(t *testing.T) {
 		})
 	}
 }
+
+// Where pods were sooner than in the simulator, what does not last there may be over
+// when a sleep ends: it is not waited for.
+func TestSleepDoesNotWaitForWhatIsOver(t *testing.T) {
+	for name, c := range map[string]struct {
+		early, calm, want time.Duration
+	}{
+		"sooner":               {3 * time.Second, 4 * time.Second, 10*time.Second + slack + pollEvery},
+		"sooner, but it stays": {3 * time.Second, time.Minute, 10*time.Second + 30*time.Second + pollEvery},
+		"in time":              {0, 4 * time.Second, 10*time.Second + 30*time.Second + pollEvery},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := began
+			b := &Live{admin: fake.NewClientBuilder().WithObjects(readyPod("a", 1)).Build(), due: began, early: c.early,
+				next:  Pace{Ready: &Readiness{Count: 2, Lag: 8 * time.Second}, Calm: c.calm},
+				names: &namespaces{tag: "zq1x", known: map[string]*nameRule{}, prepare: func(string) error { return nil }}}
+			if err := b.names.use("default"); err != nil {
+				t.Fatal(err)
+			}
+			b.cluster = &Cluster{Clock: clock.Func(func() time.Time { return now }), Wait: func(_ context.Context, d time.Duration) error {
+				now = now.Add(d)
+				return nil
+			}}
+			if err := b.Sleep(t.Context(), 10*time.Second); err != nil {
+				t.Fatal(err)
+			}
+			if got := now.Sub(began); got != c.want {
+				t.Errorf("slept %s, want %s", got, c.want)
+			}
+		})
+	}
+}

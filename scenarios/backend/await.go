@@ -43,12 +43,14 @@ const (
 )
 
 // stay returns for how long the next answer has to be as expected: shorter where
-// the next change is near, and but once at each point of time.
+// the next change is near, which is as early as the pods were, and but once at each
+// point of time.
 func (b *Live) stay() time.Duration {
-	if b.settled || b.next.Calm < brief {
+	calm := b.next.Calm - b.early
+	if b.settled || calm < brief {
 		return 0
 	}
-	return min(quiet, b.next.Calm/2)
+	return min(quiet, calm/2)
 }
 
 // floor is the time that the next answer is not older than: that of the last

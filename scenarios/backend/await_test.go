@@ -39,3 +39,25 @@ func TestPatienceEndsWithTheFirstFailure(t *testing.T) {
 		}
 	})
 }
+
+// An answer has to stay as expected, but not where the next change is near, or may be since
+// pods were sooner than in the simulator; and not twice at one point of time.
+func TestStay(t *testing.T) {
+	for name, c := range map[string]struct {
+		calm, early time.Duration
+		settled     bool
+		want        time.Duration
+	}{
+		"for long":             {time.Hour, 0, false, quiet},
+		"for seconds":          {brief - 1, 0, false, 0},
+		"for a little more":    {brief, 0, false, brief / 2},
+		"less, where sooner":   {brief, time.Second, false, 0},
+		"looked at once":       {time.Hour, 0, true, 0},
+		"for long, and sooner": {time.Hour, 3 * time.Second, false, quiet},
+	} {
+		b := &Live{next: Pace{Calm: c.calm}, early: c.early, settled: c.settled}
+		if got := b.stay(); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}

@@ -136,6 +136,9 @@ func TestPin(t *testing.T) {
 		{`x{a="b}`, "7", "unterminated quoted string"},
 		{`y`, "1+", "unexpected"},
 		{`{}`, "1", "no name and no label"},
+		{`y`, "1x999999999", "x999999999 is too often: a series has at most 1000000 steps"},
+		{`y`, "0+1x900000 1x900000", "x900000 is too often"},
+		{`y`, "1x99999999999999999999", "x99999999999999999999 is too often"},
 		{`y`, "{{schema:0 count:1}}", "native histograms are not supported"},
 	} {
 		err := db.Pin(start, time.Minute, bad.series, bad.values)

@@ -2,10 +2,13 @@ package prom
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -23,7 +26,7 @@ func (db *DB) Pin(start time.Time, step time.Duration, series, values string) er
 	if step < time.Millisecond {
 		return fmt.Errorf("pin series %s: the step is %v: it must be at least 1ms", series, step)
 	}
-	ls, sequence, err := parser.NewParser(parser.Options{}).ParseSeriesDesc(strings.TrimSpace(series) + " " + values)
+	ls, sequence, err := parse(strings.TrimSpace(series), values)
 	if err != nil {
 		return fmt.Errorf("pin series %s with values %q: %w", series, values, err)
 	}
@@ -53,7 +56,7 @@ type Sample struct {
 
 // ParseValues reads values as Pin does, without a series to put them into.
 func ParseValues(values string) ([]Sample, error) {
-	_, sequence, err := parser.NewParser(parser.Options{}).ParseSeriesDesc("x " + values)
+	_, sequence, err := parse("x", values)
 	if err != nil {
 		return nil, fmt.Errorf("values %q: %w", values, err)
 	}
@@ -62,4 +65,21 @@ func ParseValues(values string) ([]Sample, error) {
 		samples = append(samples, Sample{v.Value, v.Omitted || v.Histogram != nil})
 	}
 	return samples, nil
+}
+
+// maxSteps is how many steps the values of a series may have: half a year of
+// scrapes each 15 s. The parser makes a value of each before it returns.
+const maxSteps = 1_000_000
+
+var repeats = regexp.MustCompile(`x([0-9]+)`)
+
+func parse(series, values string) (labels.Labels, []parser.SequenceValue, error) {
+	steps := len(strings.Fields(values))
+	for _, repeat := range repeats.FindAllStringSubmatch(values, -1) {
+		n, err := strconv.Atoi(repeat[1])
+		if steps += n; err != nil || n > maxSteps || steps > maxSteps {
+			return labels.EmptyLabels(), nil, fmt.Errorf("%s is too often: a series has at most %d steps: take a longer interval", repeat[0], maxSteps)
+		}
+	}
+	return parser.NewParser(parser.Options{}).ParseSeriesDesc(series + " " + values)
 }

@@ -68,7 +68,7 @@ e2e-local: build ## Play scenarios on a real control plane on this machine: of a
 
 .PHONY: test-local
 test-local: ## Test on real programs what can go wrong there: controllers killed, leaders lost, API servers in trouble
-	$(GO) test -tags e2e -count=1 -timeout 1h ./e2e/localplane ./e2e/nodeagent ./e2e/door ./e2e/scale
+	$(GO) test -tags e2e -count=1 -timeout 1h ./e2e/localplane ./e2e/nodeagent ./e2e/dataplane ./e2e/door ./e2e/scale
 
 .PHONY: local
 local: ## Start a real control plane on this machine, with our CRDs; ctrl-c ends it

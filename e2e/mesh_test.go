@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,6 +56,12 @@ var _ = ginkgo.Describe("mesh", ginkgo.Ordered, ginkgo.Label("mesh"), func() {
 		ginkgo.DeferCleanup(s.live.Close)
 		s.run(ctx, "kubectl apply -f cases/shell.yaml -f weights.yaml")
 		s.await(ctx, "{.status.phase}", "Healthy")
+	})
+
+	ginkgo.AfterEach(func(ctx ginkgo.SpecContext) {
+		if s != nil && ginkgo.CurrentSpecReport().Failed() {
+			gomega.Expect(cluster.Record(ctx, s.live, filepath.Join(ask.artifacts, "mesh"))).To(gomega.Succeed())
+		}
 	})
 
 	ginkgo.It("gives each version the share that the weight says", func(ctx ginkgo.SpecContext) {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -33,7 +32,6 @@ var _ = ginkgo.Describe("scenarios", ginkgo.Ordered, ginkgo.ContinueOnFailure, f
 	if err != nil {
 		panic(err) // the files are part of this program
 	}
-	only := regexp.MustCompile(os.Getenv("E2E_RUN"))
 	outcomes := map[string]chan replay.Outcome{}
 	var asked []replay.Scenario
 	ginkgo.BeforeAll(func() {
@@ -42,7 +40,7 @@ var _ = ginkgo.Describe("scenarios", ginkgo.Ordered, ginkgo.ContinueOnFailure, f
 		go play(ctx, asked, outcomes)
 	})
 	for _, s := range found {
-		if !only.MatchString(s.Name) || !labelled(path.Dir(s.Name)) {
+		if !ask.only.MatchString(s.Name) || !labelled(path.Dir(s.Name)) {
 			continue
 		}
 		asked = append(asked, s)

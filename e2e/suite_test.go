@@ -7,8 +7,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +23,9 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/envfuncs"
 
 	"github.com/aviary-rollouts/aviary/e2e/rig"
+	"github.com/aviary-rollouts/aviary/internal/interrupt"
+	"github.com/aviary-rollouts/aviary/scenarios"
+	"github.com/aviary-rollouts/aviary/scenarios/replay"
 )
 
 // settings are what the environment says; see docs/e2e.md.
@@ -26,11 +33,11 @@ type settings struct {
 	kubeconfig string // of a cluster that is there; empty: one of kind is made
 	nodeImage  string
 	mesh       string
-	istio      string // file with the manifests of Istio
-	controller string // image, or program
-	images     string // folder with archives
-	artifacts  string // folder
-	run        string // regular expression
+	istio      string         // file with the manifests of Istio
+	controller string         // image, or program
+	images     string         // folder with archives
+	artifacts  string         // folder
+	only       *regexp.Regexp // names of scenarios
 	workers    int
 	longest    time.Duration // of a scenario, by its timetable; 0: any
 	keep       bool
@@ -52,7 +59,13 @@ func readSettings() (settings, error) {
 		istio: os.Getenv("E2E_ISTIO_MANIFESTS"), controller: os.Getenv("E2E_CONTROLLER"),
 		images:    cmp.Or(os.Getenv("E2E_IMAGES"), filepath.Join(root, "bin", "images")),
 		artifacts: cmp.Or(os.Getenv("E2E_ARTIFACTS"), filepath.Join(root, "bin", "e2e")),
-		run:       os.Getenv("E2E_RUN"), keep: os.Getenv("E2E_KEEP") == "1",
+		keep:      os.Getenv("E2E_KEEP") == "1",
+	}
+	if err := s.remote().Check(); err != nil {
+		return s, err
+	}
+	if s.only, err = playable(os.Getenv("E2E_RUN")); err != nil {
+		return s, fmt.Errorf("E2E_RUN=%q: %w", os.Getenv("E2E_RUN"), err)
 	}
 	if s.workers, err = strconv.Atoi(cmp.Or(os.Getenv("E2E_WORKERS"), "8")); err != nil || s.workers < 1 {
 		return s, fmt.Errorf("E2E_WORKERS=%q: give how many scenarios to play at a time", os.Getenv("E2E_WORKERS"))
@@ -64,6 +77,30 @@ func readSettings() (settings, error) {
 		return s, err
 	}
 	return s, os.MkdirAll(s.artifacts, 0o755)
+}
+
+// remote describes the cluster; of one that is made only what is known before it is.
+func (s *settings) remote() rig.RemoteOptions {
+	return rig.RemoteOptions{
+		Name: "kind", Kubeconfig: s.kubeconfig, Mesh: s.mesh, Istio: s.istio, Controller: s.controller,
+		Loaded: s.kubeconfig == "", Artifacts: s.artifacts, Progress: os.Stderr,
+	}
+}
+
+// playable reads the regular expression of E2E_RUN, and refuses one that names no scenario.
+func playable(expression string) (*regexp.Regexp, error) {
+	only, err := regexp.Compile(expression)
+	if err != nil {
+		return nil, err
+	}
+	found, err := replay.All(scenarios.FS)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(found, func(s replay.Scenario) bool { return only.MatchString(s.Name) }) {
+		return nil, fmt.Errorf("no scenario of %d has such a name", len(found))
+	}
+	return only, nil
 }
 
 // name is that of the cluster which the suite makes.
@@ -83,15 +120,24 @@ func run(m *testing.M) (int, error) {
 	if ask, err = readSettings(); err != nil {
 		return 1, err
 	}
-	world := env.NewWithConfig(envconf.New())
+	// Until specs run, for which ginkgo hears of signals: what is half made is taken away.
+	ctx, stop := interrupt.Context()
+	defer stop()
+	world, err := env.NewWithContext(ctx, envconf.New())
+	if err != nil {
+		return 1, err
+	}
+	provider, images := newProvider(filepath.Join(ask.artifacts, "kubeconfig"), ask.nodeImage, os.Stderr), ""
 	if ask.kubeconfig == "" {
-		provider := newProvider(filepath.Join(ask.artifacts, "kubeconfig"), ask.nodeImage, os.Stderr)
 		world.Setup(envfuncs.CreateCluster(provider, name))
-		if ask.controller, err = rig.PackController(context.Background(), ask.controller, ask.images); err != nil {
+		if ask.controller, err = rig.PackController(ctx, ask.controller, ask.images); err != nil {
 			return 1, err
 		}
 		archives, err := rig.Images(ask.images)
 		if err != nil {
+			return 1, err
+		}
+		if images, err = rig.Fingerprint(archives); err != nil {
 			return 1, err
 		}
 		for _, archive := range archives {
@@ -103,7 +149,12 @@ func run(m *testing.M) (int, error) {
 			return ctx, nil
 		})
 	}
-	world.Setup(install)
+	world.Setup(func(ctx context.Context, c *envconf.Config) (context.Context, error) {
+		ctx, err := install(ctx, c, images)
+		stop()
+		go hangup()
+		return ctx, err
+	})
 	world.Finish(func(ctx context.Context, _ *envconf.Config) (context.Context, error) {
 		if cluster == nil {
 			return ctx, nil // it was not reached
@@ -111,7 +162,10 @@ func run(m *testing.M) (int, error) {
 		return ctx, cluster.RecordController(ctx, filepath.Join(ask.artifacts, "controller"))
 	})
 	if ask.kubeconfig == "" && !ask.keep {
-		world.Finish(anyway(envfuncs.ExportClusterLogs(name, filepath.Join(ask.artifacts, "nodes"))), anyway(envfuncs.DestroyCluster(name)))
+		// envfuncs.DestroyCluster knows no cluster that was not ready in time.
+		world.Finish(anyway(envfuncs.ExportClusterLogs(name, filepath.Join(ask.artifacts, "nodes"))), anyway(func(ctx context.Context, _ *envconf.Config) (context.Context, error) {
+			return ctx, provider.WithName(name).Destroy(ctx)
+		}))
 	}
 	return world.Run(m), nil
 }
@@ -128,14 +182,25 @@ func anyway(do env.Func) env.Func {
 	}
 }
 
+// hangup lets the end of a terminal be what ctrl-c is, of which alone ginkgo knows.
+func hangup() {
+	if signal.Ignored(syscall.SIGHUP) {
+		return
+	}
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	<-heard
+	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM) // we are there
+}
+
 // install puts on the cluster what scenarios need.
-func install(ctx context.Context, c *envconf.Config) (context.Context, error) {
+func install(ctx context.Context, c *envconf.Config, images string) (context.Context, error) {
+	o := ask.remote()
+	o.Kubeconfig, o.Images = c.KubeconfigFile(), images
 	var err error
-	cluster, err = rig.StartRemote(ctx, rig.RemoteOptions{
-		Name: "kind", Kubeconfig: c.KubeconfigFile(), Mesh: ask.mesh, Istio: ask.istio, Controller: ask.controller,
-		Loaded: ask.kubeconfig == "", Progress: os.Stderr,
-	})
-	return ctx, err
+	cluster, err = rig.StartRemote(ctx, o)
+	// What comes after it is not over with the signal that ends its start.
+	return context.WithoutCancel(ctx), err
 }
 
 // What a controller recovers from fails no spec: the log has to be asked.

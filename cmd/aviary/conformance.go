@@ -52,11 +52,13 @@ func newConformanceCommand() *cobra.Command {
            a checkout of Aviary, and images (make images IMAGES=-e2e).
            $E2E_NODE_IMAGE names the image of its nodes.
   FILE     the cluster that a kubeconfig reaches. What is missing is installed, and
-           stays: definitions, controller, istiod with our data plane, Prometheus.
+           stays: definitions, controller, istiod with our data plane, Prometheus. What
+           somebody else has installed there is not changed.
 
 --controller judges another controller than ours: on local a binary, which gets
 --kubeconfig and the flags of Argo Rollouts' controller, on kind a static binary or an
-image, elsewhere an image.
+image, elsewhere an image, or "installed": the one that the cluster has. The simulator
+runs ours alone.
 
 On a live cluster time costs time: a sleep of a scenario takes as long as the
 simulator says that something can happen in it. A scenario that takes longer than
@@ -76,9 +78,9 @@ The exit code is 1 if a scenario failed, 2 if the call or a path is wrong.`,
 	cmd.Flags().StringVar(&f.controller, "controller", "", "the controller to judge, a path or an image; empty: $E2E_CONTROLLER, or ours")
 	cmd.Flags().StringVar(&f.run, "run", "", "play only scenarios whose name matches this regular expression")
 	cmd.Flags().StringArrayVarP(&f.outputs, "output", "o", nil, "also report as FORM=FILE: markdown, json or junit; may be repeated")
-	cmd.Flags().IntVar(&f.workers, "workers", 24, "how many scenarios to play at a time on a live cluster")
+	cmd.Flags().IntVar(&f.workers, "workers", 0, "how many scenarios to play at a time on a live cluster; 0: 24 on local, 8 elsewhere")
 	cmd.Flags().DurationVar(&f.longest, "longest", 20*time.Minute, "skip scenarios that take longer on a live cluster; 0: none")
-	cmd.Flags().DurationVar(&f.patience, "patience", 30*time.Second, "how late what a scenario expects may be on a live cluster")
+	cmd.Flags().DurationVar(&f.patience, "patience", 0, "how late what a scenario expects may be on a live cluster; 0: 30s on local, a minute elsewhere")
 	cmd.Flags().DurationVar(&f.kill, "kill", 0, "on local, kill the controller and start it again, at random moments that are so far apart on average; 0: never")
 	cmd.Flags().DurationVar(&f.ready, "ready", 0, "on local, how long a pod takes to become ready; 0: 4s, which scenarios expect. More shows which of them judge the machine")
 	cmd.Flags().StringVar(&f.dir, "dir", "", "folder for state and logs of local, and for what is left of scenarios that fail; kept afterwards; empty: a temporary one")
@@ -105,6 +107,9 @@ func (f *conformanceFlags) judge(ctx context.Context, out, progress io.Writer, p
 	}
 	found, err := (&replayFlags{run: f.run}).scenarios(paths)
 	if err != nil {
+		return err
+	}
+	if err := f.complete(); err != nil {
 		return err
 	}
 	if f.kill < 0 || f.kill > 0 && f.on != "local" {
@@ -146,6 +151,24 @@ func (f *conformanceFlags) judge(ctx context.Context, out, progress io.Writer, p
 	return nil
 }
 
+// complete fills in what depends on where scenarios are played, and refuses what has no
+// meaning there.
+func (f *conformanceFlags) complete() error {
+	if f.on == backend.SimName && f.controller != "" {
+		return usagef("--controller %s: the simulator runs our controller alone: give --on local, kind or a kubeconfig", f.controller)
+	}
+	workers, patience := 24, 30*time.Second
+	if f.on != "local" { // real kubelets take their time
+		workers, patience = 8, time.Minute
+	}
+	f.workers, f.patience = cmp.Or(f.workers, workers), cmp.Or(f.patience, patience)
+	if f.workers < 0 || f.longest < 0 || f.patience < 0 {
+		return usagef("--workers %d, --longest %s, --patience %s: none can be negative", f.workers, f.longest, f.patience)
+	}
+	f.controller = cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER"))
+	return nil
+}
+
 // rehearse makes the timetables of scenarios while the cluster starts; none for the
 // simulator.
 func (f *conformanceFlags) rehearse(ctx context.Context, found []replay.Scenario) <-chan []*replay.Timetable {
@@ -179,7 +202,7 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 
 // local starts a control plane on this machine.
 func (f *conformanceFlags) local(ctx context.Context, progress io.Writer) (venue, error) {
-	o := rig.Options{Dir: f.dir, Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Patience: f.patience, Killed: f.kill > 0, Progress: progress}
+	o := rig.Options{Dir: f.dir, Controller: f.controller, Patience: f.patience, Killed: f.kill > 0, Progress: progress}
 	o.Nodes.Timing.Ready = f.ready
 	if f.dir == "" { // what is in the plane's own folder goes with it
 		folder, err := f.folder()
@@ -263,12 +286,20 @@ func (f *conformanceFlags) leave(folder string) {
 
 // fill creates a cluster, loads our images, and installs what has to be there.
 func (f *conformanceFlags) fill(ctx context.Context, progress io.Writer, c *kindcluster.Cluster) (venue, error) {
-	controller, err := rig.PackController(ctx, cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), "")
-	if err != nil {
+	o := f.remoteOptions(progress)
+	o.Kubeconfig, o.Artifacts, o.Loaded = c.Kubeconfig, filepath.Dir(c.Kubeconfig), true
+	if err := o.Check(); err != nil {
+		return venue{}, err
+	}
+	var err error
+	if o.Controller, err = rig.PackController(ctx, o.Controller, ""); err != nil {
 		return venue{}, err
 	}
 	archives, err := rig.Images("")
 	if err != nil {
+		return venue{}, err
+	}
+	if o.Images, err = rig.Fingerprint(archives); err != nil {
 		return venue{}, err
 	}
 	if err := c.Create(ctx); err != nil {
@@ -279,7 +310,7 @@ func (f *conformanceFlags) fill(ctx context.Context, progress io.Writer, c *kind
 			return venue{}, err
 		}
 	}
-	return f.remote(ctx, progress, rig.RemoteOptions{Kubeconfig: c.Kubeconfig, Controller: controller, Loaded: true, Artifacts: filepath.Dir(c.Kubeconfig)})
+	return f.remote(ctx, o)
 }
 
 // found installs what is missing on a cluster that is there.
@@ -288,7 +319,9 @@ func (f *conformanceFlags) found(ctx context.Context, progress io.Writer) (venue
 	if err != nil {
 		return venue{}, err
 	}
-	v, err := f.remote(ctx, progress, rig.RemoteOptions{Kubeconfig: f.on, Controller: cmp.Or(f.controller, os.Getenv("E2E_CONTROLLER")), Artifacts: folder})
+	o := f.remoteOptions(progress)
+	o.Kubeconfig, o.Artifacts = f.on, folder
+	v, err := f.remote(ctx, o)
 	if err != nil {
 		f.leave(folder)
 		return venue{}, err
@@ -301,9 +334,15 @@ func (f *conformanceFlags) found(ctx context.Context, progress io.Writer) (venue
 	return v, nil
 }
 
+// remoteOptions are what a person asked of a cluster with containers, whichever it is.
+func (f *conformanceFlags) remoteOptions(progress io.Writer) rig.RemoteOptions {
+	return rig.RemoteOptions{
+		Controller: f.controller, Mesh: os.Getenv("E2E_ISTIO"), Istio: os.Getenv("E2E_ISTIO_MANIFESTS"), Patience: f.patience, Progress: progress,
+	}
+}
+
 // remote connects to a cluster with containers.
-func (f *conformanceFlags) remote(ctx context.Context, progress io.Writer, o rig.RemoteOptions) (venue, error) {
-	o.Mesh, o.Istio, o.Patience, o.Progress = os.Getenv("E2E_ISTIO"), os.Getenv("E2E_ISTIO_MANIFESTS"), f.patience, progress
+func (f *conformanceFlags) remote(ctx context.Context, o rig.RemoteOptions) (venue, error) {
 	r, err := rig.StartRemote(ctx, o)
 	if err != nil {
 		return venue{}, err

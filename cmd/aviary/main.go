@@ -4,22 +4,20 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/aviary-rollouts/aviary/internal/build"
 	"github.com/aviary-rollouts/aviary/internal/heap"
+	"github.com/aviary-rollouts/aviary/internal/interrupt"
 )
 
 func main() {
 	collectBy(simMemory)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupt.Context()
 	defer stop()
 	cmd := newRootCommand()
 	err := cmd.ExecuteContext(ctx)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,24 +43,40 @@ func (p *Plane) Apply(ctx context.Context, documents io.Reader) error {
 }
 
 // Apply applies YAML documents in their order, server-side, and waits until the
-// API serves the CRDs among them.
+// API serves the CRDs among them. What is there already is changed, whoever made it.
 func Apply(ctx context.Context, config *rest.Config, documents io.Reader) error {
+	return Installer{Config: config}.Apply(ctx, documents)
+}
+
+// Installer applies YAML documents to a cluster.
+type Installer struct {
+	// Config reaches the cluster.
+	Config *rest.Config
+	// Edit changes an object before it is applied; nil changes none.
+	Edit func(object *unstructured.Unstructured) error
+	// Left is told of objects that are there, and that nobody has applied in this way:
+	// they stay as they are. If it is nil, they are changed like others.
+	Left func(object *unstructured.Unstructured)
+}
+
+// Apply does what the function [Apply] does, and what the installer adds to that.
+func (i Installer) Apply(ctx context.Context, documents io.Reader) error {
 	objects, err := decode(documents)
 	if err != nil {
 		return err
 	}
-	client, err := dynamic.NewForConfig(config)
+	client, err := dynamic.NewForConfig(i.Config)
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
-	finder, err := discovery.NewDiscoveryClientForConfig(config)
+	finder, err := discovery.NewDiscoveryClientForConfig(i.Config)
 	if err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
 	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(finder))
 	var definitions []string
 	for _, object := range objects {
-		if err := apply(ctx, client, mapper, object); err != nil {
+		if err := i.apply(ctx, client, mapper, object); err != nil {
 			return fmt.Errorf("applying %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 		if object.GetKind() == "CustomResourceDefinition" {
@@ -97,7 +114,12 @@ func decode(documents io.Reader) ([]*unstructured.Unstructured, error) {
 }
 
 // apply applies one object; one that says no namespace goes to default.
-func apply(ctx context.Context, client dynamic.Interface, mapper meta.RESTMapper, object *unstructured.Unstructured) error {
+func (i Installer) apply(ctx context.Context, client dynamic.Interface, mapper meta.RESTMapper, object *unstructured.Unstructured) error {
+	if i.Edit != nil {
+		if err := i.Edit(object); err != nil {
+			return err
+		}
+	}
 	kind := object.GroupVersionKind()
 	mapping, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
 	if err != nil {
@@ -115,10 +137,24 @@ func apply(ctx context.Context, client dynamic.Interface, mapper meta.RESTMapper
 		}
 		resource = client.Resource(mapping.Resource).Namespace(namespace)
 	}
+	if i.Left != nil {
+		switch there, err := resource.Get(ctx, object.GetName(), metav1.GetOptions{}); {
+		case err == nil && !Applied(there):
+			i.Left(there)
+			return nil
+		case err != nil && !apierrors.IsNotFound(err):
+			return err
+		}
+	}
 	force := true
 	_, err = resource.Patch(ctx, object.GetName(), "application/apply-patch+yaml", content,
 		metav1.PatchOptions{FieldManager: fieldManager, Force: &force})
 	return err
+}
+
+// Applied says whether an object was applied by [Apply], at any time.
+func Applied(object metav1.Object) bool {
+	return slices.ContainsFunc(object.GetManagedFields(), func(f metav1.ManagedFieldsEntry) bool { return f.Manager == fieldManager })
 }
 
 // awaitServed waits until the API serves the kind of a CRD.

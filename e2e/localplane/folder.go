@@ -3,6 +3,7 @@ package localplane
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,8 +28,9 @@ func openFolder(path string) (*folder, error) {
 	f := &folder{path: path}
 	var err error
 	if path == "" {
+		sweep()
 		f.temporary = true
-		f.path, err = os.MkdirTemp("", "aviary-local-")
+		f.path, err = os.MkdirTemp("", temporaryPrefix)
 	} else if f.path, err = filepath.Abs(path); err == nil {
 		err = os.MkdirAll(f.path, 0o755)
 	}
@@ -39,6 +41,34 @@ func openFolder(path string) (*folder, error) {
 		return nil, err
 	}
 	return f, f.wipe()
+}
+
+// temporaryPrefix begins the names of folders for temporary files.
+const temporaryPrefix = "aviary-local-"
+
+// sweep removes the temporary folders of planes whose process was killed: nobody has
+// their lock. What cannot be removed stays, as it would without it.
+func sweep() {
+	found, _ := filepath.Glob(filepath.Join(os.TempDir(), temporaryPrefix+"*", marker)) // the pattern is none of a person's
+	for _, path := range found {
+		lock, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			continue
+		}
+		owner, err := io.ReadAll(lock) // an owner who has not locked it yet has not signed it, either
+		if err == nil && len(owner) > 0 && syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			_ = os.RemoveAll(filepath.Dir(path))
+		}
+		_ = lock.Close()
+	}
+}
+
+// keep lets a temporary folder stay, so that nobody sweeps it, either.
+func (f *folder) keep() {
+	if f.temporary {
+		f.temporary = false
+		_ = os.Remove(f.lock.Name()) // with it, it would go with the next plane at the latest
+	}
 }
 
 // claim takes the folder for this process. What it does not know as a plane's it

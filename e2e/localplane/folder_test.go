@@ -46,6 +46,33 @@ func TestTemporaryFolderGoesAway(t *testing.T) {
 	}
 }
 
+// A temporary folder whose owner was killed goes with the next one; that of a plane which
+// runs, and that of one which failed, stay.
+func TestTemporaryFoldersAreSwept(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	open := func() *folder {
+		f, err := openFolder("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	killed, failed, running := open(), open(), open()
+	killed.lock.Close()
+	failed.keep()
+	if err := failed.close(); err != nil {
+		t.Fatal(err)
+	}
+	defer running.close()
+	next := open()
+	defer next.close()
+	for name, want := range map[*folder]bool{killed: false, failed: true, running: true, next: true} {
+		if _, err := os.Stat(name.path); want != (err == nil) {
+			t.Errorf("killed, failed, running, next are %s, %s, %s, %s: of %s: %v", killed.path, failed.path, running.path, next.path, name.path, err)
+		}
+	}
+}
+
 func TestFolderRefused(t *testing.T) {
 	foreign := t.TempDir()
 	if err := os.WriteFile(filepath.Join(foreign, "thesis.txt"), []byte("years of work"), 0o644); err != nil {

@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/aviary-rollouts/aviary/e2e/programs"
+	"github.com/aviary-rollouts/aviary/internal/interrupt"
 )
 
 // startTimeout is how long a plane may take to start on a busy machine. Building
@@ -234,7 +235,7 @@ func (p *Plane) log(name string) string { return p.folder.join("logs", name+".lo
 func (p *Plane) keepLogs() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.folder.temporary = false
+	p.folder.keep()
 }
 
 // guard stops the plane when ctx ends, or on a signal. The returned function
@@ -242,7 +243,7 @@ func (p *Plane) keepLogs() {
 func (p *Plane) guard(ctx context.Context) (unguard func()) {
 	signals := make(chan os.Signal, 1)
 	if !p.options.CallerHandlesSignals {
-		signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+		signal.Notify(signals, interrupt.Signals()...)
 	}
 	quit := make(chan struct{})
 	go func() {
@@ -292,6 +293,9 @@ func (p *Plane) fail(err error) {
 		close(p.failed)
 	}
 }
+
+// Failed is closed when a program has ended by itself.
+func (p *Plane) Failed() <-chan struct{} { return p.failed }
 
 // Err says which program has ended by itself, with the last lines of its log; nil
 // while all is well.

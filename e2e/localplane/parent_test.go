@@ -51,7 +51,7 @@ func parent() error {
 // However the process that started a plane ends, its programs end with it. Only
 // when it is killed outright does its folder stay.
 func TestProgramsEndWithTheirParent(t *testing.T) {
-	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGKILL} {
 		t.Run(s.String(), func(t *testing.T) {
 			temporary := t.TempDir()
 			cmd := exec.Command(os.Args[0])

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/aviary-rollouts/aviary/internal/clock"
@@ -154,6 +156,38 @@ func addNode(t *testing.T, c *kubernetes.Clientset, name string) {
 	}
 	if _, err := c.CoreV1().Nodes().Create(t.Context(), node, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// An installer changes what it has applied, and leaves alone what somebody else has.
+func TestInstaller(t *testing.T) {
+	p := start(t, Options{})
+	there := client(t, p, admin).CoreV1().ConfigMaps("default")
+	if _, err := there.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "theirs"}, Data: map[string]string{"by": "them"}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	const documents = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: theirs}\ndata: {by: us}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: ours}\ndata: {by: us}\n"
+	var left []string
+	for _, round := range []string{"first", "second"} {
+		i := Installer{
+			Config: p.Config(),
+			Edit: func(object *unstructured.Unstructured) error {
+				return unstructured.SetNestedField(object.Object, round, "data", "round")
+			},
+			Left: func(object *unstructured.Unstructured) { left = append(left, object.GetName()) },
+		}
+		if err := i.Apply(t.Context(), strings.NewReader(documents)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]map[string]string{"theirs": {"by": "them"}, "ours": {"by": "us", "round": "second"}} {
+		got, err := there.Get(t.Context(), name, metav1.GetOptions{})
+		if err != nil || !maps.Equal(got.Data, want) {
+			t.Errorf("%s: %v (%v), want %v", name, got.Data, err, want)
+		}
+	}
+	if !slices.Equal(left, []string{"theirs", "theirs"}) {
+		t.Errorf("left alone: %q", left)
 	}
 }
 

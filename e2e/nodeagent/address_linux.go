@@ -29,6 +29,12 @@ const (
 	labelPrefix = device + ":a"
 )
 
+// Possible says why pods with processes cannot be had here, if they cannot.
+func Possible() error {
+	_, err := newLoopback()
+	return err
+}
+
 // newLoopback removes what is left of agents that no longer run, and checks that
 // we may set addresses.
 func newLoopback() (*loopback, error) {

@@ -29,7 +29,7 @@ type entrance struct {
 
 // The entrances to the meshes.
 var (
-	planeEntrance = entrance{namespace: "istio-system", service: "dataplane-entrance", selector: "app=dataplane", port: 15001}
+	planeEntrance = entrance{namespace: istioNamespace, service: "dataplane-entrance", selector: "app=dataplane", port: 15001}
 	doorEntrance  = entrance{namespace: "aviary-door", service: "entrance", selector: "app=door", port: 15099}
 )
 

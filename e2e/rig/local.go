@@ -91,6 +91,9 @@ func StartLocal(ctx context.Context, o Options) (*Local, error) {
 		return nil, err
 	}
 	o.Root = root
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	front, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("a port for the data plane: %w", err)
@@ -112,6 +115,40 @@ func StartLocal(ctx context.Context, o Options) (*Local, error) {
 		}
 	}
 	return l, nil
+}
+
+// check says what would be in the way at the end of a start, which may take a quarter of
+// an hour until then.
+func (o Options) check() error {
+	if o.Controller != "" {
+		if err := checkProgram(o.Controller); err != nil {
+			return err
+		}
+	}
+	if o.Bare {
+		return nil
+	}
+	return nodeagent.Possible()
+}
+
+// Wait waits until ctx is over. If a program of the rig ends by itself before that, it says
+// which.
+func (l *Local) Wait(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.Plane.Failed():
+			return l.Plane.Err()
+		default:
+		}
+		if err := l.Controller.Err(); err != nil {
+			return err
+		}
+		if clock.Wait(ctx, time.Second) != nil {
+			return nil
+		}
+	}
 }
 
 // checkout returns the folder of our sources: the one that is given, or else the

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +28,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/aviary-rollouts/aviary/e2e/dataplane/directory"
-	"github.com/aviary-rollouts/aviary/e2e/localplane"
 	"github.com/aviary-rollouts/aviary/e2e/programs"
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
@@ -58,12 +59,16 @@ type RemoteOptions struct {
 	Mesh string
 	// Istio is a file with the manifests of Istio, for MeshReal.
 	Istio string
-	// Controller is the image under test; empty means ours, tagged latest. For a program
-	// see [PackController].
+	// Controller is the image under test; empty means ours, tagged latest, and
+	// [InstalledController] the one that the cluster has. For a program see
+	// [PackController].
 	Controller string
-	// Loaded says that the images are on the nodes, so that none has to be pulled
-	// even where a manifest says Always.
+	// Loaded says that the cluster is ours, and that the images are on its nodes: none has
+	// to be pulled even where a manifest says Always.
 	Loaded bool
+	// Images tells loaded images from those of before, as by [Fingerprint]: pods of older
+	// ones are replaced.
+	Images string
 	// Artifacts is the folder in which Keep records scenarios; empty means the
 	// current one.
 	Artifacts string
@@ -71,6 +76,23 @@ type RemoteOptions struct {
 	Patience time.Duration
 	// Progress gets lines while things are installed; nil gets none.
 	Progress io.Writer
+}
+
+// Fingerprint is a text that differs where the archives of images differ.
+func Fingerprint(archives []string) (string, error) {
+	sum := sha256.New()
+	for _, archive := range archives {
+		file, err := os.Open(archive)
+		if err != nil {
+			return "", fmt.Errorf("read images (make images builds them): %w", err)
+		}
+		_, err = io.Copy(sum, file)
+		_ = file.Close() // it was only read
+		if err != nil {
+			return "", fmt.Errorf("read the images in %s: %w", archive, err)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
 // Images lists the archives that make images writes into a folder; empty means
@@ -96,7 +118,7 @@ type Remote struct {
 	Config *rest.Config
 
 	options RemoteOptions
-	client  *kubernetes.Clientset
+	client  kubernetes.Interface
 	cluster *backend.Cluster
 	mesh    Mesh // nil without a mesh
 	pods    *directory.Directory
@@ -105,7 +127,9 @@ type Remote struct {
 }
 
 // StartRemote installs our definitions, the controller under test, the mesh and
-// Prometheus, each unless it is there, and waits until they are ready.
+// Prometheus, and waits until they are ready. In a cluster that was there (not Loaded)
+// what somebody else has installed stays as it is; a controller or an istiod in the place
+// of ours is an error.
 func StartRemote(ctx context.Context, o RemoteOptions) (*Remote, error) {
 	o.Progress, o.Name, o.Mesh = cmp.Or[io.Writer](o.Progress, io.Discard), cmp.Or(o.Name, "kind"), cmp.Or(o.Mesh, MeshXDS)
 	o.Patience = cmp.Or(o.Patience, time.Minute)
@@ -117,11 +141,15 @@ func StartRemote(ctx context.Context, o RemoteOptions) (*Remote, error) {
 	r := &Remote{options: o}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
 	for _, step := range []struct {
 		name string
 		do   func() error
 	}{
 		{"reach the cluster", r.reach},
+		{"look who is there", func() error { return r.refuseOthers(ctx) }},
 		{"install what the nodes have for images", func() error { return r.installPullPolicy(ctx) }},
 		{"answer for the hosts of scenarios", func() error { return r.answer(ctx) }},
 		{"install the controller", func() error { return r.installController(ctx) }},
@@ -159,7 +187,7 @@ func (r *Remote) installPullPolicy(ctx context.Context) error {
 	if !r.options.Loaded {
 		return nil
 	}
-	return localplane.Apply(ctx, r.Config, bytes.NewReader(pullPolicy))
+	return r.apply(ctx, bytes.NewReader(pullPolicy))
 }
 
 //go:embed manifests/another-controller.yaml
@@ -167,8 +195,8 @@ var anotherController []byte
 
 // installController applies config/cluster, with the image under test.
 func (r *Remote) installController(ctx context.Context) error {
-	if isProgram(r.options.Controller) {
-		return fmt.Errorf("the controller %s is a program, and nothing is loaded into the nodes of a cluster that is there: give an image that they can pull", r.options.Controller)
+	if r.options.Controller == InstalledController {
+		return nil
 	}
 	k := krusty.MakeKustomizer(krusty.MakeDefaultOptions())
 	resources, err := k.Run(filesys.MakeFsOnDisk(), filepath.Join(r.options.Root, "config", "cluster"))
@@ -191,7 +219,7 @@ func (r *Remote) installController(ctx context.Context) error {
 		documents.WriteString("---\n")
 		documents.Write(anotherController)
 	}
-	return localplane.Apply(ctx, r.Config, &documents)
+	return r.apply(ctx, &documents)
 }
 
 // underTest puts the image under test and its flags into the Deployment of the
@@ -239,10 +267,10 @@ func (r *Remote) installMesh(ctx context.Context) error {
 		if err := r.installIstio(ctx); err != nil {
 			return err
 		}
-		if err := r.awaitDeployments(ctx, "istio-system"); err != nil { // the door wants a sidecar
+		if err := r.awaitDeployments(ctx, istioNamespace); err != nil { // the door wants a sidecar
 			return err
 		}
-		if err := localplane.Apply(ctx, r.Config, bytes.NewReader(doorInRealMesh)); err != nil {
+		if err := r.apply(ctx, bytes.NewReader(doorInRealMesh)); err != nil {
 			return err
 		}
 	case MeshXDS:
@@ -250,13 +278,11 @@ func (r *Remote) installMesh(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := localplane.Apply(ctx, r.Config, io.MultiReader(bytes.NewReader(crds), strings.NewReader("\n---\n"), bytes.NewReader(xdsMesh))); err != nil {
+		if err := r.apply(ctx, io.MultiReader(bytes.NewReader(crds), strings.NewReader("\n---\n"), bytes.NewReader(xdsMesh))); err != nil {
 			return err
 		}
-	default:
-		return fmt.Errorf("no mesh is called %q: give %s, %s or %s", r.options.Mesh, MeshXDS, MeshReal, MeshNone)
 	}
-	return errors.Join(localplane.Apply(ctx, r.Config, bytes.NewReader(metrics)), r.installAlias(ctx))
+	return errors.Join(r.apply(ctx, bytes.NewReader(metrics)), r.installAlias(ctx))
 }
 
 //go:embed manifests/prometheus-alias.yaml
@@ -268,27 +294,28 @@ func (r *Remote) installAlias(ctx context.Context) error {
 	if !apierrors.IsNotFound(err) {
 		return err
 	}
-	return localplane.Apply(ctx, r.Config, bytes.NewReader(prometheusAlias))
+	return r.apply(ctx, bytes.NewReader(prometheusAlias))
 }
 
 // prometheusImage is what is pulled where images can be.
 const prometheusImage = "docker.io/prom/prometheus:v3.5.0"
 
-// installIstio applies what istioctl has rendered.
+// installIstio applies what istioctl has rendered, if anything was given: Check has
+// seen to it, unless the cluster may have an Istio of its own.
 func (r *Remote) installIstio(ctx context.Context) error {
 	if r.options.Istio == "" {
-		return errors.New("no manifests of Istio are given: render them with istioctl manifest generate (see docs/e2e.md), or choose the mesh xds")
+		return r.hasIstio(ctx)
 	}
 	file, err := os.Open(r.options.Istio)
 	if err != nil {
 		return fmt.Errorf("read the manifests of Istio: %w", err)
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	return localplane.Apply(ctx, r.Config, io.MultiReader(strings.NewReader(istioNamespace), file))
+	return r.apply(ctx, io.MultiReader(strings.NewReader(istioNamespaceDocument), file))
 }
 
-// istioNamespace is what istioctl manifest generate leaves out, and install does not.
-const istioNamespace = `apiVersion: v1
+// istioNamespaceDocument is what istioctl manifest generate leaves out, and install does not.
+const istioNamespaceDocument = `apiVersion: v1
 kind: Namespace
 metadata: {name: istio-system}
 ---
@@ -305,7 +332,7 @@ func istioDefinitions(ctx context.Context, progress io.Writer) ([]byte, error) {
 
 // installed lists the namespaces whose Deployments have to be ready; that of the door
 // is empty where there is none.
-var installed = []string{"argo-rollouts", "istio-system", doorEntrance.namespace}
+var installed = []string{controllerNamespace, istioNamespace, doorEntrance.namespace}
 
 // awaitDeployments waits until every Deployment of some namespaces is available.
 func (r *Remote) awaitDeployments(ctx context.Context, namespaces ...string) error {

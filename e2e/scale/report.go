@@ -152,13 +152,13 @@ func (r Report) Write(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%.1f %s\t%s\t%s\n", l.What, l.Got, l.Unit, goal, mark)
 	}
 	all := r.updates()
-	fmt.Fprintf(t, "\nrequests of all updates\t\t\t\n")
+	fmt.Fprintf(t, "\nrequests of all updates\tfor each Rollout\tin all\t\n")
 	calls := slices.SortedFunc(maps.Keys(all.Requests), func(a, b string) int {
 		return cmp.Or(all.Requests[b]-all.Requests[a], cmp.Compare(a, b))
 	})
 	for _, c := range calls {
-		fmt.Fprintf(t, "%s\t%d\t\t\n", c, all.Requests[c])
+		fmt.Fprintf(t, "%s\t%.2f\t%d\t\n", c, float64(all.Requests[c])/float64(r.Rollouts), all.Requests[c])
 	}
-	fmt.Fprintf(t, "of these refused\t%d\t\t\n", all.refused)
+	fmt.Fprintf(t, "of these refused\t%.2f\t%d\t\n", float64(all.refused)/float64(r.Rollouts), all.refused)
 	return t.Flush()
 }

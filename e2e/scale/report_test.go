@@ -51,14 +51,14 @@ idle: writes                         0.0       0
 idle: processor                      0.0 ms
 memory at its highest                64.0 MiB
 
-requests of all updates
-update rollouts/status   16
-patch replicasets        10
-create events            6
-watch pods               5
-patch events             4
-get secrets              2
-of these refused         1
+requests of all updates  for each Rollout  in all
+update rollouts/status   8.00              16
+patch replicasets        5.00              10
+create events            3.00              6
+watch pods               2.50              5
+patch events             2.00              4
+get secrets              1.00              2
+of these refused         0.50              1
 `
 	if diff := cmp.Diff(want, strip(b.String())); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -29,7 +31,7 @@ func (k *Kubectl) patch(ctx context.Context, obj *unstructured.Unstructured, pat
 	before := obj.DeepCopy()
 	var err error
 	if subresource == "" {
-		err = k.Client.Patch(ctx, obj, patch, fieldOwner, validation)
+		err = k.patchOrWarn(ctx, obj, patch)
 	} else {
 		err = k.Client.SubResource(subresource).Patch(ctx, obj, patch, fieldOwner)
 	}
@@ -37,6 +39,20 @@ func (k *Kubectl) patch(ctx context.Context, obj *unstructured.Unstructured, pat
 		return false, serverError(err)
 	}
 	return !equality.Semantic.DeepEqual(obj.Object, before.Object), nil
+}
+
+// patchOrWarn writes a patch. kubectl leaves it to the API server what to do about fields
+// that nobody knows, and that drops them with a warning for each, which clients print.
+func (k *Kubectl) patchOrWarn(ctx context.Context, obj *unstructured.Unstructured, patch client.Patch) error {
+	err := k.Client.Patch(ctx, obj, patch, fieldOwner, validation)
+	_, fields, unknown := strings.Cut(fmt.Sprint(err), "strict decoding error: ")
+	if !unknown || !apierrors.IsBadRequest(err) && !apierrors.IsInvalid(err) {
+		return err
+	}
+	for _, field := range strings.Split(fields, ", ") {
+		k.printf("Warning: %s\n", field)
+	}
+	return k.Client.Patch(ctx, obj, patch, fieldOwner, client.FieldValidation(metav1.FieldValidationIgnore))
 }
 
 // Scale sets spec.replicas.

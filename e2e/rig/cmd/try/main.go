@@ -8,19 +8,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/aviary-rollouts/aviary/e2e/rig"
+	"github.com/aviary-rollouts/aviary/internal/interrupt"
 )
 
 func main() {
-	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, cancel := interrupt.Context()
 	defer cancel()
 	ctrllog.SetLogger(logr.Discard()) // what matters comes back as an error
 	if err := command().ExecuteContext(ctx); err != nil {
@@ -65,10 +64,5 @@ logs          %s
 
 ctrl-c ends it
 `, l.Plane.Kubeconfig(), plugin, filepath.Dir(l.Plane.Kubectl()), l.Front(), l.Plane.Prometheus(), filepath.Join(l.Plane.Dir(), "logs"))
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-l.Plane.Done():
-		return l.Plane.Err()
-	}
+	return l.Wait(ctx)
 }

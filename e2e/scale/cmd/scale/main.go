@@ -3,12 +3,9 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -16,10 +13,11 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/aviary-rollouts/aviary/e2e/scale"
+	"github.com/aviary-rollouts/aviary/internal/interrupt"
 )
 
 func main() {
-	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, cancel := interrupt.Context()
 	defer cancel()
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)
@@ -37,6 +35,9 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if options.Rollouts < 1 || options.Namespaces < 1 {
+				return fmt.Errorf("--rollouts %d, --namespaces %d: there must be at least one of each", options.Rollouts, options.Namespaces)
+			}
 			ctrllog.SetLogger(logr.Discard()) // what matters comes back as an error
 			klog.SetLogger(logr.Discard())
 			report, err := scale.Run(c.Context(), options)

@@ -62,6 +62,7 @@ type Outcome struct {
 //	interval 30s, measurements at once:      0 s, 30 s, 60 s
 //	interval 60s, Jobs that run for 15 s:    0 s, 75 s, 150 s
 //	interval 5m, the second is an error:     0 s, 300 s, 310 s, 610 s
+//	interval 1500ms, measurements at once:   0 s, 2 s, 4 s
 func (a *Analysis) Due(now time.Time) []Task {
 	if a.over() {
 		return nil
@@ -107,11 +108,18 @@ func (m *metric) dueAt(r *v1alpha1.MetricResult, start time.Time, terminating bo
 	case last(r) == nil:
 		return start.Add(m.initialDelay), true
 	}
-	pause := m.interval
+	pause := wholeSeconds(m.interval)
 	if last(r).Phase == v1alpha1.AnalysisPhaseError {
 		pause = errorRetry
 	}
 	return finished(last(r)).Add(pause), true
+}
+
+// wholeSeconds rounds a pause up to the resolution of the end that it counts from. That
+// is the second in which a measurement ended: half a second later would be over before it
+// began, and every look would measure again.
+func wholeSeconds(pause time.Duration) time.Duration {
+	return (pause + time.Second - 1).Truncate(time.Second)
 }
 
 // finished is when a measurement ended.

@@ -448,22 +448,37 @@ func BenchmarkLook(b *testing.B) {
 
 // Measurements keep their pace although none is done at the beginning of a second.
 func TestPace(t *testing.T) {
+	for _, c := range []struct {
+		interval v1alpha1.DurationString
+		want     []time.Duration // behind noon, in ms
+	}{
+		{"10s", []time.Duration{300, 10100, 20100}},
+		{"1ms", []time.Duration{300, 1100, 2100}},
+		{"500ms", []time.Duration{300, 1100, 2100}},
+		{"1500ms", []time.Duration{300, 2100, 4100}},
+	} {
+		if at := paceOf(c.interval); !slices.Equal(at, c.want) {
+			t.Errorf("interval %s: measured at %d ms, want %d", c.interval, at, c.want)
+		}
+	}
+}
+
+// paceOf is when a metric is measured three times, in ms behind noon, if each measurement
+// takes 200 ms and each look comes 100 ms late.
+func paceOf(interval v1alpha1.DurationString) (at []time.Duration) {
 	m := prom("rate", nil)
 	m.Count = num(3)
-	m.Interval = "10s"
+	m.Interval = interval
 	run := runOf(m)
-	var at []time.Duration
 	for now := noon.Add(300 * time.Millisecond); !run.Status.Phase.Completed(); {
 		a := Read(run)
 		var outcomes []Outcome
 		for range a.Due(now) {
-			at = append(at, now.Sub(noon))
+			at = append(at, now.Sub(noon)/time.Millisecond)
 			outcomes = append(outcomes, Outcome{Metric: "rate", Measurement: measurementOf('S')})
 		}
 		p := a.Assess(outcomes, now.Add(200*time.Millisecond)) // what asking took
 		run.Status, now = p.Status, p.Wake.Add(100*time.Millisecond)
 	}
-	if want := []time.Duration{300 * time.Millisecond, 10100 * time.Millisecond, 20100 * time.Millisecond}; !slices.Equal(at, want) {
-		t.Errorf("measured at %v, want %v", at, want)
-	}
+	return at
 }

@@ -19,9 +19,10 @@ import (
 // templates change far less often than pods, and reading a split out of a
 // VirtualService and validating templates takes longer than the decision.
 type outlook struct {
-	of      []version // what it was made from, in the order of the spec
-	routing *traffic.Observed
-	invalid string
+	of        []version // what it was made from, in the order of the spec
+	routing   *traffic.Observed
+	invalid   string
+	templates bool // only what is wrong with templates makes it invalid
 }
 
 // version tells one state of one object from every other.
@@ -66,7 +67,7 @@ func (s *sight) judge() {
 		f.outlook = f.look(o, s.refs, s.routes)
 		f.outlook.of = of
 	}
-	o.Invalid = f.outlook.invalid
+	o.Invalid, o.InvalidTemplates = f.outlook.invalid, f.outlook.templates
 	if f.outlook.routing != nil {
 		seen := *f.outlook.routing
 		o.Routing = &seen
@@ -85,13 +86,17 @@ func (f *specFacts) look(o *rollout.Observed, refs validate.Refs, routes istio.O
 			wrong = istio.Validate(o.Rollout, routes)
 		}
 	}
-	found.invalid = f.firstProblem(o, refs, wrong)
+	if found.invalid = f.firstProblem(o, refs, wrong); found.invalid == "" {
+		if wrong = validate.Templates(o.Rollout, o.Templates); len(wrong) > 0 {
+			found.invalid, found.templates = wrong[0].Error(), true
+		}
+	}
 	return found
 }
 
-// firstProblem is the first error of validation, the most fundamental first: the
-// spec by itself, what it refers to if the spec makes sense, routes, templates;
-// empty if there is none.
+// firstProblem is the first error of validation but for templates of analyses, the most
+// fundamental first: the spec by itself, what it refers to if the spec makes sense, routes,
+// what this version cannot do; empty if there is none.
 func (f *specFacts) firstProblem(o *rollout.Observed, refs validate.Refs, routes field.ErrorList) string {
 	problems := f.problems
 	if len(problems) == 0 {
@@ -99,9 +104,6 @@ func (f *specFacts) firstProblem(o *rollout.Observed, refs validate.Refs, routes
 	}
 	if len(problems) == 0 {
 		problems = routes
-	}
-	if len(problems) == 0 {
-		problems = validate.Templates(o.Rollout, o.Templates)
 	}
 	if len(problems) == 0 {
 		return rollout.Unsupported(o.Rollout)

@@ -49,6 +49,21 @@ func (d *decision) analyse() {
 	d.deleteOldRuns()
 }
 
+// heedRuns follows the verdicts of the AnalysisRuns and of the Experiment that there are,
+// and starts none.
+func (d *decision) heedRuns() {
+	d.forgetPassedStep()
+	d.resumeInconclusive()
+	for _, s := range d.slots() {
+		if *s.status != nil && d.run((*s.status).Name) != nil {
+			d.follow(s)
+		}
+	}
+	if d.experimentStep() != nil && d.experiment() != nil {
+		d.followExperiment()
+	}
+}
+
 // outlived is true for a post-promotion analysis that goes on when the old pods, which
 // the update would go back to, are to go. It is asked to end, and its last word counts.
 func (d *decision) outlived(s slot) bool {
@@ -213,7 +228,8 @@ func (d *decision) resumeInconclusive() {
 // fast rollback goes to pods that were judged when they were new.
 var skipped = v1alpha1.RolloutAnalysisRunStatus{Status: v1alpha1.AnalysisPhaseSuccessful, Message: "skipped: fast rollback"}
 
-// analysed is true when the run of a slot has ended well.
+// analysed is true when the run of a slot has ended well. One that has been deleted since
+// is believed what is on record of it: it is not made a second time.
 func (d *decision) analysed(status *v1alpha1.RolloutAnalysisRunStatus) bool {
 	if status == nil {
 		return false
@@ -221,8 +237,11 @@ func (d *decision) analysed(status *v1alpha1.RolloutAnalysisRunStatus) bool {
 	if *status == skipped {
 		return true
 	}
-	run := d.run(status.Name)
-	if run == nil || run.Status.Phase != v1alpha1.AnalysisPhaseSuccessful {
+	phase := status.Status
+	if run := d.run(status.Name); run != nil {
+		phase = run.Status.Phase
+	}
+	if phase != v1alpha1.AnalysisPhaseSuccessful {
 		d.waiting("AnalysisRun %s is %s", status.Name, status.Status)
 		return false
 	}

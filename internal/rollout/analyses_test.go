@@ -48,6 +48,13 @@ func TestAnalysisStep(t *testing.T) {
 		d := start().want("Progressing(more replicas need to be updated) step 1 v1:4 v2:1")
 		d.pass(time.Minute).verdict("2-1", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(CanaryPauseStep) step 2 v1:4 v2:1")
 	})
+	t.Run("successful and deleted while a person holds the update", func(t *testing.T) {
+		d := start()
+		d.o.Rollout.Spec.Paused = true
+		d.settle().verdict("2-1", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(manually paused) step 1 v1:4 v2:1")
+		d.o.Runs, d.o.Rollout.Spec.Paused = nil, false
+		d.settle().want("Paused(CanaryPauseStep) step 2 v1:4 v2:1")
+	})
 	t.Run("failed, then retried", func(t *testing.T) {
 		d := start().verdict("2-1", v1alpha1.AnalysisPhaseFailed, "bad")
 		d.want("Degraded(RolloutAborted: Rollout aborted update to revision 2: bad) step 0 v1:5 v2:0")
@@ -107,6 +114,55 @@ func TestBackgroundAnalysis(t *testing.T) {
 }
 
 // Whatever an analysis comes to is told once, on the Rollout.
+// What is wrong with a template while an update is on its way neither hides a verdict nor
+// keeps the update from being taken back; it begins no other.
+func TestVerdictsWithoutTemplates(t *testing.T) {
+	const (
+		invalid = `InvalidSpec: The Rollout "web" is invalid: template not found`
+		bad     = "RolloutAborted: Rollout aborted update to revision 2: bad"
+	)
+	start := func() *desk {
+		d := newDesk(t, 5, canaryOf(weight(20), analysisStep(), pauseFor(nil))).templates().settle().image("v2").settle()
+		d.o.Invalid, d.o.InvalidTemplates, d.o.Templates = "template not found", true, nil
+		return d.settle().want("Degraded(" + invalid + ") step 1 v1:4 v2:1")
+	}
+	heal := func(d *desk) *desk {
+		d.o.Invalid, d.o.InvalidTemplates = "", false
+		return d.templates().settle()
+	}
+	t.Run("bad", func(t *testing.T) {
+		d := start().verdict("2-1", v1alpha1.AnalysisPhaseFailed, "bad").want("Degraded(" + bad + ") step 0 v1:5 v2:0")
+		d.status().Abort = false // a retry
+		d.settle().want("Degraded(" + invalid + ") step 0 v1:5 v2:0")
+		heal(d).verdict("2-1.1", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(CanaryPauseStep) step 2 v1:4 v2:1")
+	})
+	t.Run("bad, and another image", func(t *testing.T) {
+		d := start().image("v3")
+		d.o.Runs[0].Status.Phase = v1alpha1.AnalysisPhaseFailed
+		d.settle().want("Degraded(" + invalid + ") step 1 v1:4 v2:1")
+		heal(d).want("Progressing(more replicas need to be updated) step 1 v1:4 v2:0 v3:1")
+	})
+	t.Run("good", func(t *testing.T) {
+		d := start().verdict("2-1", v1alpha1.AnalysisPhaseSuccessful, "").want("Degraded(" + invalid + ") step 1 v1:4 v2:1")
+		heal(d).want("Paused(CanaryPauseStep) step 2 v1:4 v2:1")
+	})
+	t.Run("inconclusive, looked at, measured again when there is a template", func(t *testing.T) {
+		d := start().verdict("2-1", v1alpha1.AnalysisPhaseInconclusive, "").promote().settle()
+		d.want("Degraded(" + invalid + ") step 1 v1:4 v2:1")
+		heal(d).verdict("2-1.1", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(CanaryPauseStep) step 2 v1:4 v2:1")
+	})
+	t.Run("given up by a person", func(t *testing.T) {
+		d := start()
+		d.status().Abort = true
+		d.settle().want("Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 v1:5 v2:0")
+	})
+	t.Run("something else is wrong, too", func(t *testing.T) {
+		d := start()
+		d.o.InvalidTemplates = false
+		d.verdict("2-1", v1alpha1.AnalysisPhaseFailed, "bad").want("Degraded(" + invalid + ") step 1 v1:4 v2:1")
+	})
+}
+
 func TestEventsOfAnalyses(t *testing.T) {
 	background := canaryOf(weight(20), pauseFor(nil))
 	background.Canary.Analysis = &v1alpha1.RolloutAnalysisBackground{RolloutAnalysis: successRate}
@@ -226,6 +282,14 @@ func TestBlueGreenAnalyses(t *testing.T) {
 		d.verdict("2-pre", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(BlueGreenPause) v1:3 v2:3").selects("active", "v1")
 		d.pass(59 * time.Second).want("Paused(BlueGreenPause) v1:3 v2:3")
 		d.pass(2*time.Second).want("Healthy v1:3 v2:3").selects("active", "v2")
+	})
+	t.Run("the first is deleted once it has ended", func(t *testing.T) {
+		d := newDesk(t, 3, blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) {
+			bg.PrePromotionAnalysis, bg.AutoPromotionEnabled = &successRate, ptr.To(false)
+		})).templates().settle().image("v2").settle()
+		d.verdict("2-pre", v1alpha1.AnalysisPhaseSuccessful, "").want("Paused(BlueGreenPause) v1:3 v2:3")
+		d.o.Runs = nil
+		d.settle().promote().settle().want("Healthy v1:3 v2:3").selects("active", "v2")
 	})
 	t.Run("neither is too slow for the progress deadline, and what follows has all of its time", func(t *testing.T) {
 		d := newDesk(t, 3, blueGreenOf(func(bg *v1alpha1.BlueGreenStrategy) {

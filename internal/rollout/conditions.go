@@ -53,7 +53,7 @@ func (d *decision) countActive() {
 
 // setConditions writes every condition of the status.
 func (d *decision) setConditions() {
-	if d.Invalid != "" {
+	if d.refused() {
 		d.setCondition(v1alpha1.InvalidSpec, corev1.ConditionTrue, v1alpha1.InvalidSpecReason, fmt.Sprintf("The Rollout %q is invalid: %s", d.Rollout.Name, d.Invalid))
 		return
 	}

@@ -32,7 +32,7 @@ func Decide(o Observed, now time.Time) Plan {
 	case o.Rollout.Spec.Replicas == nil:
 		d.do(SetReplicas{Replicas: 1})
 		return d.plan
-	case o.Invalid != "":
+	case d.refused():
 		d.refuse()
 		return d.finish()
 	}
@@ -73,14 +73,25 @@ func (d *decision) forgetOtherStrategy() {
 	}
 }
 
+// refused is true while the Rollout is invalid. To take back an update that was given up
+// needs no template of an analysis.
+func (d *decision) refused() bool {
+	takenBack := d.InvalidTemplates && d.status.Abort && !d.updateStarts()
+	return d.Invalid != "" && !takenBack
+}
+
 // refuse leaves everything as it is while the spec makes no sense. Only what measures
 // an update that is over, given up by a person or promoted, ends: that needs nothing of
-// the spec.
+// the spec. If all that is wrong are templates, what measures an update on its way goes on,
+// and is heeded.
 func (d *decision) refuse() {
 	d.wakeAfter(invalidRetry)
-	if d.status.Abort || d.status.CurrentPodHash == d.status.StableRS {
+	switch {
+	case d.status.Abort || d.status.CurrentPodHash == d.status.StableRS:
 		d.stopExperiments("")
 		d.stopStrays(nil)
+	case d.InvalidTemplates && d.status.AbortedAt == nil && !d.updateStarts(): // neither a retry nor a new image
+		d.heedRuns()
 	}
 }
 

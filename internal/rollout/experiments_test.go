@@ -73,3 +73,14 @@ func finished(name, hash string, at time.Time) *v1alpha1.Experiment {
 	e.Status.TemplateStatuses = []v1alpha1.TemplateStatus{template}
 	return e
 }
+
+// An Experiment that fails while the template of an analysis is missing is heeded, too.
+func TestBadExperimentWithoutTemplates(t *testing.T) {
+	step := v1alpha1.CanaryStep{Experiment: &v1alpha1.RolloutExperimentStep{}}
+	d := newDesk(t, 5, canaryOf(weight(20), pauseFor(nil), step)).settle().image("v2").settle().promote().settle()
+	hash := hashOf(d.o.ReplicaSets[len(d.o.ReplicaSets)-1])
+	d.o.Experiments = []*v1alpha1.Experiment{finished("bad", hash, d.now)}
+	d.status().Canary.CurrentExperiment = "bad"
+	d.o.Invalid, d.o.InvalidTemplates = "template not found", true
+	d.settle().want("Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 v1:5 v2:0")
+}

@@ -16,6 +16,9 @@ type Observed struct {
 	// Invalid is the first validation error of the Rollout and of what it
 	// refers to; empty if there is none.
 	Invalid string
+	// InvalidTemplates is true if Invalid is about templates of analyses, and nothing
+	// else is wrong: who gives an update up needs none.
+	InvalidTemplates bool
 	// Template and Selector are the Rollout's own or its workload's.
 	Template *corev1.PodTemplateSpec
 	Selector *metav1.LabelSelector

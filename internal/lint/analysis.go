@@ -151,6 +151,9 @@ func (r *report) experimentAnalysis(path *field.Path, library analysis.Library, 
 	if _, err := analysis.NewSpec(flat, valued(supplied)); err != nil {
 		r.error(path.Child("args").String(), "%v", err)
 	}
+	if analysis.Validate(flat.Metrics) == nil {
+		r.add(validate.Values(flat, supplied, false, path.Child("args")), nil)
+	}
 	r.arguments(path.Child("args"), flat, supplied)
 	return flat
 }

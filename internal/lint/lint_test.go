@@ -321,6 +321,10 @@ func TestExperiments(t *testing.T) {
 			"web.yaml:24: Experiment \"compare\": spec.analyses[0].args: with these values provider.prometheus.query of metric \"rate\" cannot be read: " +
 				"line 1, column 9, in `up{app='{{args.app}}'}`: unexpected identifier \"b\" in label matching, expected \",\" or \"}\"",
 		}},
+		{"a pace that is none", strings.Replace(template, "interval: 1m", "interval: '{{args.app}}'", 1) + compare + strings.Replace(analyses, "'{{templates.a.podTemplateHash}}'", "1x", 1), []string{
+			`web.yaml:24: Experiment "compare": spec.analyses[0].args: Invalid value: "app=1x": with these values metric "rate" cannot be measured: ` +
+				`invalid interval string: time: unknown unit "x" in duration "1x"`,
+		}},
 		{"an argument from a secret", template + compare + strings.Replace(analyses, "value: '{{templates.a.podTemplateHash}}'", "valueFrom: {secretKeyRef: {name: s, key: k}}", 1), nil},
 		{"an argument that is not given", template + compare + strings.Replace(analyses, "name: app", "name: ap", 1), []string{
 			`web.yaml:24: Experiment "compare": spec.analyses[0].args: args.app was not resolved`,

@@ -1,6 +1,9 @@
 package validate
 
 import (
+	"fmt"
+	"strings"
+
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -87,6 +90,9 @@ func (ref AnalysisRef) Problems(flat v1alpha1.AnalysisTemplateSpec, err error) f
 				"AnalysisTemplate "+ref.names()+" has metric "+m.Name+" which runs indefinitely. Invalid value for count: "+countText(m)))
 		}
 	}
+	if len(errs) == 0 {
+		errs = Values(flat, analysis.Written(ref.Spec.Args), ref.Finite, ref.Field.Child("args"))
+	}
 	errs = append(errs, metadata(ref.Spec.AnalysisRunMetadata.Labels, ref.Spec.AnalysisRunMetadata.Annotations, ref.Field.Child("analysisRunMetadata"))...)
 	errs = append(errs, rules(ref.Spec.DryRun, ref.Spec.MeasurementRetention, flat.Metrics, ref.Field)...)
 	errs = append(errs, Conflicts(flat.MeasurementRetention, ref.Spec.MeasurementRetention, ref.Field)...)
@@ -101,6 +107,43 @@ func (ref AnalysisRef) Problems(flat v1alpha1.AnalysisTemplateSpec, err error) f
 		}
 	}
 	return errs
+}
+
+// Values lists the metrics that cannot be measured with the values of arguments, at a path,
+// that are known before there is a run; the rest of templates is taken to be right. finite
+// is true where somebody waits for the end of the analysis.
+func Values(flat v1alpha1.AnalysisTemplateSpec, supplied []v1alpha1.Argument, finite bool, path *field.Path) field.ErrorList {
+	known := analysis.Known(flat.Args, supplied)
+	var errs field.ErrorList
+	for _, m := range flat.Metrics {
+		filled, err := analysis.PutValues(m, known)
+		if err == nil {
+			err = analysis.Validate([]v1alpha1.Metric{filled})
+		}
+		switch {
+		case err != nil:
+			why := strings.TrimPrefix(err.Error(), "metrics[0]: ")
+			errs = append(errs, field.Invalid(path, valuesFor(m, known), fmt.Sprintf("with these values metric %q cannot be measured: %s", m.Name, why)))
+		case finite && analysis.RunsForever(filled):
+			errs = append(errs, field.Invalid(path, valuesFor(m, known), fmt.Sprintf("with these values metric %q runs indefinitely. Invalid value for count: %s", m.Name, countText(filled))))
+		}
+	}
+	return errs
+}
+
+// valuesFor lists the values that a metric asks for: count=0, interval=10s.
+func valuesFor(m v1alpha1.Metric, known map[string]string) string {
+	names, err := analysis.Placeholders(m)
+	if err != nil {
+		return m.Name
+	}
+	var list []string
+	for _, name := range names {
+		if value, has := known[name]; has {
+			list = append(list, name+"="+value)
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // suppliedArgs checks the arguments that a Rollout gives to an analysis. A field

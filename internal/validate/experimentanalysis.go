@@ -53,7 +53,7 @@ func (a ExperimentAnalysis) Problems(flat v1alpha1.AnalysisTemplateSpec, err err
 	if err != nil {
 		return field.ErrorList{field.Invalid(at, a.Spec.TemplateName, err.Error())}
 	}
-	var errs field.ErrorList
+	errs := Values(flat, analysis.Written(a.Spec.Args), false, a.Field.Child("args"))
 	for _, arg := range flat.Args {
 		supplied := slices.ContainsFunc(a.Spec.Args, func(s v1alpha1.AnalysisRunArgument) bool { return s.Name == arg.Name })
 		if from := arg.ValueFrom; !supplied && arg.Value == nil && (from == nil || from.SecretKeyRef == nil && from.FieldRef == nil) {

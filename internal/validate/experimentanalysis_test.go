@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -20,6 +21,16 @@ func TestTemplates(t *testing.T) {
 		return &v1alpha1.AnalysisTemplateSpec{Args: args, Metrics: web("http://x/{{args.x}}")}
 	}
 	from := func(f *v1alpha1.ValueFrom) v1alpha1.Argument { return v1alpha1.Argument{Name: "x", ValueFrom: f} }
+	paced := func(args ...v1alpha1.Argument) *v1alpha1.AnalysisTemplateSpec {
+		t := &v1alpha1.AnalysisTemplateSpec{Args: args, Metrics: web("http://x/{{args.x}}")}
+		t.Metrics[0].Interval, t.Metrics[0].Count = "{{args.iv}}", ptr.To(intstr.FromString("{{args.cnt}}"))
+		return t
+	}
+	pace := func(count, interval string) []v1alpha1.AnalysisRunArgument {
+		return []v1alpha1.AnalysisRunArgument{{Name: "cnt", Value: count}, {Name: "iv", Value: interval}}
+	}
+	x, cnt, iv := v1alpha1.Argument{Name: "x", Value: ptr.To("v")}, v1alpha1.Argument{Name: "cnt"}, v1alpha1.Argument{Name: "iv"}
+	const step = "spec.strategy.canary.steps[0].analysis."
 	const at = "spec.strategy.canary.steps[1].experiment.analyses[0]."
 	for _, c := range []struct {
 		name     string
@@ -44,6 +55,17 @@ func TestTemplates(t *testing.T) {
 			[]string{at + `args: Invalid value: "x": missing analysis arguments in rollout spec`}},
 		{"not supplied", asking(v1alpha1.Argument{Name: "x"}), []v1alpha1.AnalysisRunArgument{{Name: "y", Value: "v"}}, false,
 			[]string{at + `args: Invalid value: "x": missing analysis arguments in rollout spec`}},
+		{"with values", paced(x, cnt, iv), pace("3", "10s"), true, nil},
+		{"without end", paced(x, cnt, iv), pace("0", "10s"), true, []string{
+			step + `args: Invalid value: "iv=10s, cnt=0, x=v": with these values metric "m" runs indefinitely. Invalid value for count: 0`,
+		}},
+		{"without end by a default", paced(x, v1alpha1.Argument{Name: "cnt", Value: ptr.To("0")}, iv), pace("0", "10s")[1:], true, []string{
+			step + `args: Invalid value: "iv=10s, cnt=0, x=v": with these values metric "m" runs indefinitely. Invalid value for count: 0`,
+		}},
+		{"a value that is no interval", paced(x, cnt, iv), pace("3", "10x"), true, []string{
+			step + `args: Invalid value: "iv=10x, cnt=3, x=v": with these values metric "m" cannot be measured: invalid interval string: time: unknown unit "x" in duration "10x"`,
+			at + `args: Invalid value: "iv=10x, cnt=3, x=v": with these values metric "m" cannot be measured: invalid interval string: time: unknown unit "x" in duration "10x"`,
+		}},
 		{"not declared", asking(v1alpha1.Argument{Name: "y", Value: ptr.To("v")}), []v1alpha1.AnalysisRunArgument{{Name: "x", Value: "v"}}, true, []string{
 			`spec.strategy.canary.steps[0].analysis.templates: Invalid value: "{{args.x}}": the template declares only the arguments y`,
 			at + `templateName: Invalid value: "{{args.x}}": the template declares only the arguments y`,

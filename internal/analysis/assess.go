@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -33,17 +34,10 @@ func (a *Analysis) Assess(outcomes []Outcome, now time.Time) Plan {
 		return p
 	}
 	if a.problem != "" {
-		return a.Fail(a.problem, now)
+		return a.Fail(a.problem, nil, now)
 	}
 	p.begin(now)
-	for _, o := range outcomes {
-		for i := range a.metrics {
-			if a.metrics[i].spec.Name == o.Metric {
-				p.record(&a.metrics[i], o, now)
-			}
-		}
-	}
-	p.sortResults(a.metrics)
+	a.record(&p, outcomes, now)
 	a.judgeMetrics(&p)
 	a.judgeRun(&p, now)
 	if p.Status.Phase.Completed() {
@@ -54,10 +48,30 @@ func (a *Analysis) Assess(outcomes []Outcome, now time.Time) Plan {
 	return p
 }
 
-// Fail ends the run as Error, for a reason that lies outside its metrics.
-func (a *Analysis) Fail(reason string, now time.Time) Plan {
+// record puts outcomes into the results of their metrics.
+func (a *Analysis) record(p *Plan, outcomes []Outcome, now time.Time) {
+	for _, o := range outcomes {
+		for i := range a.metrics {
+			if a.metrics[i].spec.Name == o.Metric {
+				p.record(&a.metrics[i], o, now)
+			}
+		}
+	}
+	p.sortResults(a.metrics)
+}
+
+// Fail ends the run as Error, for a reason that lies outside its metrics. ended is what
+// became of what [Analysis.UnderWay] lists.
+func (a *Analysis) Fail(reason string, ended []Outcome, now time.Time) Plan {
 	p := Plan{Status: *a.run.Status.DeepCopy()}
 	p.begin(now)
+	a.record(&p, ended, now)
+	for i := range a.metrics {
+		m := &a.metrics[i]
+		if slices.ContainsFunc(ended, func(o Outcome) bool { return o.Metric == m.spec.Name }) {
+			p.judge(m, true)
+		}
+	}
 	p.Status.Message = reason
 	p.end(v1alpha1.AnalysisPhaseError, now)
 	p.expire(&v1alpha1.AnalysisRun{Spec: a.run.Spec, Status: p.Status}, now)
@@ -89,18 +103,21 @@ func (a *Analysis) judgeMetrics(p *Plan) {
 			return
 		}
 		for i := range a.metrics {
-			m := &a.metrics[i]
-			r := resultOf(&p.Status, m.spec.Name)
-			if r == nil || r.Phase.Completed() {
-				continue
-			}
-			var why string
-			if r.Phase, why = m.assess(r, terminating); !r.Phase.Completed() {
-				continue
-			}
-			r.Message = m.said(r, why, terminating)
-			p.Why = append(p.Why, completed("Metric", fmt.Sprintf("Metric '%s' Completed. Result: ", r.Name), r.Phase))
+			p.judge(&a.metrics[i], terminating)
 		}
+	}
+}
+
+// judge gives a metric its phase.
+func (p *Plan) judge(m *metric, terminating bool) {
+	r := resultOf(&p.Status, m.spec.Name)
+	if r == nil || r.Phase.Completed() {
+		return
+	}
+	var why string
+	if r.Phase, why = m.assess(r, terminating); r.Phase.Completed() {
+		r.Message = m.said(r, why, terminating)
+		p.Why = append(p.Why, completed("Metric", fmt.Sprintf("Metric '%s' Completed. Result: ", r.Name), r.Phase))
 	}
 }
 

@@ -92,6 +92,18 @@ func (a *Analysis) Due(now time.Time) []Task {
 	return tasks
 }
 
+// UnderWay lists how to end the measurements that have begun and not ended.
+func (a *Analysis) UnderWay() []Task {
+	var tasks []Task
+	for i := range a.metrics {
+		r := resultOf(&a.run.Status, a.metrics[i].spec.Name)
+		if running := underWay(r); running != nil {
+			tasks = append(tasks, Task{Kind: Terminate, Metric: a.metrics[i].spec, Number: int(r.Count+r.Error) + 1, Measurement: *running.DeepCopy()})
+		}
+	}
+	return tasks
+}
+
 // over says whether the run has ended or cannot be carried out.
 func (a *Analysis) over() bool { return a.run.Status.Phase.Completed() || a.problem != "" }
 

@@ -20,28 +20,58 @@ type Hooks struct {
 
 // Plan measures what is due of a run, one after the other, and says what follows;
 // the time of the assessment is when the last measurement was done. An argument
-// without a value ends the run. The error is one that a repetition may mend; what
-// was measured until then is lost.
+// without a value ends the run before anything is measured, and what is under way with it.
+// The error is one that a repetition may mend; what was measured until then is lost.
 func (r *Registry) Plan(ctx context.Context, run *v1alpha1.AnalysisRun, hooks Hooks) (analysis.Plan, error) {
 	a := r.read(run)
-	var outcomes []analysis.Outcome
+	var tasks []resolved
 	for _, task := range a.Due(r.clock.Now()) {
-		if hooks.Before != nil {
-			hooks.Before(task)
-		}
-		outcome, err := r.Do(ctx, run, task)
+		ready, err := r.resolve(ctx, run, task)
 		if unresolved := (*UnresolvedError)(nil); errors.As(err, &unresolved) {
-			return a.Fail("Unable to resolve metric arguments: "+unresolved.Error(), r.clock.Now()), nil
+			return r.fail(ctx, run, a, unresolved, hooks)
 		}
 		if err != nil {
 			return analysis.Plan{}, err
+		}
+		tasks = append(tasks, ready)
+	}
+	outcomes, err := r.all(ctx, run, tasks, hooks)
+	if err != nil {
+		return analysis.Plan{}, err
+	}
+	return a.Assess(outcomes, r.clock.Now()), nil
+}
+
+// fail ends what is under way of a run, and the run.
+func (r *Registry) fail(ctx context.Context, run *v1alpha1.AnalysisRun, a *analysis.Analysis, why *UnresolvedError, hooks Hooks) (analysis.Plan, error) {
+	var ends []resolved
+	for _, task := range a.UnderWay() {
+		ends = append(ends, resolved{Task: task, filled: task.Metric})
+	}
+	outcomes, err := r.all(ctx, run, ends, hooks)
+	if err != nil {
+		return analysis.Plan{}, err
+	}
+	return a.Fail("Unable to resolve metric arguments: "+why.Error(), outcomes, r.clock.Now()), nil
+}
+
+// all carries out tasks, one after the other.
+func (r *Registry) all(ctx context.Context, run *v1alpha1.AnalysisRun, tasks []resolved, hooks Hooks) ([]analysis.Outcome, error) {
+	var outcomes []analysis.Outcome
+	for _, task := range tasks {
+		if hooks.Before != nil {
+			hooks.Before(task.Task)
+		}
+		outcome, err := r.do(ctx, run, task)
+		if err != nil {
+			return nil, err
 		}
 		if hooks.After != nil {
 			hooks.After(outcome)
 		}
 		outcomes = append(outcomes, outcome)
 	}
-	return a.Assess(outcomes, r.clock.Now()), nil
+	return outcomes, nil
 }
 
 // readingKey names the spec of a run.

@@ -47,18 +47,35 @@ type UnresolvedError struct{ reason string }
 
 func (e *UnresolvedError) Error() string { return e.reason }
 
-// Do carries out one task of a run. The error is an [*UnresolvedError] or one
-// that a repetition may mend; what a provider cannot answer is an outcome of
-// phase Error.
-func (r *Registry) Do(ctx context.Context, run *v1alpha1.AnalysisRun, task analysis.Task) (analysis.Outcome, error) {
-	name := task.Metric.Name
-	filled, hide := task.Metric, redactor{}
-	var err error
-	if task.Kind != analysis.Terminate { // an end needs no Secret, which may be gone
-		if filled, hide, err = r.fill(ctx, run, task.Metric); err != nil {
-			return analysis.Outcome{}, fmt.Errorf("metric %q: %w", name, err)
-		}
+// resolved is a task whose metric has its secret arguments put in.
+type resolved struct {
+	analysis.Task
+	filled v1alpha1.Metric
+	// hide takes those arguments out of what the provider has to say.
+	hide redactor
+}
+
+// resolve reads the Secrets that a task needs. What is under way has been given them: it is
+// looked at, and ended, without those that are gone. The error is an [*UnresolvedError] or
+// one that a repetition may mend.
+func (r *Registry) resolve(ctx context.Context, run *v1alpha1.AnalysisRun, task analysis.Task) (resolved, error) {
+	if task.Kind == analysis.Terminate {
+		return resolved{Task: task, filled: task.Metric}, nil
 	}
+	filled, hide, err := r.fill(ctx, run, task.Metric)
+	if gone := (*UnresolvedError)(nil); task.Kind == analysis.Resume && errors.As(err, &gone) {
+		err = nil
+	}
+	if err != nil {
+		return resolved{}, fmt.Errorf("metric %q: %w", task.Metric.Name, err)
+	}
+	return resolved{task, filled, hide}, nil
+}
+
+// do carries out one task of a run. The error is one that a repetition may mend; what a
+// provider cannot answer is an outcome of phase Error.
+func (r *Registry) do(ctx context.Context, run *v1alpha1.AnalysisRun, task resolved) (analysis.Outcome, error) {
+	name, filled, hide := task.Metric.Name, task.filled, task.hide
 	q := Query{Run: run, Metric: filled, Number: task.Number}
 	q.judge, q.judgeErr = judges.Of([2]string{filled.SuccessCondition, filled.FailureCondition}, func() (analysis.Judge, error) {
 		return analysis.Condition(filled.SuccessCondition, filled.FailureCondition)
@@ -66,7 +83,7 @@ func (r *Registry) Do(ctx context.Context, run *v1alpha1.AnalysisRun, task analy
 	provider, err := r.providerOf(filled)
 	var m v1alpha1.Measurement
 	if err == nil {
-		m, err = r.carryOut(ctx, provider, q, task)
+		m, err = r.carryOut(ctx, provider, q, task.Task)
 	}
 	if isAgain(err) {
 		return analysis.Outcome{}, fmt.Errorf("metric %q: %s", name, hide.text(err.Error()))

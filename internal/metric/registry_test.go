@@ -80,10 +80,19 @@ func tokenSecret(value string) *corev1.Secret {
 	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "token-secret"}, Data: map[string][]byte{"token": []byte(value)}}
 }
 
+// do carries out one task.
+func do(r *Registry, run *v1alpha1.AnalysisRun, task analysis.Task) (analysis.Outcome, error) {
+	ready, err := r.resolve(context.Background(), run, task)
+	if err != nil {
+		return analysis.Outcome{}, err
+	}
+	return r.do(context.Background(), run, ready)
+}
+
 func TestMeasure(t *testing.T) {
 	p := &scripted{}
 	m := webMetric("http://x")
-	o, err := registry(p).Do(context.Background(), runWith(m), analysis.Task{Kind: analysis.Measure, Metric: m, Number: 3})
+	o, err := do(registry(p), runWith(m), analysis.Task{Kind: analysis.Measure, Metric: m, Number: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +137,7 @@ func TestErrors(t *testing.T) {
 			if tt.answer != nil {
 				p.measure = func(Query) (v1alpha1.Measurement, error) { return v1alpha1.Measurement{}, tt.answer }
 			}
-			o, err := registry(p).Do(context.Background(), runWith(tt.m), analysis.Task{Kind: analysis.Measure, Metric: tt.m, Number: 1})
+			o, err := do(registry(p), runWith(tt.m), analysis.Task{Kind: analysis.Measure, Metric: tt.m, Number: 1})
 			if tt.again {
 				if err == nil || err.Error() != tt.message {
 					t.Errorf("got %v, %+v; want the error %q", err, o, tt.message)
@@ -145,27 +154,27 @@ func TestErrors(t *testing.T) {
 func TestUnderWay(t *testing.T) {
 	m := webMetric("http://x")
 	going := v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseRunning, Metadata: map[string]string{"job-name": "j"}}
-	do := func(p Provider, kind analysis.TaskKind) (v1alpha1.Measurement, error) {
-		o, err := registry(p).Do(context.Background(), runWith(m), analysis.Task{Kind: kind, Metric: m, Number: 1, Measurement: going})
+	try := func(p Provider, kind analysis.TaskKind) (v1alpha1.Measurement, error) {
+		o, err := do(registry(p), runWith(m), analysis.Task{Kind: kind, Metric: m, Number: 1, Measurement: going})
 		return o.Measurement, err
 	}
-	if got, err := do(&slow{}, analysis.Resume); err != nil || got.Phase != v1alpha1.AnalysisPhaseFailed || got.Metadata["job-name"] != "j" {
+	if got, err := try(&slow{}, analysis.Resume); err != nil || got.Phase != v1alpha1.AnalysisPhaseFailed || got.Metadata["job-name"] != "j" {
 		t.Errorf("resume: %+v, %v", got, err)
 	}
-	if got, err := do(&slow{}, analysis.Terminate); err != nil || got.Phase != v1alpha1.AnalysisPhaseSuccessful || got.Message != "Metric Terminated" {
+	if got, err := try(&slow{}, analysis.Terminate); err != nil || got.Phase != v1alpha1.AnalysisPhaseSuccessful || got.Message != "Metric Terminated" {
 		t.Errorf("terminate: %+v, %v", got, err)
 	}
-	got, err := do(&slow{terminate: errors.New("forbidden")}, analysis.Terminate)
+	got, err := try(&slow{terminate: errors.New("forbidden")}, analysis.Terminate)
 	if err != nil || got.Phase != v1alpha1.AnalysisPhaseSuccessful || got.Message != "Metric Terminated" || got.Metadata["terminate-error"] != "forbidden" {
 		t.Errorf("terminate, refused: %+v, %v", got, err)
 	}
 	if len(going.Metadata) != 1 {
 		t.Errorf("the task was modified: %v", going.Metadata)
 	}
-	if _, err := do(&slow{terminate: TryAgain(errors.New("timeout"))}, analysis.Terminate); err == nil {
+	if _, err := try(&slow{terminate: TryAgain(errors.New("timeout"))}, analysis.Terminate); err == nil {
 		t.Error("terminate, passing trouble: no error")
 	}
-	if got, err := do(&scripted{}, analysis.Resume); err != nil || got.Phase != v1alpha1.AnalysisPhaseError || !strings.Contains(got.Message, "no way to go on") {
+	if got, err := try(&scripted{}, analysis.Resume); err != nil || got.Phase != v1alpha1.AnalysisPhaseError || !strings.Contains(got.Message, "no way to go on") {
 		t.Errorf("resume without a way to: %+v, %v", got, err)
 	}
 }
@@ -183,7 +192,7 @@ func TestSecrets(t *testing.T) {
 		}, nil
 	}
 	run := runWith(m, secretArg("api-token", "token"))
-	o, err := registry(p, tokenSecret(value)).Do(context.Background(), run, analysis.Task{Kind: analysis.Measure, Metric: m, Number: 1})
+	o, err := do(registry(p, tokenSecret(value)), run, analysis.Task{Kind: analysis.Measure, Metric: m, Number: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +206,7 @@ func TestSecrets(t *testing.T) {
 	p.measure = func(Query) (v1alpha1.Measurement, error) {
 		return v1alpha1.Measurement{}, TryAgain(errors.New("refused " + value))
 	}
-	_, err = registry(p, tokenSecret(value)).Do(context.Background(), run, analysis.Task{Kind: analysis.Measure, Metric: m, Number: 1})
+	_, err = do(registry(p, tokenSecret(value)), run, analysis.Task{Kind: analysis.Measure, Metric: m, Number: 1})
 	if err == nil || strings.Contains(err.Error(), value) {
 		t.Errorf("not hidden: %v", err)
 	}
@@ -206,25 +215,30 @@ func TestSecrets(t *testing.T) {
 func TestSecretsMissing(t *testing.T) {
 	m := webMetric("http://x?t={{args.t}}")
 	task := analysis.Task{Kind: analysis.Measure, Metric: m, Number: 1}
-	_, err := registry(&scripted{}).Do(context.Background(), runWith(m, secretArg("t", "token")), task)
+	_, err := do(registry(&scripted{}), runWith(m, secretArg("t", "token")), task)
 	var unresolved *UnresolvedError
 	if !errors.As(err, &unresolved) || unresolved.Error() != `secrets "token-secret" not found` {
 		t.Errorf("no Secret: %v", err)
 	}
-	_, err = registry(&scripted{}, tokenSecret("v")).Do(context.Background(), runWith(m, secretArg("t", "other")), task)
+	_, err = do(registry(&scripted{}, tokenSecret("v")), runWith(m, secretArg("t", "other")), task)
 	if !errors.As(err, &unresolved) || unresolved.Error() != "key 'other' does not exist in secret 'token-secret'" {
 		t.Errorf("no key: %v", err)
 	}
 	end := analysis.Task{Kind: analysis.Terminate, Metric: m, Number: 1, Measurement: v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseRunning}}
-	o, err := registry(&slow{}).Do(context.Background(), runWith(m, secretArg("t", "token")), end)
+	o, err := do(registry(&slow{}), runWith(m, secretArg("t", "token")), end)
 	if err != nil || o.Measurement.Message != "Metric Terminated" || o.Metadata != nil {
 		t.Errorf("an end without the Secret: %+v, %v", o, err)
+	}
+	look := analysis.Task{Kind: analysis.Resume, Metric: m, Number: 1, Measurement: v1alpha1.Measurement{Phase: v1alpha1.AnalysisPhaseRunning}}
+	o, err = do(registry(&slow{}), runWith(m, secretArg("t", "token")), look)
+	if err != nil || o.Measurement.Phase != v1alpha1.AnalysisPhaseFailed {
+		t.Errorf("a look at what is under way without the Secret: %+v, %v", o, err)
 	}
 	failing := interceptor.Funcs{Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
 		return apierrors.NewInternalError(errors.New("etcd is away"))
 	}}
 	r := NewRegistry(map[string]Provider{"web": &scripted{}}, fake.NewClientBuilder().WithInterceptorFuncs(failing).Build(), atNoon)
-	_, err = r.Do(context.Background(), runWith(m, secretArg("t", "token")), task)
+	_, err = do(r, runWith(m, secretArg("t", "token")), task)
 	if err == nil || errors.As(err, &unresolved) {
 		t.Errorf("a passing trouble: %v", err)
 	}
@@ -308,7 +322,7 @@ func BenchmarkJudged(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		p.asked = nil
-		if o, err := r.Do(context.Background(), run, task); err != nil || o.Measurement.Phase != v1alpha1.AnalysisPhaseSuccessful {
+		if o, err := do(r, run, task); err != nil || o.Measurement.Phase != v1alpha1.AnalysisPhaseSuccessful {
 			b.Fatal(o, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/url"
 	"slices"
@@ -56,6 +57,27 @@ func jsonOf(s string) string {
 
 // inner is a quoted text without its quotes.
 func inner(quoted string) string { return strings.TrimSuffix(strings.TrimPrefix(quoted, `"`), `"`) }
+
+// misreadError says that a text of a metric is not what it should be.
+type misreadError struct {
+	error
+	field, text string
+}
+
+func (e misreadError) Unwrap() error { return e.error }
+
+// Misread marks an error about a text of a metric that cannot be read, which may quote any
+// part of it. If the text has the value of a Secret in it, people are told no more than the
+// field.
+func Misread(field, text string, err error) error { return misreadError{err, field, text} }
+
+// fault is what people are told of an error.
+func (r redactor) fault(err error) string {
+	if wrong := (misreadError{}); errors.As(err, &wrong) && r.text(wrong.text) != wrong.text {
+		return wrong.field + " cannot be read with its secret arguments put in: look at the values in the Secret"
+	}
+	return r.text(err.Error())
+}
 
 func (r redactor) text(s string) string {
 	if r.replacer == nil {

@@ -80,17 +80,20 @@ func (r *Registry) do(ctx context.Context, run *v1alpha1.AnalysisRun, task resol
 	q.judge, q.judgeErr = judges.Of([2]string{filled.SuccessCondition, filled.FailureCondition}, func() (analysis.Judge, error) {
 		return analysis.Condition(filled.SuccessCondition, filled.FailureCondition)
 	})
+	if q.judgeErr != nil {
+		q.judgeErr = errors.New(hide.fault(Misread("a condition", filled.SuccessCondition+"\n"+filled.FailureCondition, q.judgeErr)))
+	}
 	provider, err := r.providerOf(filled)
 	var m v1alpha1.Measurement
 	if err == nil {
 		m, err = r.carryOut(ctx, provider, q, task.Task)
 	}
 	if isAgain(err) {
-		return analysis.Outcome{}, fmt.Errorf("metric %q: %s", name, hide.text(err.Error()))
+		return analysis.Outcome{}, fmt.Errorf("metric %q: %s", name, hide.fault(err))
 	}
 	if err != nil {
 		m = task.Measurement
-		m.Phase, m.Message = v1alpha1.AnalysisPhaseError, err.Error()
+		m.Phase, m.Message = v1alpha1.AnalysisPhaseError, hide.fault(err)
 	}
 	o := analysis.Outcome{Metric: name, Measurement: hide.measurement(m)}
 	if d, ok := provider.(Describer); ok && task.Kind != analysis.Terminate {

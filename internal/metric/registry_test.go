@@ -212,6 +212,38 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestSecretsMisread: an error about a text that cannot be read may quote a part of a value,
+// which is shown as little as the whole. Other errors are.
+func TestSecretsMisread(t *testing.T) {
+	const value, hint = "hunter2 swordfish", " cannot be read with its secret arguments put in: look at the values in the Secret"
+	m := webMetric("http://x?t={{args.t}}")
+	secretly := webMetric("http://x")
+	secretly.SuccessCondition = "result == {{args.t}}"
+	wrong := webMetric("http://x?t={{args.t}}")
+	wrong.SuccessCondition = "result >"
+	for _, tt := range []struct {
+		name string
+		m    v1alpha1.Metric
+		err  error // of the provider
+		want string
+	}{
+		{"a condition", secretly, nil, "a condition" + hint},
+		{"a condition that asks for no Secret", wrong, nil, `successCondition "result >": unexpected token EOF (1:8)`},
+		{"a query", m, Misread("query", "up{"+value+"}", errors.New("unexpected swordfish")), "query" + hint},
+		{"a query that asks for no Secret", m, Misread("query", "up{", errors.New("unexpected end")), "unexpected end"},
+		{"a server that is away", m, errors.New("no route to host"), "no route to host"},
+	} {
+		p := &scripted{}
+		if tt.err != nil {
+			p.measure = func(Query) (v1alpha1.Measurement, error) { return v1alpha1.Measurement{}, tt.err }
+		}
+		o, err := do(registry(p, tokenSecret(value)), runWith(tt.m, secretArg("t", "token")), analysis.Task{Kind: analysis.Measure, Metric: tt.m, Number: 1})
+		if err != nil || o.Measurement.Phase != v1alpha1.AnalysisPhaseError || o.Measurement.Message != tt.want {
+			t.Errorf("%s: got %v, %+v, want %q", tt.name, err, o.Measurement, tt.want)
+		}
+	}
+}
+
 func TestSecretsMissing(t *testing.T) {
 	m := webMetric("http://x?t={{args.t}}")
 	task := analysis.Task{Kind: analysis.Measure, Metric: m, Number: 1}

@@ -105,6 +105,32 @@ tests:
   web: [{}]
   secrets: {api: {tokn: x}}
   expect: {phase: Error, message: 'Unable to resolve metric arguments: ...key ''token'' does not exist...', metrics: {a: {measurements: []}}}`},
+		{"parts of a Secret", `
+templates:
+- apiVersion: argoproj.io/v1alpha1
+  kind: AnalysisTemplate
+  metadata: {name: a}
+  spec:
+    args: [{name: token, valueFrom: {secretKeyRef: {name: api, key: token}}}]
+    metrics:
+    - {name: query, consecutiveErrorLimit: 0, provider: {prometheus: {query: 'up{a={{args.token}}}'}}}
+    - {name: range, consecutiveErrorLimit: 0, provider: {prometheus: {query: up, rangeQuery: {start: '{{args.token}}', end: now(), step: 1m}}}}
+    - {name: path, consecutiveErrorLimit: 0, provider: {web: {url: 'http://a/', jsonPath: '{$.a[?(@.b == {{args.token}})]}'}}}
+    - {name: condition, consecutiveErrorLimit: 0, successCondition: 'result == {{args.token}}', provider: {web: {url: 'http://a/'}}}
+    - {name: sky, consecutiveErrorLimit: 0, provider: {skywalking: {address: 'http://sky', query: 'query { {{args.token}} }'}}}
+tests:
+- name: t
+  web: [{metric: path, body: '{"a": []}'}, {metric: condition, body: '1'}]
+  skywalking: [{errors: [no field swordfish]}]
+  secrets: {api: {token: hunter2 swordfish}}
+  expect:
+    phase: Error
+    metrics:
+      query: {measurements: [{message: 'query cannot be read with its secret arguments put in...'}]}
+      range: {measurements: [{message: 'rangeQuery cannot be read with its secret arguments put in...'}]}
+      path: {measurements: [{message: 'jsonPath cannot be read with its secret arguments put in...'}]}
+      condition: {measurements: [{message: 'a condition cannot be read with its secret arguments put in...'}]}
+      sky: {measurements: [{message: 'query cannot be read with its secret arguments put in...'}]}`},
 		{"a template that cannot work", `
 templates:
 - apiVersion: argoproj.io/v1alpha1

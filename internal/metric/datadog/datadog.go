@@ -138,7 +138,7 @@ func (p *Provider) series(ctx context.Context, keys map[string]string, spec *v1a
 		return nil, fmt.Errorf("the answer is not one of Datadog's v1 API: %w", err)
 	}
 	if a.Error != "" {
-		return nil, fmt.Errorf("the query is refused: %s", a.Error)
+		return nil, metric.Misread("query", spec.Query, fmt.Errorf("the query is refused: %s", a.Error))
 	}
 	if len(a.Series) == 0 || len(a.Series[0].Points) == 0 {
 		return nil, nil
@@ -171,7 +171,7 @@ func (p *Provider) scalar(ctx context.Context, keys map[string]string, spec *v1a
 		return nil, fmt.Errorf("the answer is not one of Datadog's v2 API: %w", err)
 	}
 	if a.Errors != "" {
-		return nil, fmt.Errorf("the query is refused: %s", a.Errors)
+		return nil, metric.Misread("a query or the formula", string(body), fmt.Errorf("the query is refused: %s", a.Errors))
 	}
 	columns := a.Data.Attributes.Columns
 	if len(columns) == 0 || len(columns[0].Values) == 0 {

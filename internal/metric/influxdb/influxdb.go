@@ -11,11 +11,13 @@ package influxdb
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
+	influxhttp "github.com/influxdata/influxdb-client-go/v2/api/http"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/metric"
@@ -70,6 +72,9 @@ func (p *Provider) ask(ctx context.Context, keys map[string]string, query string
 	client := influxdb2.NewClientWithOptions(keys["address"], keys["authToken"], options)
 	defer client.Close()
 	records, err := client.QueryAPI(keys["org"]).Query(ctx, query)
+	if refused := (*influxhttp.Error)(nil); errors.As(err, &refused) && refused.StatusCode == http.StatusBadRequest {
+		return nil, metric.Misread("query", query, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func (p *Provider) ask(ctx context.Context, keys map[string]string, query string
 		return nil, fmt.Errorf("the answer is not one of New Relic: %w", err)
 	}
 	if len(a.Errors) > 0 {
-		return nil, fmt.Errorf("the query is refused: %s", a.Errors[0].Message)
+		return nil, metric.Misread("query", query, fmt.Errorf("the query is refused: %s", a.Errors[0].Message))
 	}
 	rows := []any{}
 	for _, r := range a.Data.Actor.Account.NRQL.Results {

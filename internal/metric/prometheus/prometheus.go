@@ -76,6 +76,9 @@ func (p *Provider) Measure(ctx context.Context, q metric.Query, now time.Time) (
 		return v1alpha1.Measurement{}, err
 	}
 	answer, err := ask(ctx, server, spec, now)
+	if refused := (*promv1.Error)(nil); errors.As(err, &refused) && refused.Type == promv1.ErrBadData {
+		err = metric.Misread("query", spec.Query, err)
+	}
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
@@ -134,7 +137,7 @@ func ask(ctx context.Context, server promv1.API, spec *v1alpha1.PrometheusMetric
 	}
 	r, err := rangeOf(spec.RangeQuery, now)
 	if err != nil {
-		return nil, fmt.Errorf("rangeQuery.%w", err)
+		return nil, metric.Misread("rangeQuery", fmt.Sprintln(spec.RangeQuery.Start, spec.RangeQuery.End, spec.RangeQuery.Step), fmt.Errorf("rangeQuery.%w", err))
 	}
 	answer, _, err := server.QueryRange(ctx, spec.Query, r)
 	return answer, err

@@ -125,11 +125,11 @@ func (p *Provider) ask(ctx context.Context, spec *v1alpha1.SkyWalkingMetric, win
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return read(resp)
+	return read(resp, spec.Query)
 }
 
-// read takes the data out of a response.
-func read(resp *http.Response) (map[string]any, error) {
+// read takes the data out of the response to a query.
+func read(resp *http.Response, query string) (map[string]any, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
@@ -146,7 +146,7 @@ func read(resp *http.Response) (map[string]any, error) {
 		for _, e := range a.Errors {
 			all = append(all, e.Message)
 		}
-		return nil, errors.New("graphql: " + strings.Join(all, "; "))
+		return nil, metric.Misread("query", query, errors.New("graphql: "+strings.Join(all, "; ")))
 	}
 	if a.Data == nil {
 		return nil, errors.New("the answer has no data")

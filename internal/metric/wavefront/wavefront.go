@@ -62,7 +62,7 @@ func (p *Provider) Measure(ctx context.Context, q metric.Query, now time.Time) (
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
-	values, err := read(data)
+	values, err := read(data, spec.Query)
 	if err != nil {
 		return v1alpha1.Measurement{}, err
 	}
@@ -74,14 +74,14 @@ func (p *Provider) Measure(ctx context.Context, q metric.Query, now time.Time) (
 
 func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
-// read lists the newest number of each series.
-func read(data []byte) ([]float64, error) {
+// read lists the newest number of each series that a query is answered with.
+func read(data []byte, query string) ([]float64, error) {
 	var a answer
 	if err := json.Unmarshal(data, &a); err != nil {
 		return nil, fmt.Errorf("the answer is not one of Wavefront's chart API: %w", err)
 	}
 	if a.Error != "" {
-		return nil, fmt.Errorf("the query is refused: %s", a.Error)
+		return nil, metric.Misread("query", query, fmt.Errorf("the query is refused: %s", a.Error))
 	}
 	var values []float64
 	for _, s := range a.Series {

@@ -132,7 +132,7 @@ func read(body []byte, path string) (any, error) {
 	}
 	value, err := pick(document, path)
 	if err != nil {
-		return nil, fmt.Errorf("jsonPath %q: %w", path, err)
+		return nil, metric.Misread("jsonPath", path, fmt.Errorf("jsonPath %q: %w", path, err))
 	}
 	return value, nil
 }

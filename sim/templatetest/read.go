@@ -173,7 +173,7 @@ func (c *testCase) readTimes(at place, t *Test) error {
 // readTimestamp reads seconds since 1970 or RFC 3339; nothing is 0.
 func readTimestamp(at place, raw json.RawMessage) (time.Time, error) {
 	text := plain(raw)
-	if text == "" {
+	if text == "" || text == "null" {
 		return time.Unix(0, 0).UTC(), nil
 	}
 	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {

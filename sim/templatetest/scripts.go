@@ -132,9 +132,6 @@ func (a *webAnswer) read(at place) (trial.Answer, error) {
 func (a *serviceAnswer) read(at place) (trial.Answer, error) {
 	said := a.Body != "" || a.JSON != nil || a.Status != 0 || a.Error != ""
 	number := plain(a.Value)
-	if number == "" && a.Value != nil {
-		number = "null" // which is read as an empty text
-	}
 	switch _, err := strconv.ParseFloat(number, 64); {
 	case a.Value == nil && !said:
 		return trial.Answer{}, at.problem("there is no answer here", "write value, or status, error, json or body")

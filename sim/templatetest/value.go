@@ -3,6 +3,7 @@ package templatetest
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"strconv"
 	"strings"
 )
@@ -13,9 +14,9 @@ const leastDigits = 4
 // plain is what somebody wrote in YAML as text: a string without its quotes,
 // anything else as JSON.
 func plain(raw json.RawMessage) string {
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
+	var s *string // null is no string
+	if json.Unmarshal(raw, &s) == nil && s != nil {
+		return *s
 	}
 	return string(raw)
 }
@@ -42,8 +43,16 @@ func sameValue(want json.RawMessage, got string) bool {
 	if sameNumbers(plain(want), got) {
 		return true
 	}
-	list, ok := listed(want)
-	return ok && sameNumbers(list, got)
+	if list, ok := listed(want); ok && sameNumbers(list, got) {
+		return true
+	}
+	return sameDocument(want, got)
+}
+
+// sameDocument compares what two texts in JSON mean: YAML has other ways to write it.
+func sameDocument(want json.RawMessage, got string) bool {
+	var a, b any
+	return json.Unmarshal(want, &a) == nil && json.Unmarshal([]byte(got), &b) == nil && reflect.DeepEqual(a, b)
 }
 
 // sameNumbers compares two texts: as numbers, or as lists of them, if they are.

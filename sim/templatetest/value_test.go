@@ -34,6 +34,13 @@ func TestSameValue(t *testing.T) {
 		{`{"ok":true}`, `{"ok":true}`, true},
 		{`{"ok":true}`, `{"ok":false}`, false},
 		{`[{"ok":true}]`, `[{"ok":true}]`, true},
+		{`null`, "null", true},
+		{`null`, "", false},
+		{`null`, "0", false},
+		{`{"b":"\u003ca\u0026b\u003e"}`, `{"b":"<a&b>"}`, true},
+		{`{"a":1,"b":[1.50]}`, `{"b":[1.5],"a":1e0}`, true},
+		{`["\u003c"]`, `["<"]`, true},
+		{`true`, `"true"`, false},
 	} {
 		if got := sameValue(json.RawMessage(test.want), test.got); got != test.same {
 			t.Errorf("%s and %s: same is %v", test.want, test.got, got)

@@ -36,6 +36,21 @@ func Templates(objects []manifest.Object, namespace string) analysis.Library {
 func (r *report) template(ref v1alpha1.AnalysisTemplateRef, spec *v1alpha1.AnalysisTemplateSpec) {
 	r.joined(ref, spec)
 	r.texts(spec.Metrics, func(t text) *mistake { return mistakeInTemplate(t, spec.Args) })
+	r.flaws(spec.Metrics)
+}
+
+// flaws adds what keeps metrics from being measured.
+func (r *report) flaws(metrics []v1alpha1.Metric) {
+	for i := range metrics {
+		for _, f := range flawsOf(&metrics[i]) {
+			path := field.NewPath("spec", "metrics").Index(i).String() + "." + f.field
+			if f.here {
+				r.warn(path, "%s", f.text)
+			} else {
+				r.error(path, "%s", f.text)
+			}
+		}
+	}
 }
 
 // texts adds the mistakes in what metrics ask.
@@ -120,6 +135,7 @@ func (r *report) run(run *v1alpha1.AnalysisRun) {
 	}
 	known := analysis.Known(run.Spec.Args, nil)
 	r.texts(run.Spec.Metrics, func(t text) *mistake { return t.mistake(known) })
+	r.flaws(run.Spec.Metrics)
 }
 
 // experiment checks an Experiment and its analyses.

@@ -5,7 +5,8 @@
 // the Services, Ingresses, workloads, VirtualServices, DestinationRules and
 // templates that they name. What a cluster would say comes from where the
 // controllers have it: internal/validate, internal/analysis and
-// internal/traffic/istio; there are no rules of its own here. What metrics ask in
+// internal/traffic/istio. The only rules of its own are about metrics that everybody
+// accepts and that can only fail: provider.go. What metrics ask in
 // languages of their own is read by the parsers that read it at run time, with
 // guesses for the arguments that are not known: language.go. What is named and
 // is not in the files may be in the cluster, so that it is no error; if the

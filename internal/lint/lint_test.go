@@ -290,6 +290,9 @@ func TestAnalyses(t *testing.T) {
 		{"what a run asks with its arguments", strings.Replace(run, "'{{args.app}}'", "{{args.app}}", 1) + "  args: [{name: app, value: web}]\n", []string{
 			"web.yaml:7: AnalysisRun \"rate-\": spec.metrics[0].provider.prometheus.query: line 1, column 8, in `up{app={{args.app}}}`: unexpected identifier \"web\" in label matching, expected string; put the value in quotes",
 		}},
+		{"a run that can only fail", strings.Replace(run, "{prometheus: {query: \"up{app='{{args.app}}'}\"}}", "{web: {url: web}}", 1), []string{
+			`web.yaml:7: AnalysisRun "rate-": spec.metrics[0].provider.web.url: "web" is not a URL with a scheme and a host: write it as http://server:9090`,
+		}},
 		{"a run with an argument from a secret", strings.Replace(run, "'{{args.app}}'", "{{args.app}}", 1) + "  args: [{name: app, valueFrom: {secretKeyRef: {name: s, key: k}}}]\n", nil},
 		{"a run with a rule for nothing", run + "  args: [{name: app, value: web}]\n  dryRun:\n  - metricName: speed\n", []string{
 			`web.yaml:10: AnalysisRun "rate-": spec.dryRun[0]: Analysis spec invalid: dryRun[0]: Rule didn't match any metric name(s)`,

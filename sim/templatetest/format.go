@@ -27,6 +27,9 @@ type testCase struct {
 	// one.
 	Templates []v1alpha1.AnalysisTemplateRef `json:"templates"`
 	Args      map[string]string              `json:"args"`
+	// DryRun and MeasurementRetention are the rules that a Rollout adds.
+	DryRun               []v1alpha1.DryRun               `json:"dryRun"`
+	MeasurementRetention []v1alpha1.MeasurementRetention `json:"measurementRetention"`
 	// Secrets are values by the name of the Secret and the key.
 	Secrets map[string]map[string]string `json:"secrets"`
 

@@ -15,6 +15,7 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
+	"github.com/aviary-rollouts/aviary/internal/validate"
 	"github.com/aviary-rollouts/aviary/sim/prom"
 	"github.com/aviary-rollouts/aviary/sim/trial"
 )
@@ -112,7 +113,7 @@ func (c *testCase) read(at place, l library) (*Test, error) {
 	return t, t.want.check(at.field("expect"), t.trial.Spec)
 }
 
-// spec is what the run measures: templates joined, arguments supplied.
+// spec is what the run measures: templates joined, arguments and rules supplied.
 func (c *testCase) spec(at place, l library) (v1alpha1.AnalysisRunSpec, error) {
 	refs, err := l.choose(at, c.Templates)
 	if err != nil {
@@ -131,7 +132,12 @@ func (c *testCase) spec(at place, l library) (v1alpha1.AnalysisRunSpec, error) {
 		value := c.Args[name]
 		args = append(args, v1alpha1.Argument{Name: name, Value: &value})
 	}
-	spec, err := analysis.NewSpec(flat, args)
+	if wrong := validate.Conflicts(flat.MeasurementRetention, c.MeasurementRetention, nil); len(wrong) > 0 {
+		why := wrong[0].Detail
+		remedy := strings.LastIndex(why, ": ")
+		return v1alpha1.AnalysisRunSpec{}, at.field("%s", wrong[0].Field).problem(why[:remedy], why[remedy+len(": "):])
+	}
+	spec, err := analysis.NewSpec(analysis.WithRules(flat, c.DryRun, c.MeasurementRetention), args)
 	if err != nil {
 		return spec, at.field("args").problem(err.Error(), "give it a value under args: a test has no Rollout that could supply it")
 	}

@@ -54,6 +54,8 @@ func TestReadErrors(t *testing.T) {
 		{"an argument that is not there", prometheusMetric + test + "  args:\n    limt: '2'\n", "t.yaml:6: no template of this test has an argument limt; they have limit, app"},
 		{"an argument of none", webMetrics + test + "  args: {x: '2'}\n  web: [{metric: a}, {metric: b}]\n", "t.yaml:5: no template of this test has an argument x; remove it: they have none"},
 		{"an argument that is missing", needsArgument + test, "t.yaml:3: args.app was not resolved; give it a value under args: a test has no Rollout that could supply it"},
+		{"a rule that contradicts another", webMetrics + test + "  measurementRetention:\n  - {metricName: a, limit: 3}\n  - {metricName: a, limit: 4}\n  web: [{metric: a}, {metric: b}]\n",
+			`t.yaml:7: the rule for "a" that a template has, or that stands before this one, keeps 3; give both the same limit, or leave this one out`},
 		{"an argument that is a number", prometheusMetric + test + "  args: {limit: 2}\n", `t.yaml:5: field "tests[0].args.limit" is a number; write a string; quote it if it looks like something else`},
 		{"a time", prometheusMetric + test + "  start_after: soon\n", `t.yaml:5: "soon" is not a span of time; write one as 30s, 5m or 1h30m`},
 		{"a negative time", prometheusMetric + test + "  terminate_after: -5s\n", `t.yaml:5: "-5s" is not a span of time; write one as 30s, 5m or 1h30m`},

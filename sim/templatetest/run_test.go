@@ -92,6 +92,13 @@ tests:
 - name: t
   web: [{metric: good, json: 1}, {metric: bad, body: '2'}]
   expect: {phase: Successful, message: '', metrics: {bad: {phase: Failed, failed: 1, message: 'Metric assessed Failed due to failed (1) > failureLimit (0)'}}}`},
+		{"rules of a Rollout", webMetrics + `
+tests:
+- name: t
+  dryRun: [{metricName: b}]
+  measurementRetention: [{metricName: a, limit: 3}]
+  web: [{metric: a, json: 1}, {metric: b, status: 500}]
+  expect: {phase: Successful, metrics: {b: {phase: Error}}}`},
 		{"a Secret that is missing", `
 templates:
 - apiVersion: argoproj.io/v1alpha1

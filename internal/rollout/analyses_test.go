@@ -113,7 +113,6 @@ func TestBackgroundAnalysis(t *testing.T) {
 	})
 }
 
-// Whatever an analysis comes to is told once, on the Rollout.
 // What is wrong with a template while an update is on its way neither hides a verdict nor
 // keeps the update from being taken back; it begins no other.
 func TestVerdictsWithoutTemplates(t *testing.T) {
@@ -163,6 +162,7 @@ func TestVerdictsWithoutTemplates(t *testing.T) {
 	})
 }
 
+// Whatever an analysis comes to is told once, on the Rollout.
 func TestEventsOfAnalyses(t *testing.T) {
 	background := canaryOf(weight(20), pauseFor(nil))
 	background.Canary.Analysis = &v1alpha1.RolloutAnalysisBackground{RolloutAnalysis: successRate}

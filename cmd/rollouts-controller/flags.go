@@ -74,7 +74,7 @@ func newFlags() *flags {
 	s.StringVar(&f.logLevel, "loglevel", "info", "Log from this level on: debug, info, warn, error")
 	s.StringVar(&f.logFormat, "logformat", "", "Format of the log: text or json (default text)")
 	s.IntVar(&f.klogLevel, "kloglevel", 0, "Verbosity of the Kubernetes client library")
-	s.BoolVar(&f.elect, "leader-elect", true, "Work only while holding the lease "+manager.LockName)
+	s.BoolVar(&f.elect, "leader-elect", true, "Work only while holding the lease "+manager.LockName+"; with --instance-id, one that is named after the id as well")
 	s.StringVar(&f.electionNamespace, "leader-election-namespace", "", "Namespace of the lease; empty: that of the pod")
 	s.DurationVar(&f.lease, "leader-election-lease-duration", 15*time.Second, "How long others wait for a leader that is silent")
 	s.DurationVar(&f.renew, "leader-election-renew-deadline", 10*time.Second, "How long the leader tries to renew before it gives up")

@@ -26,10 +26,6 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/telemetry"
 )
 
-// LockName is the name of the lease of the leader; one of several controllers
-// with instance ids appends "-" and its own.
-const LockName = "argo-rollouts-controller-lock"
-
 // shutdownTimeout is how long reconciles that run may take to end.
 const shutdownTimeout = 20 * time.Second
 
@@ -190,10 +186,7 @@ func managerOptions(scheme *runtime.Scheme, o Options) ctrl.Options {
 	options.Controller.SkipNameValidation = ptr.To(true)
 	if e := o.Election; e != nil {
 		options.LeaderElection, options.LeaderElectionReleaseOnCancel = true, true
-		options.LeaderElectionNamespace, options.LeaderElectionID = e.Namespace, LockName
-		if o.InstanceID != "" {
-			options.LeaderElectionID += "-" + o.InstanceID
-		}
+		options.LeaderElectionNamespace, options.LeaderElectionID = e.Namespace, lockOf(o.InstanceID)
 		options.LeaseDuration, options.RenewDeadline, options.RetryPeriod = &e.Lease, &e.Renew, &e.Retry
 	}
 	return options

@@ -18,6 +18,8 @@ import (
 const (
 	firstTry = 500 * time.Millisecond
 	lastTry  = 15 * time.Second
+	// answerTimeout is how long a server that has accepted a connection may take to answer.
+	answerTimeout = 10 * time.Second
 )
 
 // awaitServer waits until the API server answers. A controller may start before
@@ -29,7 +31,7 @@ func awaitServer(ctx context.Context, config *rest.Config, log logr.Logger) erro
 		return fmt.Errorf("connect to the API server: %w", err)
 	}
 	for delay := firstTry; ; delay = min(2*delay, lastTry) {
-		_, err := client.ServerVersion()
+		err := ask(ctx, client)
 		if err == nil {
 			return nil
 		}
@@ -41,6 +43,14 @@ func awaitServer(ctx context.Context, config *rest.Config, log logr.Logger) erro
 			return fmt.Errorf("the API server at %s has not answered: %w", config.Host, err)
 		}
 	}
+}
+
+// ask asks a server for its version, and gives up after a while.
+func ask(ctx context.Context, client discovery.ServerVersionInterfaceWithContext) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	_, err := client.ServerVersionWithContext(ctx)
+	return err
 }
 
 // passing is true for errors of a server that is not there yet, or has too much

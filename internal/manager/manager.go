@@ -76,7 +76,8 @@ type Election struct {
 }
 
 // Run runs the controllers until ctx ends, and lets go of the lease. The error
-// says what cannot be had to begin with, or that the lease was lost.
+// says what cannot be had to begin with, or that the lease was lost. It is none if
+// ctx ends before everything is there: to be asked to stop is no failure.
 func Run(ctx context.Context, config *rest.Config, o Options) error {
 	scheme, err := newScheme()
 	if err != nil {
@@ -89,7 +90,7 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	config.DisableCompression = true
 	config.Wrap(meters.CountRequests)
 	if err := awaitServer(ctx, config, o.Log); err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	m, err := ctrl.New(config, managerOptions(scheme, o))
 	if none := (*meta.NoKindMatchError)(nil); errors.As(err, &none) {
@@ -104,9 +105,17 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 	defer metrics.Registry.Unregister(meters)
 	r := &runner{Manager: m, options: o, meters: meters, clock: clock.Real{}}
 	if err := r.prepare(ctx, config); err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	return m.Start(ctx)
+}
+
+// unlessStopped is the error of what comes before the start, none after ctx has ended.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 func newScheme() (*runtime.Scheme, error) {

@@ -68,7 +68,7 @@ func newOptionalKinds(config *rest.Config, h *http.Client, c cache.Cache, log lo
 // has the kind, no object is reconciled before its cache is filled.
 func (k *optionalKinds) watch(ctx context.Context, c controller.Controller, kind schema.GroupKind, h handler.EventHandler) error {
 	k.waiting[kind] = append(k.waiting[kind], waiter{c, h})
-	mapping, err := k.look(ctx, kind)
+	mapping, err := k.look(ctx, kind, nil)
 	if err != nil || mapping == nil {
 		return err
 	}
@@ -98,20 +98,23 @@ func (k *optionalKinds) Start(ctx context.Context) error {
 // NeedLeaderElection is false: who waits to lead keeps its caches filled too.
 func (k *optionalKinds) NeedLeaderElection() bool { return false }
 
-// update follows what has become of one kind.
+// update follows what has become of one kind. One that is served in other versions only
+// than the one in use is gone, and found again.
 func (k *optionalKinds) update(ctx context.Context, kind schema.GroupKind) error {
-	now, err := k.look(ctx, kind)
-	if err != nil {
+	was := k.get(kind)
+	now, err := k.look(ctx, kind, was)
+	if err != nil || was != nil && now != nil && was.GroupVersionKind == now.GroupVersionKind {
 		return err
 	}
-	was := k.get(kind)
-	switch {
-	case was == nil && now != nil:
-		return k.begin(ctx, kind, now)
-	case was != nil && now == nil:
-		k.log.Info("A kind is gone", "kind", kind.String())
+	if was != nil {
+		k.log.Info("A kind is gone", "kind", was.GroupVersionKind.String())
 		k.set(kind, nil)
-		return k.cache.RemoveInformer(ctx, prototype(was.GroupVersionKind))
+		if err := k.cache.RemoveInformer(ctx, prototype(was.GroupVersionKind)); err != nil {
+			return fmt.Errorf("stop watching %s: %w", kind.Kind, err)
+		}
+	}
+	if now != nil {
+		return k.begin(ctx, kind, now)
 	}
 	return nil
 }
@@ -134,9 +137,14 @@ func (k *optionalKinds) begin(ctx context.Context, kind schema.GroupKind, mappin
 	return nil
 }
 
-// look asks the API server for a kind, in the version that it prefers; nil if it
-// has none.
-func (k *optionalKinds) look(ctx context.Context, kind schema.GroupKind) (*meta.RESTMapping, error) {
+// look asks the API server for a kind, in the version that is in use, or else in the one
+// that it prefers; nil if it has none.
+func (k *optionalKinds) look(ctx context.Context, kind schema.GroupKind, inUse *meta.RESTMapping) (*meta.RESTMapping, error) {
+	if inUse != nil {
+		if still, err := k.in(ctx, inUse.GroupVersionKind.GroupVersion(), kind); err != nil || still != nil {
+			return still, err
+		}
+	}
 	group := &metav1.APIGroup{}
 	err := k.discovery.RESTClient().Get().AbsPath("/apis/" + kind.Group).Do(ctx).Into(group)
 	if apierrors.IsNotFound(err) {
@@ -146,16 +154,24 @@ func (k *optionalKinds) look(ctx context.Context, kind schema.GroupKind) (*meta.
 		return nil, fmt.Errorf("look up the API group %s: %w", kind.Group, err)
 	}
 	for _, version := range group.Versions {
-		list := &metav1.APIResourceList{}
-		err := k.discovery.RESTClient().Get().AbsPath("/apis/" + version.GroupVersion).Do(ctx).Into(list)
-		if err != nil && !apierrors.IsNotFound(err) {
-			return nil, fmt.Errorf("look up the kinds of %s: %w", version.GroupVersion, err)
+		mapping, err := k.in(ctx, schema.GroupVersion{Group: kind.Group, Version: version.Version}, kind)
+		if err != nil || mapping != nil {
+			return mapping, err
 		}
-		gv := schema.GroupVersion{Group: kind.Group, Version: version.Version}
-		for _, r := range list.APIResources {
-			if r.Kind == kind.Kind && r.Namespaced {
-				return &meta.RESTMapping{Resource: gv.WithResource(r.Name), GroupVersionKind: gv.WithKind(kind.Kind), Scope: meta.RESTScopeNamespace}, nil
-			}
+	}
+	return nil, nil
+}
+
+// in asks the API server for a kind in one version; nil if it does not serve it.
+func (k *optionalKinds) in(ctx context.Context, gv schema.GroupVersion, kind schema.GroupKind) (*meta.RESTMapping, error) {
+	list := &metav1.APIResourceList{}
+	err := k.discovery.RESTClient().Get().AbsPath("/apis/" + gv.String()).Do(ctx).Into(list)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("look up the kinds of %s: %w", gv, err)
+	}
+	for _, r := range list.APIResources {
+		if r.Kind == kind.Kind && r.Namespaced {
+			return &meta.RESTMapping{Resource: gv.WithResource(r.Name), GroupVersionKind: gv.WithKind(kind.Kind), Scope: meta.RESTScopeNamespace}, nil
 		}
 	}
 	return nil, nil

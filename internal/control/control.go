@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"time"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -79,6 +80,9 @@ type Deps struct {
 	// hold: the pods of the few Rollouts that have to look at each of theirs. Nil: Client
 	// holds them all.
 	Live client.Reader
+	// Share selects the Rollouts of this controller where others look after some, which
+	// Live reads all the same. Nil: it has them all.
+	Share labels.Selector
 	// Clock tells the time.
 	Clock clock.Clock
 	// Events receives the events of the objects under control.
@@ -98,6 +102,11 @@ type Deps struct {
 	// Crowd is from how many Rollouts on, of which a status waits, that is so however
 	// quick writes are; zero means 20, less than zero always.
 	Crowd int
+}
+
+// has reports whether a Rollout is one of this controller, and not of another.
+func (d Deps) has(ro *v1alpha1.Rollout) bool {
+	return d.Share == nil || d.Share.Matches(labels.Set(ro.Labels))
 }
 
 // Recurring reports whether events about an object of this kind are told many

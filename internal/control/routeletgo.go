@@ -55,6 +55,9 @@ func (r *routeReconciler) Reconcile(ctx context.Context, key types.NamespacedNam
 	if named {
 		return time.Time{}, r.letGoOfSome(ctx, key, seen)
 	}
+	if owner != nil && !r.has(owner) {
+		return time.Time{}, nil // who has the Rollout lets go
+	}
 	changed, err := istio.Router{Client: r.Client}.LetGo(ctx, seen, r.ofExperiments(ctx, key.Namespace, changedBy(seen)))
 	if apierrors.IsNotFound(err) {
 		return time.Time{}, nil // it is gone, too
@@ -76,11 +79,11 @@ func (r *routeReconciler) Reconcile(ctx context.Context, key types.NamespacedNam
 func (r *routeReconciler) letGoOfSome(ctx context.Context, key types.NamespacedName, seen *unstructured.Unstructured) error {
 	var gone []types.NamespacedName
 	for _, owner := range istio.RouteOwners(seen) {
-		named, err := r.namedBy(ctx, owner, key)
+		stays, err := r.stays(ctx, owner, key)
 		if err != nil {
 			return fmt.Errorf("%s %s: reading Rollout %s: %w", r.kind, key, owner, err)
 		}
-		if !named {
+		if !stays {
 			gone = append(gone, owner)
 		}
 	}
@@ -94,10 +97,11 @@ func (r *routeReconciler) letGoOfSome(ctx context.Context, key types.NamespacedN
 	return nil
 }
 
-// namedBy says whether one Rollout names an object. Only the API server can say that it
-// does not, and a controller of one namespace may not ask it about another one: there
-// its own controller lets go.
-func (r *routeReconciler) namedBy(ctx context.Context, rollout, key types.NamespacedName) (bool, error) {
+// stays says whether what one Rollout has put into an object is still its, or at least
+// not ours to take out: its own controller lets go, where another has it. Only the API
+// server can say that it does not name the object, and a controller of one namespace may
+// not ask it about another one.
+func (r *routeReconciler) stays(ctx context.Context, rollout, key types.NamespacedName) (bool, error) {
 	ro := &v1alpha1.Rollout{}
 	if err := r.Client.Get(ctx, rollout, ro, shared); err == nil && r.isIn(istio.References(ro), key) {
 		return true, nil
@@ -111,7 +115,7 @@ func (r *routeReconciler) namedBy(ctx context.Context, rollout, key types.Namesp
 	case err != nil:
 		return false, err
 	}
-	return r.isIn(istio.References(ro), key), nil
+	return !r.has(ro) || r.isIn(istio.References(ro), key), nil
 }
 
 // ofExperiments recognises the Services of Experiments in an object of a namespace: by who

@@ -81,8 +81,9 @@ func TestDestinationRules(t *testing.T) {
 		{"named", "web", of(naming("shop", "web", "web")), nil, false, false, nil},
 		{"named by another Rollout than the one that came first", "web", of(naming("shop", "web", ""), naming("shop", "other", "web")), nil, false, false, nil},
 		{"named from another namespace", "web", of(naming("front", "web", "web.shop")), nil, false, false, nil},
-		{"named from another namespace, by a Rollout that another controller has", "web", nil, of(naming("front", "web", "web.shop")), false, false, nil},
-		{"of a Rollout that another controller has", "web", nil, of(naming("shop", "web", "web")), false, false, nil},
+		{"named from another namespace, by a Rollout that another controller has", "web", nil, ofAnother(naming("front", "web", "web.shop")), false, false, nil},
+		{"of a Rollout that another controller has", "web", nil, ofAnother(naming("shop", "web", "web")), false, false, nil},
+		{"named no longer by a Rollout that another controller has", "web", nil, ofAnother(naming("shop", "web", "")), false, false, nil},
 		{"named again, which the cache does not know yet", "web", of(naming("shop", "web", "")), of(naming("shop", "web", "web")), false, false, nil},
 		{"named no longer", "web", of(naming("shop", "web", "")), of(naming("shop", "web", "")), false, true, []string{told}},
 		{"of a Rollout that is gone", "web", nil, of(naming("front", "web", "web")), false, true, nil},
@@ -100,7 +101,7 @@ func TestDestinationRules(t *testing.T) {
 					return c.List(ctx, list, opts...)
 				}}).Build()
 			var events eventLog
-			r := &routeReconciler{Deps: Deps{Client: c, Live: live, Events: &events}, specs: newRolloutSpecs(), kind: istio.KindDestinationRule}
+			r := &routeReconciler{Deps: Deps{Client: c, Live: live, Share: unlabelled(t), Events: &events}, specs: newRolloutSpecs(), kind: istio.KindDestinationRule}
 			if wake, err := r.Reconcile(t.Context(), ruleKey); err != nil || !wake.IsZero() {
 				t.Fatalf("another look at %s, error %v", wake, err)
 			}
@@ -201,6 +202,7 @@ func TestManagedRoutesOfOneOfSeveralRollouts(t *testing.T) {
 	}{
 		{"all name it", of(routing("shop", "a", "web"), routing("front", "far", "web.shop")), nil, false, "far b a shop front", 0},
 		{"one names another", of(routing("shop", "a", "other"), routing("front", "far", "web.shop")), of(routing("shop", "a", "other")), false, "far b shop front", 1},
+		{"one names another, and another controller has it", of(routing("front", "far", "web.shop")), ofAnother(routing("shop", "a", "other")), false, "far b a shop front", 0},
 		{"one is gone", of(routing("front", "far", "web.shop")), nil, false, "far b shop front", 1},
 		{"one is gone, as the cache says", of(routing("front", "far", "web.shop")), of(routing("shop", "a", "web")), false, "far b a shop front", 0},
 		{"one of another namespace is gone", of(routing("shop", "a", "web")), nil, false, "b a shop front", 1},
@@ -222,7 +224,7 @@ func TestManagedRoutesOfOneOfSeveralRollouts(t *testing.T) {
 					}
 					return c.Get(ctx, key, obj, opts...)
 				}}).Build()
-			r := &routeReconciler{Deps: Deps{Client: c, Live: live, Events: &eventLog{}}, specs: newRolloutSpecs(), kind: istio.KindVirtualService}
+			r := &routeReconciler{Deps: Deps{Client: c, Live: live, Share: unlabelled(t), Events: &eventLog{}}, specs: newRolloutSpecs(), kind: istio.KindVirtualService}
 			if _, err := r.Reconcile(t.Context(), client.ObjectKeyFromObject(vs)); err != nil {
 				t.Fatal(err)
 			}

@@ -39,7 +39,7 @@ func (r *serviceReconciler) Reconcile(ctx context.Context, key types.NamespacedN
 	}
 	// A cache can be behind, and has none of those whom another controller has.
 	ro, named, err := r.named(ctx, r.Live, owner, svc.Name)
-	if err != nil || named {
+	if err != nil || named || ro != nil && !r.has(ro) { // who has the Rollout lets go
 		return time.Time{}, err
 	}
 	if err := (apply.Executor{Client: r.Client}).LetGo(ctx, svc); apierrors.IsNotFound(err) {

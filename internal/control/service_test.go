@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -37,7 +38,9 @@ func TestServices(t *testing.T) {
 	}{
 		{"somebody's own", "", nil, nil, false, nil},
 		{"named", "web", naming("active"), nil, false, nil},
-		{"of a Rollout that another controller has", "web", nil, naming("active"), false, nil},
+		{"of a Rollout that another controller has", "web", nil, ofAnother(naming("active")...), false, nil},
+		{"named no longer by a Rollout that another controller has", "web", nil, ofAnother(naming("other")...), false, nil},
+		{"named no longer by a Rollout that another controller has now, which the cache does not know yet", "web", naming("other"), ofAnother(naming("other")...), false, nil},
 		{"named again, which the cache does not know yet", "web", naming("other"), naming("active"), false, nil},
 		{"named no longer", "web", naming("other"), naming("other"), true, []string{told}},
 		{"of a Rollout that is gone", "web", nil, nil, true, nil},
@@ -51,7 +54,7 @@ func TestServices(t *testing.T) {
 			c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(svc).WithObjects(tc.cached...).Build()
 			live := fake.NewClientBuilder().WithScheme(scheme).WithObjects(tc.live...).Build()
 			var events eventLog
-			r := &serviceReconciler{Deps: Deps{Client: c, Live: live, Events: &events}, specs: newRolloutSpecs()}
+			r := &serviceReconciler{Deps: Deps{Client: c, Live: live, Share: unlabelled(t), Events: &events}, specs: newRolloutSpecs()}
 			if wake, err := r.Reconcile(t.Context(), key); err != nil || !wake.IsZero() {
 				t.Fatalf("another look at %s, error %v", wake, err)
 			}
@@ -71,6 +74,24 @@ func TestServices(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ofAnother gives Rollouts to a controller with an instance id.
+func ofAnother(rollouts ...client.Object) []client.Object {
+	for _, ro := range rollouts {
+		ro.SetLabels(map[string]string{v1alpha1.LabelKeyControllerInstanceID: "blue"})
+	}
+	return rollouts
+}
+
+// unlabelled selects the Rollouts of the controller without an instance id.
+func unlabelled(t *testing.T) labels.Selector {
+	t.Helper()
+	s, err := labels.Parse("!" + v1alpha1.LabelKeyControllerInstanceID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // A Service that goes while it is looked at, as when its namespace is deleted, is no error.

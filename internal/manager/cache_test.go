@@ -112,3 +112,23 @@ func TestShare(t *testing.T) {
 		}
 	}
 }
+
+// TestOneOfSeveral: a controller keeps its own share of the objects under control, and
+// nothing of other namespaces than its own, if it has one.
+func TestOneOfSeveral(t *testing.T) {
+	options := cacheOptions(Options{InstanceID: "blue", Namespace: "shop"})
+	mine, others := labels.Set{v1alpha1.LabelKeyControllerInstanceID: "blue"}, labels.Set{}
+	shared := 0
+	for obj, by := range options.ByObject {
+		switch obj.(type) {
+		case *v1alpha1.Rollout, *v1alpha1.AnalysisRun, *v1alpha1.Experiment:
+			shared++
+			if !by.Label.Matches(mine) || by.Label.Matches(others) {
+				t.Errorf("it keeps each %T that %q selects", obj, by.Label)
+			}
+		}
+	}
+	if _, only := options.DefaultNamespaces["shop"]; shared != 3 || !only || len(options.DefaultNamespaces) != 1 {
+		t.Errorf("%d kinds are shared, namespaces %v", shared, options.DefaultNamespaces)
+	}
+}

@@ -146,7 +146,7 @@ func (r *runner) prepare(ctx context.Context, config *rest.Config) error {
 	}
 	view := clusterView{Client: r.GetClient(), kinds: kinds, namespace: r.options.Namespace}
 	controllers := control.Controllers(control.Deps{
-		Client: view, Live: r.GetAPIReader(), Clock: r.clock, Events: events, HTTP: r.options.HTTP, Metrics: r.options.Settings, Patience: r.options.StatusDelay,
+		Client: view, Live: r.GetAPIReader(), Share: share(r.options.InstanceID), Clock: r.clock, Events: events, HTTP: r.options.HTTP, Metrics: r.options.Settings, Patience: r.options.StatusDelay,
 		Ended: r.meters.Ended,
 	})
 	if r.options.OnlyAnalysis {

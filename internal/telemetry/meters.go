@@ -137,7 +137,8 @@ func (m *Meters) gone(ctx context.Context, k seriesKey) bool {
 	return apierrors.IsNotFound(m.reader.Get(ctx, k.NamespacedName, m.found[k.controller], client.UnsafeDisableDeepCopy))
 }
 
-// Event counts one event of an object under control.
+// Event counts one event of an object under control. Of an object that is gone, or that
+// another controller has, nothing is counted: no reconcile would come to forget it.
 func (m *Meters) Event(obj kruntime.Object, eventType, reason string) {
 	accessor, err := meta.Accessor(obj)
 	controller := controllerOf(obj)
@@ -146,8 +147,10 @@ func (m *Meters) Event(obj kruntime.Object, eventType, reason string) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := types.NamespacedName{Namespace: accessor.GetNamespace(), Name: accessor.GetName()}
-	m.of(seriesKey{controller, key}).events[eventKind{eventType, reason}]++
+	k := seriesKey{controller, types.NamespacedName{Namespace: accessor.GetNamespace(), Name: accessor.GetName()}}
+	if !m.gone(context.Background(), k) {
+		m.of(k).events[eventKind{eventType, reason}]++
+	}
 }
 
 func controllerOf(obj kruntime.Object) string {

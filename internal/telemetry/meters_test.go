@@ -88,6 +88,18 @@ rollout_reconcile_error{name="web",namespace="shop"} 1
 	}
 }
 
+// TestEventsOfStrangers: of an object that the cache does not have, because it is gone or
+// another controller has it, no series begins: none would end.
+func TestEventsOfStrangers(t *testing.T) {
+	m, _ := metersOf(t, canary())
+	stranger := canary()
+	stranger.Name = "other"
+	m.Event(stranger, "Normal", "SwitchService")
+	if err := testutil.CollectAndCompare(m, strings.NewReader(""), "rollout_events_total", "rollout_reconcile_error"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDuplicatesDoNotBreakTheScrape: nobody has checked a template before it is
 // used, and objects of two kinds may have one name.
 func TestDuplicatesDoNotBreakTheScrape(t *testing.T) {

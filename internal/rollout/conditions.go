@@ -54,7 +54,7 @@ func (d *decision) countActive() {
 // setConditions writes every condition of the status.
 func (d *decision) setConditions() {
 	if d.refused() {
-		d.setCondition(v1alpha1.InvalidSpec, corev1.ConditionTrue, v1alpha1.InvalidSpecReason, fmt.Sprintf("The Rollout %q is invalid: %s", d.Rollout.Name, d.Invalid))
+		d.setCondition(v1alpha1.InvalidSpec, corev1.ConditionTrue, v1alpha1.InvalidSpecReason, d.invalidMessage())
 		return
 	}
 	d.dropCondition(v1alpha1.InvalidSpec)
@@ -66,6 +66,10 @@ func (d *decision) setConditions() {
 	d.setBool(v1alpha1.RolloutCompleted, d.fullyPromoted(), v1alpha1.RolloutCompletedReason, "RolloutCompleted", "RolloutCompleted")
 	d.setBool(v1alpha1.RolloutHealthy, d.healthy(), v1alpha1.RolloutHealthyReason, "Rollout is healthy", "Rollout is not healthy")
 	d.setReplicaFailure()
+}
+
+func (d *decision) invalidMessage() string {
+	return fmt.Sprintf("The Rollout %q is invalid: %s", d.Rollout.Name, d.Invalid)
 }
 
 // hasAvailability is true when users reach as many pods as spec.replicas.

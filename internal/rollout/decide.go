@@ -86,12 +86,24 @@ func (d *decision) refused() bool {
 // and is heeded.
 func (d *decision) refuse() {
 	d.wakeAfter(invalidRetry)
+	d.tellMissing()
 	switch {
 	case d.status.Abort || d.status.CurrentPodHash == d.status.StableRS:
 		d.stopExperiments("")
 		d.stopStrays(nil)
 	case d.InvalidTemplates && d.status.AbortedAt == nil && !d.updateStarts(): // neither a retry nor a new image
 		d.heedRuns()
+	}
+}
+
+// tellMissing tells people, once, that the spec names routes which are not there: they may
+// have gone under a Rollout that nobody has touched.
+func (d *decision) tellMissing() {
+	if d.Routing == nil || d.Routing.Missing == nil || d.Routing.Problem != d.Invalid {
+		return
+	}
+	if c := d.condition(v1alpha1.InvalidSpec); c == nil || c.Message != d.invalidMessage() {
+		d.plan.Why = append(d.plan.Why, Note{Reason: d.Routing.Missing.Reason, Message: d.Routing.Missing.Error(), Event: true, Warning: true})
 	}
 }
 

@@ -1,7 +1,9 @@
 package rollout
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -443,6 +445,39 @@ func TestInvalidRolloutsAreLeftAlone(t *testing.T) {
 	}
 	if want := `InvalidSpec: The Rollout "web" is invalid: spec.replicas: too many`; plan.Status.Message != want {
 		t.Errorf("message %q, want %q", plan.Status.Message, want)
+	}
+}
+
+// TestMissingRoutesAreToldOnce: of an invalid spec an Event tells only if routes are what
+// is missing, and only when it becomes so.
+func TestMissingRoutesAreToldOnce(t *testing.T) {
+	d := newDesk(t, 5, canaryOf())
+	missing := &traffic.Failure{Reason: traffic.ReasonNoVirtualService, Err: errors.New("VirtualService `web` not found")}
+	told := func() (events []string) {
+		plan := Decide(d.o, d.now)
+		d.o.Rollout = WithStatus(d.o.Rollout, plan.Status)
+		for _, note := range plan.Why {
+			if note.Event {
+				events = append(events, note.EventType()+" "+note.Reason+" "+note.Message)
+			}
+		}
+		return events
+	}
+	for _, step := range []struct {
+		name, invalid string
+		routing       *traffic.Observed
+		want          []string
+	}{
+		{"no routing", "spec.replicas: too many", nil, nil},
+		{"the routes are missing", "no web", &traffic.Observed{Problem: "no web", Missing: missing}, []string{"Warning VirtualServiceNotFound VirtualService `web` not found"}},
+		{"they still are", "no web", &traffic.Observed{Problem: "no web", Missing: missing}, nil},
+		{"so they are, and something else comes first", "spec.replicas: too many", &traffic.Observed{Problem: "no web", Missing: missing}, nil},
+		{"the routes are wrong", "no route", &traffic.Observed{Problem: "no route"}, nil},
+	} {
+		d.o.Invalid, d.o.Routing = step.invalid, step.routing
+		if got := told(); !slices.Equal(got, step.want) {
+			t.Errorf("%s: told %q, want %q", step.name, got, step.want)
+		}
 	}
 }
 

@@ -87,6 +87,9 @@ type Observed struct {
 	// Problem is what keeps the router from working, for people; empty if
 	// nothing does.
 	Problem string
+	// Missing tells of an object that is not there, where that is the problem; nil
+	// otherwise.
+	Missing *Failure
 }
 
 // Change is something that a router did, for people to read as an event.

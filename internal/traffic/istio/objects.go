@@ -57,9 +57,17 @@ func (o Objects) virtualService(i int) *unstructured.Unstructured {
 	return nil
 }
 
+// of is the object of the i-th reference of a Rollout, nil if it was not found.
+func (o Objects) of(i int, ref Reference) *unstructured.Unstructured {
+	if ref.Kind == KindVirtualService {
+		return o.virtualService(i)
+	}
+	return o.DestinationRule
+}
+
 // missing reports an object that was not found, by the name that the Rollout
 // gives it.
-func (o Objects) missing(kind, name string) error {
+func (o Objects) missing(kind, name string) *traffic.Failure {
 	reason := traffic.ReasonNoVirtualService
 	if kind == KindDestinationRule {
 		reason = traffic.ReasonNoDestinationRule

@@ -16,7 +16,7 @@ func Observe(ro *v1alpha1.Rollout, o Objects) traffic.Observed {
 	}
 	seen := inForce(ro, o)
 	if errs := Validate(ro, o); len(errs) > 0 {
-		seen.Problem, seen.Synced = errs[0].Error(), false
+		seen.Problem, seen.Missing, seen.Synced = errs[0].Error(), missing(ro, o, errs[0]), false
 	}
 	return seen
 }

@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -50,18 +51,27 @@ func TestObserve(t *testing.T) {
 		{"an experiment with a port", vs("one", strings.Replace(both("80", "10"), "[", "[{destination: {host: x, port: {number: 8080}}, weight: 10}, ", 1)) + vs("two", strings.Replace(both("80", "10"), "[", "[{destination: {host: x}, weight: 10}, ", 1)),
 			traffic.Observed{Weights: weights(80, 10, traffic.Destination{Host: "x", Weight: 10, Port: 8080}), Synced: true}},
 		{"one is missing", vs("two", both("80", "20")),
-			traffic.Observed{Weights: weights(80, 20), Problem: `spec.strategy.canary.trafficRouting.istio.virtualServices[0].name: Invalid value: "one": virtualservices.networking.istio.io "one" not found`}},
+			traffic.Observed{Weights: weights(80, 20), Problem: `spec.strategy.canary.trafficRouting.istio.virtualServices[0].name: Invalid value: "one": virtualservices.networking.istio.io "one" not found`,
+				Missing: &traffic.Failure{Reason: traffic.ReasonNoVirtualService, Err: errors.New("VirtualService `one` not found")}}},
 		{"one is wrong", vs("one", "  - {name: other}\n") + vs("two", both("80", "20")),
 			traffic.Observed{Weights: weights(80, 20), Problem: `spec.strategy.canary.trafficRouting.istio.virtualServices[0].name: Invalid value: "one": Istio VirtualService has invalid HTTP routes. Error: Route 'r' not found`}},
 	} {
 		ro, o := parse(t, twoServices+c.objects)
-		if diff := cmp.Diff(c.want, Observe(ro, o)); diff != "" {
+		if diff := cmp.Diff(c.want, Observe(ro, o), cmp.Transformer("told", told)); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
 		}
 	}
 	if diff := cmp.Diff(traffic.Observed{}, Observe(&v1alpha1.Rollout{}, Objects{})); diff != "" {
 		t.Errorf("without Istio: %s", diff)
 	}
+}
+
+// told is what an event says about a failure.
+func told(f *traffic.Failure) string {
+	if f == nil {
+		return ""
+	}
+	return f.Reason + ": " + f.Error()
 }
 
 // TestObserveReserved checks that subsets whose weight is the user's own count
@@ -92,7 +102,7 @@ func TestObserveReserved(t *testing.T) {
 	} {
 		rule := "---\nkind: DestinationRule\nmetadata: {name: web}\nspec: {subsets: [{name: stable}, {name: canary}]}\n"
 		ro, o := parse(t, rollout+route("one", c.one)+route("two", c.two)+rule)
-		if diff := cmp.Diff(c.want, Observe(ro, o)); diff != "" {
+		if diff := cmp.Diff(c.want, Observe(ro, o), cmp.Transformer("told", told)); diff != "" {
 			t.Errorf("%s: %s", c.name, diff)
 		}
 	}

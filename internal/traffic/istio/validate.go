@@ -19,10 +19,7 @@ func Validate(ro *v1alpha1.Rollout, o Objects) field.ErrorList {
 	var errs field.ErrorList
 	all := targets(ro)
 	for i, ref := range References(ro) {
-		found := o.DestinationRule
-		if ref.Kind == KindVirtualService {
-			found = o.virtualService(i)
-		}
+		found := o.of(i, ref)
 		switch {
 		case found == nil && o.unserved(ref.Kind) != "":
 			errs = append(errs, field.Invalid(ref.Field, ref.Written, o.unserved(ref.Kind)))
@@ -42,6 +39,17 @@ func Validate(ro *v1alpha1.Rollout, o Objects) field.ErrorList {
 		}
 	}
 	return errs
+}
+
+// missing is the failure of an error of Validate that is about an object which was not
+// found, nil for any other.
+func missing(ro *v1alpha1.Rollout, o Objects, err *field.Error) *traffic.Failure {
+	for i, ref := range References(ro) {
+		if ref.Field.String() == err.Field && o.of(i, ref) == nil {
+			return o.missing(ref.Kind, ref.Written)
+		}
+	}
+	return nil
 }
 
 // declared is what a Rollout says about its routing apart from the moment.

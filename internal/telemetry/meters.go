@@ -3,7 +3,6 @@ package telemetry
 import (
 	"context"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/build"
 )
 
 // buckets are the upper bounds of the durations of reconciles, in seconds.
@@ -202,7 +202,7 @@ func (m *Meters) Collect(ch chan<- prometheus.Metric) {
 		vec.Collect(ch)
 	}
 	ch <- gauge(controllerInfo, 1, m.version)
-	ch <- gauge(buildInfo, 1, m.version, runtime.Version(), runtime.GOARCH, commit())
+	ch <- gauge(buildInfo, 1, m.version, runtime.Version(), runtime.GOARCH, build.Commit())
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.collectSeries(ch)
@@ -236,18 +236,4 @@ func counter(d *prometheus.Desc, n uint64, labels ...string) prometheus.Metric {
 
 func gauge(d *prometheus.Desc, value float64, labels ...string) prometheus.Metric {
 	return prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
-}
-
-// commit is the revision that was built, as far as the toolchain noted it.
-func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
-		}
-	}
-	return ""
 }

@@ -13,6 +13,7 @@ type recipe struct {
 	about   string // what the image is, in a few words
 	folder  string // of package main, relative to the root of the repository
 	version string // what main.version is set to; empty leaves it alone
+	commit  bool   // whether the program is told which commit it was built from
 	program string // one of e2e/programs in place of folder: a program that is not ours
 	file    string // a program that is there, in place of either
 	ports   []string
@@ -37,7 +38,7 @@ func catalogue(tag string) []recipe {
 	recipes := []recipe{
 		{
 			name: "ghcr.io/aviary-rollouts/rollouts-controller:" + tag, about: "Aviary's controller of Rollouts",
-			folder: "cmd/rollouts-controller", ports: []string{"8080/tcp", "8090/tcp"},
+			folder: "cmd/rollouts-controller", version: versionOf(tag), commit: true, ports: []string{"8080/tcp", "8090/tcp"},
 		},
 		{
 			name: "ghcr.io/aviary-rollouts/dataplane:" + tag, about: "a proxy that obeys istiod, for clusters without Envoy",
@@ -55,6 +56,14 @@ func catalogue(tag string) []recipe {
 		})
 	}
 	return recipes
+}
+
+// versionOf is the version that a tag names; none if it is that of whatever is newest.
+func versionOf(tag string) string {
+	if tag == "latest" {
+		return ""
+	}
+	return tag
 }
 
 // drain is how long a mock server in a container goes on answering after it was told to

@@ -138,25 +138,44 @@ func pack(ctx context.Context, o options, file string, recipes []recipe) error {
 const flags = "-trimpath -gcflags=all=-dwarf=false -tags=disable_pgv"
 
 // compile returns a static binary: no C, no paths of this machine, no state of
-// the checkout, so that the same source gives the same bytes.
+// the checkout but its commit where a recipe asks for that, so that the same source
+// gives the same bytes.
 func compile(ctx context.Context, o options, r recipe) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "aviary-image-")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	ldflags := "-s -w"
-	if r.version != "" {
-		ldflags += " -X main.version=" + r.version
-	}
 	out := filepath.Join(dir, "binary")
-	arguments := append([]string{"build", "-C", o.root, "-buildvcs=false", "-ldflags", ldflags}, strings.Fields(flags)...)
+	arguments := append([]string{"build", "-C", o.root, "-buildvcs=false", "-ldflags", ldflags(r, commitOf(ctx, o.root))}, strings.Fields(flags)...)
 	command := exec.CommandContext(ctx, "go", append(arguments, "-o", out, "./"+r.folder)...)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+o.platform.OS, "GOARCH="+o.platform.Architecture)
 	if text, err := command.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build ./%s: %w\n%s", r.folder, err, text)
 	}
 	return os.ReadFile(out)
+}
+
+// ldflags link into a program what its recipe says that it knows of itself.
+func ldflags(r recipe, commit string) string {
+	flags := "-s -w"
+	if r.version != "" {
+		flags += " -X main.version=" + r.version
+	}
+	if r.commit && commit != "" {
+		flags += " -X github.com/aviary-rollouts/aviary/internal/build.commit=" + commit
+	}
+	return flags
+}
+
+// commitOf is the commit of a checkout, with "-dirty" where files differ from it; empty
+// where git knows of none.
+func commitOf(ctx context.Context, root string) string {
+	text, err := exec.CommandContext(ctx, "git", "-C", root, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
 }
 
 // unprivileged is a user that no file belongs to.

@@ -170,6 +170,34 @@ func fromOCI(t *testing.T, archive string) v1.Image {
 	return image
 }
 
+// TestTheControllerKnowsWhatItIs: its image tells its version, which is its tag unless
+// that only says that it is the newest, and its commit.
+func TestTheControllerKnowsWhatItIs(t *testing.T) {
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	const linked = " -X github.com/aviary-rollouts/aviary/internal/build.commit=" + commit
+	for tag, want := range map[string]string{"v1.2.3": "-s -w -X main.version=v1.2.3" + linked, "latest": "-s -w" + linked} {
+		r := catalogue(tag)[0]
+		if got := ldflags(r, commit); !strings.Contains(r.name, "rollouts-controller:"+tag) || got != want {
+			t.Errorf("%s is linked with %q, want %q", r.name, got, want)
+		}
+	}
+	if got := ldflags(recipeOf(t, mock2), commit); strings.Contains(got, commit) {
+		t.Errorf("a mock server is other bytes at each commit: it is linked with %q", got)
+	}
+	if got := ldflags(catalogue("latest")[0], ""); got != "-s -w" {
+		t.Errorf("without git the controller is linked with %q", got)
+	}
+	if got := commitOf(context.Background(), t.TempDir()); got != "" {
+		t.Errorf("commit %q of no checkout", got)
+	}
+	// A linker says nothing of a variable that it does not find.
+	command := exec.Command("go", "test", "-C", "../..", "-ldflags", strings.TrimSpace(linked), "-run", "^TestCommit$", "./internal/build")
+	command.Env = append(os.Environ(), "LINKED_COMMIT="+commit)
+	if text, err := command.CombinedOutput(); err != nil {
+		t.Errorf("the commit is not linked in: %v\n%s", err, text)
+	}
+}
+
 // TestPack packs images that share a program, which has to be in the archive
 // once, and reads one back.
 func TestPack(t *testing.T) {

@@ -88,8 +88,13 @@ func parse(args []string, lookup func(string) (string, bool), out io.Writer) (se
 	if err := flags.Parse(args); err != nil {
 		return settings{}, err
 	}
-	if flags.NArg() > 0 {
+	switch {
+	case flags.NArg() > 0:
 		return settings{}, fmt.Errorf("%q is no flag: see mockserver --help", flags.Arg(0))
+	case s.drain < 0:
+		return settings{}, fmt.Errorf("--drain %s: give a duration such as 5s, or 0 for none", s.drain)
+	case s.version == "":
+		return settings{}, errors.New("--version is empty: give the version that every answer is to name, or leave it out")
 	}
 	s.behaviour, err = behaviour.FromEnvironment(lookup)
 	return s, err

@@ -50,6 +50,8 @@ func TestParseErrors(t *testing.T) {
 	}{
 		{[]string{"--port", "1"}, nil, "-port"},
 		{[]string{"8080"}, nil, `"8080" is no flag`},
+		{[]string{"--drain", "-5s"}, nil, "--drain -5s: give a duration such as 5s, or 0 for none"},
+		{[]string{"--version", ""}, nil, "--version is empty: give the version that every answer is to name, or leave it out"},
 		{nil, map[string]string{"DRAIN": "long"}, "DRAIN=long: give a duration such as 5s"},
 		{nil, map[string]string{"DRAIN": "-1s"}, "DRAIN=-1s: give a duration such as 5s"},
 		{nil, map[string]string{"HTTP_PORT": "http"}, "HTTP_PORT=http: give the number of a port, 0 to 65535"},

@@ -8,6 +8,7 @@
 //	/version                   {"service": ..., "version": ...}
 //	/close-before-response/{ms}, /close-after-response/{ms}
 //	/reset-before-response/{ms}, /reset-after-response/{ms}
+//	                           a connection that breaks after that many milliseconds
 //	/wrongprotocol/{ms}        bytes that are no HTTP
 //	/error                     500
 //	/rollback/check            403: a gate that stays closed
@@ -28,7 +29,8 @@
 // It speaks no gRPC: nothing that is rolled out here asks for any.
 //
 // Every answer names the version in the header X-Version and, unless the
-// behaviour replaces it, in its body.
+// behaviour replaces it, in its body. A connection that breaks before the answer, and
+// bytes that are no HTTP, have none: no behaviour touches them, and they are not counted.
 //
 // Read server.go, then answer.go, which serves what applications are asked for.
 package server

@@ -66,7 +66,7 @@ func (s *Server) routes() {
 		s.mux.HandleFunc(pattern, handler)
 	}
 	for name, fault := range faults {
-		s.mux.HandleFunc("/"+name+"/{ms}", s.breakConnection(fault))
+		s.mux.HandleFunc("/"+name+"/{ms}", s.breakConnection(name, fault))
 	}
 }
 

@@ -1,11 +1,13 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -230,16 +232,23 @@ func TestMetrics(t *testing.T) {
 
 // TestBrokenConnections asks a real server, over TCP.
 func TestBrokenConnections(t *testing.T) {
-	web := httptest.NewServer(newMachine(behaviour.Behaviour{}))
+	m := newMachine(behaviour.Behaviour{And: []behaviour.Answers{{Query: "fail=true", ErrorRate: 1}, {Query: "quiet=true", Status: 204}}})
+	web := httptest.NewServer(m)
 	defer web.Close()
+	once := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // the connection of the case before is about to break
+	usual := `{"status_code":200,"service":"mock-server","version":"2.0.0","pod":"mock-server-1","message":"OK"}` + "\n"
+	failed := strings.NewReplacer("200", "500", `"OK"`, `"Internal Server Error"`).Replace(usual)
 	for _, c := range []struct {
 		path, err string
+		code      int
 		body      string
 	}{
 		{path: "/close-before-response/5", err: "EOF"},
-		{path: "/close-after-response/5", body: "OK\n"},
+		{path: "/close-after-response/5", code: 200, body: usual},
+		{path: "/close-after-response/5?fail=true", code: 500, body: failed},
 		{path: "/reset-before-response/5", err: "connection reset"},
-		{path: "/reset-after-response/5", body: "OK\n"},
+		{path: "/reset-after-response/5", code: 200, body: usual},
+		{path: "/reset-after-response/5?quiet=true", code: 204},
 		{path: "/wrongprotocol/5", err: "malformed HTTP"},
 	} {
 		t.Run(c.path, func(t *testing.T) {
@@ -247,7 +256,7 @@ func TestBrokenConnections(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			response, err := http.DefaultClient.Do(request)
+			response, err := once.Do(request)
 			if c.err != "" {
 				if err == nil || !strings.Contains(err.Error(), c.err) {
 					t.Errorf("error %v, want %q", err, c.err)
@@ -258,10 +267,53 @@ func TestBrokenConnections(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = response.Body.Close() }()
-			if body, err := io.ReadAll(response.Body); err != nil || string(body) != c.body {
-				t.Errorf("body %q, %v", body, err)
+			if body, err := io.ReadAll(response.Body); err != nil || response.StatusCode != c.code || string(body) != c.body {
+				t.Errorf("%d, body %q, %v", response.StatusCode, body, err)
+			}
+			if v := response.Header.Get("X-Version"); v != "2.0.0" {
+				t.Errorf("X-Version %q", v)
 			}
 		})
+	}
+	counted := m.do("GET", "/metrics", "").Body.String()
+	for _, want := range []string{
+		`mock_server_requests_total{code="200",endpoint="close-after-response",service="mock-server",version="2.0.0"} 1`,
+		`mock_server_requests_total{code="500",endpoint="close-after-response",service="mock-server",version="2.0.0"} 1`,
+		`mock_server_requests_total{code="204",endpoint="reset-after-response",service="mock-server",version="2.0.0"} 1`,
+	} {
+		if !strings.Contains(counted, want+"\n") {
+			t.Errorf("no line %s in\n%s", want, counted)
+		}
+	}
+	if strings.Contains(counted, "before-response") || strings.Contains(counted, "wrongprotocol") {
+		t.Errorf("what is not answered is counted:\n%s", counted)
+	}
+}
+
+// TestTheConnectionBreaks asks once more on a connection that has brought an answer.
+func TestTheConnectionBreaks(t *testing.T) {
+	web := httptest.NewServer(newMachine(behaviour.Behaviour{}))
+	defer web.Close()
+	for path, want := range map[string]string{"/close-after-response/0": "EOF", "/reset-after-response/0": "reset"} {
+		conn, err := net.Dial("tcp", web.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		if _, err := conn.Write([]byte("GET " + path + " HTTP/1.1\r\nHost: web\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		reader := bufio.NewReader(conn)
+		response, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, response.Body); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reader.ReadByte(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: after the answer comes %v, want %s", path, err, want)
+		}
 	}
 }
 

@@ -2,21 +2,32 @@ package scenarios_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	fakecoordination "k8s.io/client-go/kubernetes/typed/coordination/v1/fake"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/yaml"
 
+	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/clock"
 	"github.com/aviary-rollouts/aviary/internal/control"
 	"github.com/aviary-rollouts/aviary/internal/manager"
@@ -47,18 +58,18 @@ func TestRights(t *testing.T) {
 	needed := sets.New(
 		// client-go writes Events: an Event that is told again is patched.
 		rightTo("create", schema.GroupKind{Kind: "Event"}, ""), rightTo("patch", schema.GroupKind{Kind: "Event"}, ""),
-		// Before a Service is let go of, the server is asked for its Rollout, and not the cache.
-		rightTo("get", schema.GroupKind{Group: "argoproj.io", Kind: "Rollout"}, ""),
-		// Of a workload that another controller has made the cache keeps no template.
-		rightTo("get", schema.GroupKind{Group: "apps", Kind: "ReplicaSet"}, ""), rightTo("get", schema.GroupKind{Kind: "PodTemplate"}, ""),
 	)
 	r := &recording{rights: needed, uncached: kindsOf(t, manager.Uncached()), watched: watched(t)}
 	for kind := range r.watched {
 		needed.Insert(rightTo("list", kind, ""), rightTo("watch", kind, ""))
 	}
+	options := sim.Options{Seed: 1, NoTrace: true, Controllers: func(d control.Deps) []control.Controller {
+		d.Live = live{d.Client, needed}
+		return control.Controllers(d)
+	}}
 	for _, s := range all(t) {
 		player := replay.Player{Clock: clock.Real{}, Open: func() (backend.Backend, error) {
-			cluster, err := backend.NewSim(sim.Options{Seed: 1, NoTrace: true})
+			cluster, err := backend.NewSim(options)
 			if err == nil {
 				cluster.Sim().Store().AddHooks(store.Hooks{Before: func(op store.Op) error { r.note(t, op); return nil }})
 			}
@@ -68,12 +79,113 @@ func TestRights(t *testing.T) {
 			t.Fatal(o.Err)
 		}
 	}
+	foreignWorkloads(t, options)
+	compare(t, "config/rbac/role.yaml", granted, needed)
+}
+
+// foreignWorkloads lends Rollouts the templates of objects that others have made, of which
+// the cache keeps none. No scenario can: only the server knows the UID of an owner.
+func foreignWorkloads(t *testing.T, options sim.Options) {
+	t.Helper()
+	cluster, err := sim.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(obj client.Object) {
+		t.Helper()
+		if err := cluster.Client().Create(t.Context(), obj); err != nil {
+			t.Fatal(err)
+		}
+	}
+	owner := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "owner"}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
+	add(owner)
+	made := metav1.ObjectMeta{Namespace: "default", Name: "made", OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(owner, corev1.SchemeGroupVersion.WithKind("Service"))}}
+	pods := metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: pods.MatchLabels}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "web", Image: "web:1"}}}}
+	add(&corev1.PodTemplate{ObjectMeta: made, Template: template})
+	add(&appsv1.ReplicaSet{ObjectMeta: made, Spec: appsv1.ReplicaSetSpec{Replicas: ptr.To(int32(0)), Selector: &pods, Template: template}})
+	for name, version := range map[string]string{"PodTemplate": "v1", "ReplicaSet": "apps/v1"} {
+		add(&v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: strings.ToLower(name)}, Spec: v1alpha1.RolloutSpec{
+			WorkloadRef: &v1alpha1.ObjectRef{APIVersion: version, Kind: name, Name: made.Name}, Selector: &pods,
+			Strategy: v1alpha1.RolloutStrategy{Canary: &v1alpha1.CanaryStrategy{}},
+		}})
+	}
+	if err := cluster.Settle(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLeaseRights compares what the controller may do with leases with what becoming,
+// staying and ceasing to be the leader takes.
+func TestLeaseRights(t *testing.T) {
+	server := &clienttesting.Fake{}
+	server.AddReactor("*", "*", clienttesting.ObjectReaction(clienttesting.NewObjectTracker(clientgoscheme.Scheme, clientgoscheme.Codecs.UniversalDecoder())))
+	elect := func(name string) {
+		ctx, stop := context.WithCancel(t.Context())
+		e, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+			Lock: &resourcelock.LeaseLock{
+				LeaseMeta: metav1.ObjectMeta{Namespace: "argo-rollouts", Name: manager.LockName}, Client: &fakecoordination.FakeCoordinationV1{Fake: server},
+				LockConfig: resourcelock.ResourceLockConfig{Identity: name},
+			},
+			LeaseDuration: 3 * time.Second, RenewDeadline: 2 * time.Second, RetryPeriod: time.Millisecond, ReleaseOnCancel: true,
+			Callbacks: leaderelection.LeaderCallbacks{OnStartedLeading: func(context.Context) { stop() }, OnStoppedLeading: func() {}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Run(ctx)
+	}
+	elect("first")
+	elect("second")
+	needed := sets.New[right]()
+	for _, a := range server.Actions() {
+		needed.Insert(right(a.GetVerb() + " " + a.GetResource().Group + "/" + a.GetResource().Resource))
+	}
+	compare(t, "config/rbac/lease.yaml", grants(t, "../config/rbac/lease.yaml"), needed)
+}
+
+// compare says which rights of a file are too many, and which are missing there.
+func compare(t *testing.T, file string, granted, needed sets.Set[right]) {
+	t.Helper()
 	for _, unused := range sorted(granted.Difference(needed)) {
-		t.Errorf("config/rbac/role.yaml grants what no scenario needs: %s", unused)
+		t.Errorf("%s grants what nobody needs: %s", file, unused)
 	}
 	for _, missing := range sorted(needed.Difference(granted)) {
-		t.Errorf("config/rbac/role.yaml does not grant what the controller does: %s", missing)
+		t.Errorf("%s does not grant what the controller does: %s", file, missing)
 	}
+}
+
+// live notes what is read from the API server itself, whatever the cache has.
+type live struct {
+	client.Client
+	rights sets.Set[right]
+}
+
+var _ client.Reader = live{}
+
+// Get reads one object.
+func (l live) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	if err := l.note("get", obj); err != nil {
+		return err
+	}
+	return l.Client.Get(ctx, key, obj, opts...)
+}
+
+// List reads many.
+func (l live) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	if err := l.note("list", list); err != nil {
+		return err
+	}
+	return l.Client.List(ctx, list, opts...)
+}
+
+func (l live) note(verb string, obj runtime.Object) error {
+	gvk, err := l.GroupVersionKindFor(obj)
+	if err != nil {
+		return err
+	}
+	l.rights.Insert(rightTo(verb, schema.GroupKind{Group: gvk.Group, Kind: strings.TrimSuffix(gvk.Kind, "List")}, ""))
+	return nil
 }
 
 func sorted(s sets.Set[right]) []right {

@@ -47,9 +47,21 @@ func main() {
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "rollouts-controller:", err)
+		report(os.Stderr, f, err)
 		os.Exit(1)
 	}
+}
+
+// report says why the controller ends: in its log, so that who reads that need not read
+// anything else, or in plain words if it is not known how to log.
+func report(w io.Writer, f *flags, err error) {
+	if f != nil {
+		if log, unknown := newLog(w, f.logLevel, f.logFormat); unknown == nil {
+			log.Error(err, "Failed")
+			return
+		}
+	}
+	fmt.Fprintln(w, "rollouts-controller:", err)
 }
 
 // read reads the arguments, and answers those that only ask for the version: then there

@@ -39,7 +39,7 @@ generated: ## Fail if generated files are stale; write nothing
 
 .PHONY: bench
 bench: ## Benchmarks on one core with allocations, in the form that benchstat reads
-	$(AS_AVIARY) $(GO) test -run '^$$' -bench . -benchmem -cpu 1 ./sim/... ./scenarios/... ./internal/...
+	$(AS_AVIARY) $(GO) test -run '^$$' -bench . -benchmem -cpu 1 ./sim/... ./scenarios/... ./internal/... ./mockserver/...
 
 # What is measured collects its garbage and samples its heap as aviary does.
 AS_AVIARY = GOGC=800 GODEBUG=memprofilerate=0

@@ -78,10 +78,7 @@ func TestAddressInUse(t *testing.T) {
 // TestProcess builds the command as an image does and stops it while it answers:
 // the answer still comes, and so do those to requests that come while it drains.
 func TestProcess(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "mockserver")
-	if out, err := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.version=2.0.0", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := program(t)
 	address := freeAddress(t)
 	var log bytes.Buffer
 	process := exec.Command(binary, "--address", address)
@@ -112,7 +109,40 @@ func TestProcess(t *testing.T) {
 	}
 }
 
-func freeAddress(t *testing.T) string {
+// BenchmarkReady starts the program until it says that it is ready, which is to take less
+// than 100 ms: an update of a Rollout waits for it as often as it has pods.
+func BenchmarkReady(b *testing.B) {
+	binary := program(b)
+	for b.Loop() {
+		address := freeAddress(b)
+		process := exec.Command(binary, "--address", address)
+		if err := process.Start(); err != nil {
+			b.Fatal(err)
+		}
+		for {
+			if body, err := request(address, "/healthz"); err == nil && strings.Contains(body, `"message":"ok"`) {
+				break
+			}
+			_ = clock.Wait(b.Context(), time.Millisecond)
+		}
+		b.StopTimer()
+		_ = process.Process.Kill()
+		_ = process.Wait() // it was killed, which is its error
+		b.StartTimer()
+	}
+}
+
+// program builds the command as an image does.
+func program(t testing.TB) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "mockserver")
+	if out, err := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.version=2.0.0", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
+}
+
+func freeAddress(t testing.TB) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func TestDropAntiAffinity(t *testing.T) {
 			rs := &appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Name: "web-1", ResourceVersion: "7"}}
 			rs.Spec.Replicas = ptr.To[int32](1)
 			rs.Spec.Template.Spec.Affinity = podtemplate.Apart(own, added, "abc")
-			data, err := json.Marshal(change{metadataChange{nil, "7"}, specChange{Template: templatePatch(rollout.UpdateReplicaSet{ReplicaSet: rs, Replicas: 1, DropAntiAffinity: true})}})
+			data, err := json.Marshal(change{metadataChange{ResourceVersion: "7"}, specChange{Template: templatePatch(rollout.UpdateReplicaSet{ReplicaSet: rs, Replicas: 1, DropAntiAffinity: true})}})
 			if err != nil {
 				t.Fatal(err)
 			}

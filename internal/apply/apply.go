@@ -160,7 +160,7 @@ func (e Executor) act(ctx context.Context, observed, ro *v1alpha1.Rollout, a rol
 // somebody has changed the object since it was read. obj becomes what the
 // server returns.
 func (e Executor) patch(ctx context.Context, obj client.Object, annotations map[string]*string, spec specChange) error {
-	return e.merge(ctx, obj, change{metadataChange{annotations, obj.GetResourceVersion()}, spec})
+	return e.merge(ctx, obj, change{metadataChange{Annotations: annotations, ResourceVersion: obj.GetResourceVersion()}, spec})
 }
 
 // merge writes a patch. obj becomes what the server returns.

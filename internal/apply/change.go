@@ -22,16 +22,18 @@ type change struct {
 
 type metadataChange struct {
 	Annotations     map[string]*string `json:"annotations,omitempty"` // nil removes one
+	Labels          map[string]string  `json:"labels,omitempty"`
 	ResourceVersion string             `json:"resourceVersion"`
 }
 
 // specChange has fields of several kinds; what is empty stays.
 type specChange struct {
-	MinReadySeconds *int32             `json:"minReadySeconds,omitempty"`
-	Replicas        *int32             `json:"replicas,omitempty"`
-	Selector        map[string]*string `json:"selector,omitempty"` // nil removes a label
-	Template        map[string]any     `json:"template,omitempty"`
-	Terminate       bool               `json:"terminate,omitempty"`
+	MinReadySeconds *int32               `json:"minReadySeconds,omitempty"`
+	Ports           []corev1.ServicePort `json:"ports,omitempty"`
+	Replicas        *int32               `json:"replicas,omitempty"`
+	Selector        map[string]*string   `json:"selector,omitempty"` // nil removes a label
+	Template        map[string]any       `json:"template,omitempty"`
+	Terminate       bool                 `json:"terminate,omitempty"`
 }
 
 // Type is that of a merge patch.
@@ -45,6 +47,9 @@ func (c change) Data(client.Object) ([]byte, error) { return json.Marshal(c) }
 // work so, and reports false, with nothing changed, for what it cannot do.
 func (c change) PatchGo(obj client.Object) bool {
 	done := false
+	if len(c.Metadata.Labels) > 0 {
+		return false
+	}
 	switch obj := obj.(type) {
 	case *appsv1.ReplicaSet:
 		done = c.Spec.resize(obj)
@@ -64,7 +69,7 @@ func (c change) PatchGo(obj client.Object) bool {
 
 // IsZero is true for a change of nothing.
 func (c specChange) IsZero() bool {
-	return c.MinReadySeconds == nil && c.Replicas == nil && len(c.Selector)+len(c.Template) == 0 && !c.Terminate
+	return c.MinReadySeconds == nil && c.Replicas == nil && len(c.Ports)+len(c.Selector)+len(c.Template) == 0 && !c.Terminate
 }
 
 func (c specChange) resize(rs *appsv1.ReplicaSet) bool {

@@ -37,13 +37,14 @@ func TestChangePatchGo(t *testing.T) {
 		"the selector of a Service":     {svc, annotations, specChange{Selector: pointers(map[string]string{"hash": "2", "new": "3"})}, true},
 		"a Service of no version":       {svc, annotations, specChange{Selector: map[string]*string{"hash": nil}}, true},
 		"a Service without a selector":  {&corev1.Service{ObjectMeta: named}, nil, specChange{Selector: pointers(map[string]string{"hash": "2"})}, true},
+		"the ports of a Service":        {svc, nil, specChange{Ports: []corev1.ServicePort{{Port: 80}}}, false},
 		"replicas of a Service":         {svc, nil, specChange{Replicas: ptr.To[int32](1)}, false},
 		"the annotations of a Rollout":  {ro, annotations, specChange{}, true},
 		"a Rollout without annotations": {&v1alpha1.Rollout{}, map[string]*string{"a": ptr.To("1")}, specChange{}, true},
 		"the replicas of a Rollout":     {ro, nil, specChange{Replicas: ptr.To[int32](1)}, false},
 		"the end of a run":              {&v1alpha1.AnalysisRun{ObjectMeta: named}, nil, specChange{Terminate: true}, false},
 	} {
-		patch := change{metadataChange{tt.annotations, "7"}, tt.spec}
+		patch := change{metadataChange{Annotations: tt.annotations, ResourceVersion: "7"}, tt.spec}
 		before := tt.obj.DeepCopyObject().(client.Object)
 		direct := reflect.New(reflect.TypeOf(tt.obj).Elem())
 		direct.Elem().Set(reflect.ValueOf(tt.obj).Elem()) // shares what is inside with tt.obj

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sort"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -68,6 +69,8 @@ func experimentStage(a experiment.Action) int {
 		return 3
 	case experiment.StartRun, experiment.StopRun:
 		return 2
+	case experiment.UpdateService:
+		return 3
 	}
 	return 5 // DeleteReplicaSet, DeleteService
 }
@@ -88,20 +91,39 @@ func (e Executor) actFor(ctx context.Context, a experiment.Action) error {
 		})
 	case experiment.DeleteReplicaSet:
 		return e.deleteReplicaSet(ctx, a.ReplicaSet)
+	case experiment.UpdateService:
+		return refusal("Service", a.Service.Name, e.updateService(ctx, a))
 	case experiment.DeleteService:
 		return e.delete(ctx, a.Service)
 	}
 	return fmt.Errorf("unknown action %T", a)
 }
 
-// createOrRefuse tells an object that the API server will never have from one
-// that may be created the next time.
 func (e Executor) createOrRefuse(ctx context.Context, kind string, obj client.Object) error {
-	err := e.create(ctx, obj)
+	return refusal(kind, obj.GetName(), e.create(ctx, obj))
+}
+
+// refusal tells an object that the API server will never have from one that may be
+// written the next time.
+func refusal(kind, name string, err error) error {
 	if Refuses(err) {
-		return &RefusedError{experiment.Object{Kind: kind, Name: obj.GetName()}, err}
+		return &RefusedError{experiment.Object{Kind: kind, Name: name}, err}
 	}
 	return err
+}
+
+// updateService makes a Service select what it should, and nothing else.
+func (e Executor) updateService(ctx context.Context, a experiment.UpdateService) error {
+	selector := pointers(a.Selector)
+	for key := range a.Service.Spec.Selector {
+		if _, wanted := selector[key]; !wanted {
+			selector[key] = nil
+		}
+	}
+	return e.merge(ctx, &corev1.Service{ObjectMeta: identity(a.Service)}, change{
+		metadataChange{Labels: a.Labels, ResourceVersion: a.Service.ResourceVersion},
+		specChange{Selector: selector, Ports: a.Ports},
+	})
 }
 
 // experimentStatus is a merge patch that changes the status of an Experiment and

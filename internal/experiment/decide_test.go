@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -384,6 +385,28 @@ func TestEdits(t *testing.T) {
 	d.spec(withService("web")).settle().want("Running b:1 svc:web")
 	d.spec(withService("other")).settle().want("Running b:1 svc:other")
 	d.spec(func(s *v1alpha1.ExperimentSpec) { s.Templates[0].Service = nil }).settle().want("Running b:1")
+}
+
+// The Service of a template follows its pods: they have another hash when the template
+// has changed, and may listen at other ports.
+func TestServiceFollowsItsPods(t *testing.T) {
+	d := newDesk(t, "a").spec(withService("")).settle()
+	d.o.Services[0].Spec.Ports[0].AppProtocol = ptr.To("http") // is none of our business
+	if plan := Decide(d.o, d.now); len(plan.Actions) != 0 {
+		t.Errorf("of what the API server, or a person, has added: %v", plan.Actions)
+	}
+	d.spec(func(s *v1alpha1.ExperimentSpec) {
+		s.Templates[0].Selector.MatchLabels["tier"] = "front"
+		s.Templates[0].Template.Spec.Containers[0].Ports[0].ContainerPort = 9090
+	}).settle().want("Running a:1 svc:a")
+	svc, rs := d.o.Services[0], d.replicaSet("exp-a")
+	if !maps.Equal(svc.Spec.Selector, rs.Spec.Selector.MatchLabels) || svc.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] != hashOf(rs) {
+		t.Errorf("the Service selects %v and is labelled %v; its pods are %v", svc.Spec.Selector, svc.Labels, rs.Spec.Selector.MatchLabels)
+	}
+	if p := svc.Spec.Ports; len(p) != 1 || p[0].Port != 9090 {
+		t.Errorf("the ports are %v", p)
+	}
+	d.told("ServiceUpdated: Updated Service exp-a for template 'a'")
 }
 
 // An edit after the end changes nothing that was reported.

@@ -131,6 +131,9 @@ func (d *desk) act(a Action) {
 		d.o.ReplicaSets = slices.DeleteFunc(d.o.ReplicaSets, func(rs *appsv1.ReplicaSet) bool { return rs.Name == a.ReplicaSet.Name })
 	case CreateService:
 		d.o.Services = append(d.o.Services, a.Service.DeepCopy())
+	case UpdateService:
+		svc := d.o.Services[slices.IndexFunc(d.o.Services, func(s *corev1.Service) bool { return s.Name == a.Service.Name })]
+		svc.Labels, svc.Spec.Selector, svc.Spec.Ports = a.Labels, a.Selector, a.Ports
 	case DeleteService:
 		d.o.Services = slices.DeleteFunc(d.o.Services, func(s *corev1.Service) bool { return s.Name == a.Service.Name })
 	case StartRun:

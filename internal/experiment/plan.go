@@ -44,6 +44,15 @@ type (
 	DeleteReplicaSet struct{ ReplicaSet *appsv1.ReplicaSet }
 	// CreateService creates the Service in front of a version.
 	CreateService struct{ Service *corev1.Service }
+	// UpdateService points a Service at the pods that a changed template makes.
+	UpdateService struct {
+		Service *corev1.Service // as observed
+		// Labels to set; others stay.
+		Labels map[string]string
+		// Selector and Ports are the whole of what is wanted.
+		Selector map[string]string
+		Ports    []corev1.ServicePort
+	}
 	// DeleteService deletes a Service that has no pods any more.
 	DeleteService struct{ Service *corev1.Service }
 	// StartRun creates an AnalysisRun.
@@ -56,6 +65,7 @@ func (CreateReplicaSet) action() {}
 func (UpdateReplicaSet) action() {}
 func (DeleteReplicaSet) action() {}
 func (CreateService) action()    {}
+func (UpdateService) action()    {}
 func (DeleteService) action()    {}
 func (StartRun) action()         {}
 func (StopRun) action()          {}

@@ -3,6 +3,7 @@ package experiment
 import (
 	"hash/fnv"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,13 +54,15 @@ func serviceName(v *version) string {
 	return strings.TrimRight(name, "-") + suffix
 }
 
-// runService creates the Service of a version if it wants one, and deletes the
-// one that it does not want.
+// runService creates the Service of a version if it wants one, lets it follow the
+// pods when the template has changed, and deletes the one that it does not want.
 func (d *decision) runService(v *version) {
 	switch {
 	case v.service != nil && v.service.Name != v.serviceName:
 		d.deleteService(v.service)
-	case v.serviceName == "" || v.service != nil:
+	case v.service != nil:
+		d.updateService(v)
+	case v.serviceName == "":
 	case v.obstacle != nil:
 		d.waiting("template %s: %s", v.spec.Name, v.missing())
 	default:
@@ -67,6 +70,21 @@ func (d *decision) runService(v *version) {
 		d.do(CreateService{Service: d.newService(v)})
 		d.event("ServiceCreated", "Created Service %s for template '%s'", v.serviceName, v.spec.Name)
 	}
+}
+
+// updateService brings the Service of a version to what a new one would be.
+func (d *decision) updateService(v *version) {
+	wanted := d.newService(v)
+	if maps.Equal(v.service.Spec.Selector, wanted.Spec.Selector) && slices.EqualFunc(v.service.Spec.Ports, wanted.Spec.Ports, samePort) {
+		return
+	}
+	d.do(UpdateService{Service: v.service, Labels: wanted.Labels, Selector: wanted.Spec.Selector, Ports: wanted.Spec.Ports})
+	d.event("ServiceUpdated", "Updated Service %s for template '%s'", v.service.Name, v.spec.Name)
+}
+
+// samePort compares what servicePorts says of a port; the rest is up to the API server.
+func samePort(a, b corev1.ServicePort) bool {
+	return a.Name == b.Name && a.Port == b.Port && a.Protocol == b.Protocol && a.TargetPort == b.TargetPort
 }
 
 // newService is the Service in front of a version: it has the ports of the

@@ -351,24 +351,72 @@ func TestCollisions(t *testing.T) {
 	}
 }
 
-// The Services of a Rollout must not find the pods of an Experiment: where the
-// templates are the same to a letter, the hash is another one. An Experiment's own
-// predecessor may have the same.
-func TestHashOfARevision(t *testing.T) {
-	for owner, collisions := range map[string]int32{v1alpha1.KindRollout: 1, v1alpha1.KindExperiment: 0} {
-		d := newDesk(t, "a")
-		template := d.o.Experiment.Spec.Templates[0].Template
-		hash := podhash.Of(template, nil)
-		d.o.ReplicaSets = []*appsv1.ReplicaSet{{
-			ObjectMeta: metav1.ObjectMeta{Name: "web-" + hash, Labels: map[string]string{v1alpha1.DefaultRolloutUniqueLabelKey: hash},
-				OwnerReferences: []metav1.OwnerReference{{Kind: owner, Name: "web", UID: "other", Controller: ptr.To(true)}}},
-			Spec: appsv1.ReplicaSetSpec{Replicas: ptr.To[int32](1), Template: template},
-		}}
-		d.settle()
-		if s := d.status().TemplateStatuses[0]; (s.PodTemplateHash != hash) != (collisions > 0) || ptr.Deref(s.CollisionCount, 0) != collisions {
-			t.Errorf("beside a ReplicaSet of a %s: hash %s of %s, %v collisions", owner, s.PodTemplateHash, hash, s.CollisionCount)
-		}
+// occupy puts a ReplicaSet with the pods of the first template, and their hash, beside
+// the Experiment.
+func (d *desk) occupy(owner, name string, replicas int32, made time.Time) *desk {
+	template := d.o.Experiment.Spec.Templates[0].Template
+	hash := podhash.Of(template, nil)
+	d.o.ReplicaSets = append(d.o.ReplicaSets, &appsv1.ReplicaSet{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.DefaultRolloutUniqueLabelKey: hash}, CreationTimestamp: metav1.NewTime(made),
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: owner, Name: "web", UID: "other", Controller: ptr.To(true)}}},
+		Spec: appsv1.ReplicaSetSpec{Replicas: &replicas, Template: template},
+	})
+	return d
+}
+
+// wantHash checks the hash of the only template: the first of its pods, or the next one,
+// and that all that selects pods agrees.
+func (d *desk) wantHash(situation string, collisions int32) {
+	d.t.Helper()
+	s, first := d.status().TemplateStatuses[0], podhash.Of(d.o.Experiment.Spec.Templates[0].Template, nil)
+	if (s.PodTemplateHash != first) != (collisions > 0) || ptr.Deref(s.CollisionCount, 0) != collisions {
+		d.t.Errorf("%s: hash %s of %s, %v collisions", situation, s.PodTemplateHash, first, s.CollisionCount)
 	}
+	if rs := d.replicaSet("exp-a"); hashOf(rs) != s.PodTemplateHash || hashOf(rs) != d.o.Services[0].Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey] {
+		d.t.Errorf("%s: hash %s, the ReplicaSet %s, the Service selects %v", situation, s.PodTemplateHash, hashOf(rs), d.o.Services[0].Spec.Selector)
+	}
+}
+
+// The Services of a Rollout, and those of another Experiment, must not find the pods of
+// an Experiment: where the templates are the same to a letter, the hash is another one.
+func TestHashOfOthers(t *testing.T) {
+	for _, c := range []struct {
+		situation, owner     string
+		replicas, collisions int32
+	}{
+		{"beside a revision", v1alpha1.KindRollout, 1, 1},
+		{"beside a revision without pods", v1alpha1.KindRollout, 0, 1},
+		{"beside an Experiment", v1alpha1.KindExperiment, 1, 1},
+		{"after an Experiment", v1alpha1.KindExperiment, 0, 0},
+	} {
+		d := newDesk(t, "a").spec(withService("")).occupy(c.owner, "web-x", c.replicas, time.Time{})
+		d.settle().wantHash(c.situation, c.collisions)
+	}
+}
+
+// A ReplicaSet that has a hash already gives way to that of another Experiment as long as
+// it has no pods, or has just been made.
+func TestHashInCommon(t *testing.T) {
+	start := newDesk(t, "a").now
+	for _, c := range []struct {
+		situation  string
+		made       time.Time
+		running    bool
+		collisions int32
+	}{
+		{"made before", start.Add(-time.Second), false, 1},
+		{"made at once, the name is less", start, false, 1},
+		{"made later", start.Add(time.Second), false, 0},
+		{"made before, but seen too late", start.Add(-time.Second), true, 0},
+	} {
+		d := newDesk(t, "a").spec(withService("")).repair("web:a", c.running).settle()
+		d.occupy(v1alpha1.KindExperiment, "earlier", 1, c.made).settle().wantHash(c.situation, c.collisions)
+	}
+	d := newDesk(t, "a").spec(withService("")).spec(duration("10s")).settle().pass(time.Minute).want("Successful a:0")
+	d.occupy(v1alpha1.KindExperiment, "later", 1, d.now)
+	*d.status() = v1alpha1.ExperimentStatus{}
+	d.settle().wantHash("tried again", 1)
+	d.told("ReplicaSetDeleted: Deleted ReplicaSet exp-a: the pods of another Experiment have the same hash")
 }
 
 // What the spec says is what runs: other pods, other sizes, other templates.

@@ -17,7 +17,7 @@ type Observed struct {
 	// follow from the spec; what is missing is computed.
 	Hashes map[string]string
 	// ReplicaSets, Services and Runs are those of the namespace: what the
-	// Experiment does not control tells which names are taken.
+	// Experiment does not control tells which names and hashes are taken.
 	ReplicaSets []*appsv1.ReplicaSet
 	Services    []*corev1.Service
 	Runs        []*v1alpha1.AnalysisRun

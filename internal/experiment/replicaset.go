@@ -1,7 +1,10 @@
 package experiment
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -24,7 +27,7 @@ func (d *decision) findReplicaSet(v *version, taken map[string]bool) {
 		}
 		names[rs.Name] = true
 	}
-	v.current = v.rs != nil && d.matches(v)
+	v.current = v.rs != nil && d.matches(v) && !d.givesWay(v)
 	if v.current || (v.rs != nil && d.over()) {
 		v.name, v.status.PodTemplateHash = v.rs.Name, hashOf(v.rs)
 		taken[v.status.PodTemplateHash] = true
@@ -43,19 +46,43 @@ func (d *decision) findReplicaSet(v *version, taken map[string]bool) {
 	}
 }
 
-// hashesOfRollouts are the hashes that a version must not have: the Services and
+// hashesOfOthers are the hashes that a version must not have: the Services and
 // subsets of a Rollout would select its pods as well, and they would get requests
 // that are not theirs. Templates that need no defaults, as those of a Deployment
-// that a Rollout refers to, would have the hash of their revision again.
-func (d *decision) hashesOfRollouts() map[string]bool {
+// that a Rollout refers to, would have the hash of their revision again. The pods of
+// another Experiment, as of the try before this one, must not be found, either.
+func (d *decision) hashesOfOthers() map[string]bool {
 	hashes := map[string]bool{}
 	for _, rs := range d.ReplicaSets {
-		if owner := metav1.GetControllerOfNoCopy(rs); owner != nil && owner.Kind == v1alpha1.KindRollout {
+		owner := metav1.GetControllerOfNoCopy(rs)
+		if owner != nil && owner.Kind == v1alpha1.KindRollout || d.ofAnother(rs) {
 			hashes[hashOf(rs)] = true
 		}
 	}
 	return hashes
 }
+
+// givesWay is true for a ReplicaSet that has its hash in common with the pods of
+// another Experiment, and is the one to be replaced: it has no pods, since it is
+// tried again after its hash was free to be taken, or both were made at once and it
+// is the later one. Once the Experiment runs it stays as it is.
+func (d *decision) givesWay(v *version) bool {
+	return d.was.AvailableAt == nil && slices.ContainsFunc(d.ReplicaSets, func(rs *appsv1.ReplicaSet) bool {
+		if !d.ofAnother(rs) || hashOf(rs) != hashOf(v.rs) {
+			return false
+		}
+		age := rs.CreationTimestamp.Compare(v.rs.CreationTimestamp.Time)
+		return !hasPods(v.rs) || cmp.Or(age, cmp.Compare(rs.Name, v.rs.Name)) < 0
+	})
+}
+
+// ofAnother is true for a ReplicaSet with pods of another Experiment.
+func (d *decision) ofAnother(rs *appsv1.ReplicaSet) bool {
+	return ofExperiment(rs) && !metav1.IsControlledBy(rs, d.Experiment) && hasPods(rs)
+}
+
+// hasPods is true for a ReplicaSet that has pods, or is to have some.
+func hasPods(rs *appsv1.ReplicaSet) bool { return specReplicas(rs) > 0 || rs.Status.Replicas > 0 }
 
 // freeName is base, or base followed by the separator and the first number that
 // makes a name that is not taken.
@@ -84,7 +111,8 @@ func (d *decision) hashNow(v *version) string {
 func hashOf(rs *appsv1.ReplicaSet) string { return rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] }
 
 // runReplicaSet creates the ReplicaSet of a version or brings it to its size. One
-// whose pods the spec no longer asks for is deleted; the next pass replaces it.
+// whose pods the spec no longer asks for, or that gives way, is deleted; the next pass
+// replaces it.
 func (d *decision) runReplicaSet(v *version) {
 	switch {
 	case v.rs == nil:
@@ -93,8 +121,12 @@ func (d *decision) runReplicaSet(v *version) {
 		d.event("NewReplicaSetCreated", "Created ReplicaSet %s for template '%s'", rs.Name, v.spec.Name)
 	case v.rs.DeletionTimestamp != nil:
 	case !v.current:
+		why := fmt.Sprintf("the pods of template %q have changed", v.spec.Name)
+		if d.matches(v) {
+			why = "the pods of another Experiment have the same hash"
+		}
 		d.do(DeleteReplicaSet{ReplicaSet: v.rs})
-		d.event("ReplicaSetDeleted", "Deleted ReplicaSet %s: the pods of template %q have changed", v.rs.Name, v.spec.Name)
+		d.event("ReplicaSetDeleted", "Deleted ReplicaSet %s: %s", v.rs.Name, why)
 	default:
 		v.amend().Annotations[v1alpha1.ScaleDownDeadlineAnnotation] = nil
 		v.amend().MinReadySeconds = v.spec.MinReadySeconds

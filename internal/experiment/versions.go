@@ -40,7 +40,7 @@ func (d *decision) lookAtVersions() {
 		return // nothing was begun, and nothing will be
 	}
 	statuses := make([]v1alpha1.TemplateStatus, len(d.spec.Templates))
-	taken := d.hashesOfRollouts()
+	taken := d.hashesOfOthers()
 	for i := range d.spec.Templates {
 		v := &version{spec: &d.spec.Templates[i], status: &statuses[i]}
 		v.status.Name = v.spec.Name

@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -153,8 +154,8 @@ func (m *Monitor) instant() error {
 	return nil
 }
 
-// beforeCall notes when somebody other than the controllers takes a pod or a
-// ReplicaSet away, or when they replace a pod because a person wants a restart: the
+// beforeCall notes when somebody other than the controllers takes a pod, a
+// ReplicaSet or an Experiment away, or when they replace a pod because a person wants a restart: the
 // only one of a routed revision, or one more than they can know to be missing.
 func (m *Monitor) beforeCall(op store.Op) error {
 	if op.Verb != "delete" && op.Subresource != "eviction" {
@@ -165,6 +166,9 @@ func (m *Monitor) beforeCall(op store.Op) error {
 		return nil
 	}
 	for _, f := range m.state.order {
+		if m.takesExperiment(op, f) {
+			f.disruptedAt = m.kernel.Now()
+		}
 		for _, set := range f.Sets {
 			if takesAway(op, set) && (!ours || f.istio() != nil && set.Wanted() == 1 || f.Disrupted(m.kernel.Now(), m.lag())) {
 				f.disruptedAt = m.kernel.Now()
@@ -172,6 +176,20 @@ func (m *Monitor) beforeCall(op store.Op) error {
 		}
 	}
 	return nil
+}
+
+// takesExperiment reports whether a deletion removes an Experiment of a Rollout, and the
+// pods of its share with it.
+func (m *Monitor) takesExperiment(op store.Op, f *Family) bool {
+	if op.Kind.Kind != v1alpha1.KindExperiment {
+		return false
+	}
+	for _, e := range m.state.experiments {
+		if e.Namespace == op.Key.Namespace && e.Name == op.Key.Name && metav1.IsControlledBy(e, f.Rollout) {
+			return true
+		}
+	}
+	return false
 }
 
 // takesAway reports whether a deletion removes the ReplicaSet or a pod of it

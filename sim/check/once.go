@@ -16,7 +16,7 @@ import (
 // once: a step of an update has one Experiment and one AnalysisRun, the update
 // one background run, an analysis of an Experiment one run, however often the
 // controller dies. Only a person has them done again: by a retry, a promotion, a
-// change of the spec.
+// change of the spec, or by deleting what there was.
 type once struct {
 	wishes map[types.UID][]time.Time // when people wrote to an owner
 	made   map[purpose]madeSince     // what was made for a purpose
@@ -48,26 +48,38 @@ func (c *once) Name() string { return "once" }
 func (c *once) Event(s *State, change Change) error {
 	if uid := change.Object.GetUID(); change.ByUser {
 		c.wishes[uid] = append(c.wishes[uid], s.Now)
+		if key, ok := purposeOf(change.Object); ok && change.Deleted {
+			delete(c.made, key)
+		}
 		return nil
 	}
 	if change.Old != nil || change.Deleted {
 		return nil
 	}
-	switch change.Object.(type) {
-	case *v1alpha1.AnalysisRun:
-		return c.create(s, "AnalysisRun", change.Object)
-	case *v1alpha1.Experiment:
-		return c.create(s, "Experiment", change.Object)
+	if key, ok := purposeOf(change.Object); ok {
+		return c.create(s, key, change.Object)
 	}
 	return nil
 }
 
-func (c *once) create(s *State, kind string, obj client.Object) error {
-	owner := metav1.GetControllerOfNoCopy(obj)
-	if owner == nil {
-		return nil
+// purposeOf is what an object is made for; false if nothing is made for its owner.
+func purposeOf(obj client.Object) (purpose, bool) {
+	kind := ""
+	switch obj.(type) {
+	case *v1alpha1.AnalysisRun:
+		kind = v1alpha1.KindAnalysisRun
+	case *v1alpha1.Experiment:
+		kind = v1alpha1.KindExperiment
 	}
-	key := purpose{kind, owner.UID, firstName(obj.GetName())}
+	owner := metav1.GetControllerOfNoCopy(obj)
+	if kind == "" || owner == nil {
+		return purpose{}, false
+	}
+	return purpose{kind, owner.UID, firstName(obj.GetName())}, true
+}
+
+func (c *once) create(s *State, key purpose, obj client.Object) error {
+	owner := metav1.GetControllerOfNoCopy(obj)
 	wishes := c.wishes[owner.UID]
 	now := madeSince{name: obj.GetName()}
 	for now.seen < len(wishes) && !wishes[now.seen].After(s.Now.Add(-s.Lag)) {
@@ -75,7 +87,7 @@ func (c *once) create(s *State, kind string, obj client.Object) error {
 	}
 	if was, ok := c.made[key]; ok && was.seen == len(wishes) {
 		return fmt.Errorf("%s %s/%s: %s %s is there for the same purpose, and nobody asked for a second one",
-			owner.Kind, obj.GetNamespace(), owner.Name, kind, was.name+" and "+now.name)
+			owner.Kind, obj.GetNamespace(), owner.Name, key.kind, was.name+" and "+now.name)
 	}
 	c.made[key] = now
 	return nil

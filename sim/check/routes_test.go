@@ -76,6 +76,18 @@ func routed(t *testing.T, ready int, checks ...check.Check) *bench {
 	return b
 }
 
+// endExperiment lets somebody delete an Experiment that has a share of the requests.
+func (b *bench) endExperiment(actor string) {
+	b.t.Helper()
+	ro := &v1alpha1.Rollout{}
+	b.get(ro, "web")
+	b.experiment("web-new-2-0", ro)
+	b.split(80, 20)
+	b.settled()
+	b.delete(actor, &v1alpha1.Experiment{}, "web-new-2-0")
+	b.selects("canary", "none")
+}
+
 func TestRoutes(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -100,6 +112,9 @@ func TestRoutes(t *testing.T) {
 			b.sleep(time.Second)
 			b.split(90, 10)
 		}, ""},
+		{"a person takes an Experiment, and what leads to it", 2, func(b *bench) { b.endExperiment("somebody") }, ""},
+		{"the controller takes an Experiment, and what leads to it", 2, func(b *bench) { b.endExperiment("controller") },
+			"20 % of the requests go to canary and no ready pod"},
 		{"less after the abort", 2, func(b *bench) { b.split(80, 20); b.abort(); b.split(90, 10) }, ""},
 		{"more after the abort", 2, func(b *bench) { b.split(80, 20); b.abort(); b.sleep(time.Second); b.split(70, 30) },
 			"the share of new rises from 20 to 30 after the abort"},

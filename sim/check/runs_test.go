@@ -30,6 +30,14 @@ func (b *bench) experiment(name string, owner client.Object) *v1alpha1.Experimen
 	return e
 }
 
+// delete removes an object in the name of somebody.
+func (b *bench) delete(actor string, obj client.Object, name string) {
+	b.t.Helper()
+	obj.SetNamespace("default")
+	obj.SetName(name)
+	b.do(b.store.Client(actor).Delete(b.t.Context(), obj))
+}
+
 func ownedBy(owner client.Object) []metav1.OwnerReference {
 	switch owner.(type) {
 	case *v1alpha1.Rollout:
@@ -250,6 +258,22 @@ func TestOnce(t *testing.T) {
 			b.settled()
 			b.run("web-new-2-0.1", ro)
 		}, ""},
+		{"a person deletes a run", func(b *bench, ro client.Object) {
+			b.run("web-new-2-0", ro)
+			b.person(func() { b.delete("somebody", &v1alpha1.AnalysisRun{}, "web-new-2-0") })
+			b.run("web-new-2-0", ro)
+		}, ""},
+		{"a person deletes an Experiment, once", func(b *bench, ro client.Object) {
+			b.experiment("web-new-2-0", ro)
+			b.person(func() { b.delete("somebody", &v1alpha1.Experiment{}, "web-new-2-0") })
+			b.experiment("web-new-2-0", ro)
+			b.experiment("web-new-2-0.1", ro)
+		}, "Rollout default/web: Experiment web-new-2-0 and web-new-2-0.1 is there for the same purpose"},
+		{"no person deletes a run that is made again", func(b *bench, ro client.Object) {
+			b.run("web-new-2-0", ro)
+			b.delete("controller", &v1alpha1.AnalysisRun{}, "web-new-2-0")
+			b.run("web-new-2-0", ro)
+		}, "Rollout default/web: AnalysisRun web-new-2-0 and web-new-2-0 is there for the same purpose"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -150,6 +150,7 @@ func (r *report) experiment(e *v1alpha1.Experiment) {
 		}
 	}
 	r.add(conflicts, nil)
+	r.add(validate.ExperimentRules(&e.Spec, library, field.NewPath("spec")), nil)
 }
 
 // experimentAnalysis checks an analysis of an Experiment if its templates are all in the

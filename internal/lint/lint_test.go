@@ -338,6 +338,10 @@ func TestExperiments(t *testing.T) {
 			`web.yaml:26: Experiment "compare": spec.measurementRetention[1].limit: Invalid value: 5: ` +
 				`the rule for "rate" that a template has, or that stands before this one, keeps 6: give both the same limit, or leave this one out`,
 		}},
+		{"rules that match nothing", template + compare + analyses + "  dryRun: [{metricName: r.te}, {metricName: speed}]\n  measurementRetention: [{metricName: size, limit: 5}]\n", []string{
+			`web.yaml:25: Experiment "compare": spec.dryRun[1].metricName: Invalid value: "speed": Rule didn't match any metric name(s)`,
+			`web.yaml:26: Experiment "compare": spec.measurementRetention[0].metricName: Invalid value: "size": Rule didn't match any metric name(s)`,
+		}},
 		{"nothing in it", "apiVersion: argoproj.io/v1alpha1\nkind: Experiment\nmetadata: {name: compare}\nspec:\n  templates: []\n", []string{
 			`web.yaml:5: Experiment "compare": spec.templates: Required value: an Experiment runs templates, analyses or both: give at least one`,
 		}},
@@ -375,6 +379,9 @@ func TestStepExperiments(t *testing.T) {
 		{"a name twice", rollout + strings.Replace(step, "name: b", "name: a", 1), []string{"web.yaml:16: " + at + `templates[1].name: Duplicate value: "a"`}},
 		{"a tag for nothing", rollout + step + strings.Replace(analyses, "templates.b", "templates.c", 1), []string{
 			"web.yaml:20: " + at + `analyses[0].args[0].value: Invalid value: "{{templates.c.podTemplateHash}}": "c" names no template of this Experiment: it has a, b`,
+		}},
+		{"a rule that matches nothing", rollout + step + analyses + "          dryRun: [{metricName: speed}]\n---\n" + template, []string{
+			"web.yaml:21: " + below + `dryRun[0].metricName: Invalid value: "speed": Rule didn't match any metric name(s)`,
 		}},
 		{"an argument misspelt", rollout + step + strings.Replace(analyses, "name: app", "name: ap", 1) + "---\n" + template, []string{
 			"web.yaml:20: " + below + "analyses[0].args: Invalid value: \"app\": missing analysis arguments in rollout spec",

@@ -153,6 +153,7 @@ func (r *report) stepExperiments(ro *v1alpha1.Rollout) {
 			r.arguments(a.Field.Child("args"), flat, analysis.Written(a.Spec.Args))
 		}
 	}
+	r.add(validate.StepRules(ro, library), nil)
 }
 
 // find returns the object of a type and a name that the one in question can

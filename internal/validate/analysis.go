@@ -70,7 +70,7 @@ func Templates(ro *v1alpha1.Rollout, library analysis.Library) field.ErrorList {
 			errs = append(errs, askedInVain(flat, a.Field.Child("templateName"))...)
 		}
 	}
-	return errs
+	return append(errs, StepRules(ro, library)...)
 }
 
 // Problems is what [Templates] lists of one analysis, from what joining its templates

@@ -3,10 +3,12 @@ package validate
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
+	"github.com/aviary-rollouts/aviary/internal/experiment"
 )
 
 // ExperimentAnalysis is an analysis of the Experiment that a canary step makes.
@@ -61,6 +63,46 @@ func (a ExperimentAnalysis) Problems(flat v1alpha1.AnalysisTemplateSpec, err err
 		}
 	}
 	return errs
+}
+
+// StepRules lists the rules of the Experiments that the steps of a Rollout make that
+// match no metric: see [ExperimentRules].
+func StepRules(ro *v1alpha1.Rollout, library analysis.Library) field.ErrorList {
+	c := ro.Spec.Strategy.Canary
+	if c == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	for i := range c.Steps {
+		if e := c.Steps[i].Experiment; e != nil {
+			errs = append(errs, ExperimentRules(writtenExperiment(e), library, stepsPath.Index(i).Child("experiment"))...)
+		}
+	}
+	return errs
+}
+
+// ExperimentRules lists the rules of an Experiment at a path that match a metric of none
+// of its analyses. What else is wrong with a template is said elsewhere: as long as one
+// cannot be read, nobody knows which metrics there are.
+func ExperimentRules(spec *v1alpha1.ExperimentSpec, library analysis.Library, path *field.Path) field.ErrorList {
+	if len(spec.Analyses) == 0 || len(spec.DryRun)+len(spec.MeasurementRetention) == 0 {
+		return nil
+	}
+	names := sets.New[string]()
+	for _, ref := range experiment.References(spec) {
+		flat, err := analysis.Flatten(library, []v1alpha1.AnalysisTemplateRef{ref})
+		if err != nil {
+			return nil
+		}
+		for _, m := range flat.Metrics {
+			names.Insert(m.Name)
+		}
+	}
+	var metrics []v1alpha1.Metric
+	for _, name := range sets.List(names) {
+		metrics = append(metrics, v1alpha1.Metric{Name: name})
+	}
+	return rules(spec.DryRun, spec.MeasurementRetention, metrics, path)
 }
 
 // askedInVain finds the arguments that the metrics of an analysis ask for and that none

@@ -94,3 +94,40 @@ func TestTemplates(t *testing.T) {
 		})
 	}
 }
+
+// TestStepRules looks at the rules of the Experiment of a step, which are for all of its
+// analyses: each run gets those that match its metrics.
+func TestStepRules(t *testing.T) {
+	metric := func(name string) *v1alpha1.AnalysisTemplateSpec {
+		return &v1alpha1.AnalysisTemplateSpec{Metrics: []v1alpha1.Metric{{Name: name, Provider: v1alpha1.MetricProvider{Web: &v1alpha1.WebMetric{URL: "http://m"}}}}}
+	}
+	library := analysis.Library{{TemplateName: "t"}: metric("speed"), {TemplateName: "t", ClusterScope: true}: metric("errors")}
+	type of = v1alpha1.RolloutExperimentStepAnalysisTemplateRef
+	speed, again, errs, missing := of{Name: "a", TemplateName: "t"}, of{Name: "b", TemplateName: "t"}, of{Name: "c", TemplateName: "t", ClusterScope: true}, of{Name: "d", TemplateName: "u"}
+	const wrong = `spec.strategy.canary.steps[1].experiment.dryRun[0].metricName: Invalid value: "err.*": Rule didn't match any metric name(s)`
+	for _, c := range []struct {
+		name     string
+		analyses []of
+		want     []string
+	}{
+		{"for one of two", []of{speed, errs}, nil},
+		{"for none", []of{speed, again}, []string{wrong}},
+		{"for nobody knows what", []of{speed, missing}, nil},
+		{"without analyses", nil, nil},
+	} {
+		ro := canaryRollout()
+		ro.Spec.Strategy.Canary.Steps = []v1alpha1.CanaryStep{{SetWeight: ptr.To[int32](50)}, {Experiment: &v1alpha1.RolloutExperimentStep{
+			Analyses: c.analyses, DryRun: []v1alpha1.DryRun{{MetricName: "err.*"}},
+		}}}
+		var got []string
+		for _, err := range StepRules(ro, library) {
+			got = append(got, err.Error())
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+		if all := Templates(ro, library); len(c.want) > 0 && len(all) != len(c.want) {
+			t.Errorf("%s: the problems of the Rollout are %v", c.name, all)
+		}
+	}
+}

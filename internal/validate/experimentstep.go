@@ -53,12 +53,12 @@ func experimentShare(r *v1alpha1.RolloutTrafficRouting, weight *int32, path *fie
 
 // writtenExperiment is the Experiment of a step as far as the step says what it is like.
 func writtenExperiment(e *v1alpha1.RolloutExperimentStep) *v1alpha1.ExperimentSpec {
-	spec := &v1alpha1.ExperimentSpec{Duration: e.Duration, ScaleDownDelaySeconds: e.ScaleDownDelaySeconds, AnalysisRunMetadata: e.AnalysisRunMetadata}
+	spec := &v1alpha1.ExperimentSpec{Duration: e.Duration, DryRun: e.DryRun, ScaleDownDelaySeconds: e.ScaleDownDelaySeconds, AnalysisRunMetadata: e.AnalysisRunMetadata}
 	for _, t := range e.Templates {
 		spec.Templates = append(spec.Templates, v1alpha1.TemplateSpec{Name: t.Name, Replicas: t.Replicas, Service: t.Service})
 	}
 	for _, a := range e.Analyses {
-		spec.Analyses = append(spec.Analyses, v1alpha1.ExperimentAnalysisTemplateRef{Name: a.Name, TemplateName: a.TemplateName, Args: analysis.Written(a.Args)})
+		spec.Analyses = append(spec.Analyses, v1alpha1.ExperimentAnalysisTemplateRef{Name: a.Name, TemplateName: a.TemplateName, ClusterScope: a.ClusterScope, Args: analysis.Written(a.Args)})
 	}
 	return spec
 }

@@ -380,6 +380,11 @@ func TestStepExperiments(t *testing.T) {
 		{"a tag for nothing", rollout + step + strings.Replace(analyses, "templates.b", "templates.c", 1), []string{
 			"web.yaml:20: " + at + `analyses[0].args[0].value: Invalid value: "{{templates.c.podTemplateHash}}": "c" names no template of this Experiment: it has a, b`,
 		}},
+		{"more than the canary leaves", routed + "        istio: {virtualService: {name: web}}\n" + strings.NewReplacer("steps:\n", "steps:\n      - setWeight: 30\n",
+			"stable}", "stable, weight: 35}", "canary}", "canary, weight: 36}").Replace(step), []string{
+			`warning: web.yaml:19: ` + strings.Replace(below, "steps[0]", "steps[1]", 1) + "templates: asks for a weight of 71 in all, and of 100 the canary leaves 70: " +
+				"its templates get less, in proportion (a 34, b 35), and the stable version gets nothing",
+		}},
 		{"a rule that matches nothing", rollout + step + analyses + "          dryRun: [{metricName: speed}]\n---\n" + template, []string{
 			"web.yaml:21: " + below + `dryRun[0].metricName: Invalid value: "speed": Rule didn't match any metric name(s)`,
 		}},
@@ -401,6 +406,10 @@ func TestStepExperiments(t *testing.T) {
 var documented = map[string][]string{
 	"cases/mock-server-canary-analysis-example.yaml": {
 		`:6: Rollout "mock-server": spec.template: Required value: Rollout has missing field '.spec.template'`,
+	},
+	"cases/mock-server-canary-experiment-example.yaml": {
+		`warning: :27: Rollout "mock-server": spec.strategy.canary.steps[2].experiment.templates: asks for a weight of 100 in all, and of 100 the canary leaves 90: ` +
+			"its templates get less, in proportion (canary 45, stable 45), and the stable version gets nothing",
 	},
 	"cases/mock-server-notification.yaml": {
 		`warning: :7: Rollout "mock-server": metadata.annotations.notifications.argoproj.io/subscribe.on-rollout-completed.slack: ` +

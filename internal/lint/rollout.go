@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -139,9 +140,12 @@ func (r *report) analyses(ro *v1alpha1.Rollout) {
 	}
 }
 
-// stepExperiments checks the analyses of the Experiments that the steps of a Rollout
-// make. The rest of those belongs to the spec of the Rollout.
+// stepExperiments checks the shares and the analyses of the Experiments that the steps of
+// a Rollout make. The rest of those belongs to the spec of the Rollout.
 func (r *report) stepExperiments(ro *v1alpha1.Rollout) {
+	for _, c := range Crowded(ro) {
+		r.warn(fmt.Sprintf("spec.strategy.canary.steps[%d].experiment.templates", c.Step), "%s", c)
+	}
 	library := Templates(r.all, ro.Namespace)
 	for _, a := range validate.ExperimentAnalyses(ro) {
 		if a.Spec.TemplateName == "" || r.missingTemplates(a.Field.Child("templateName"), library, a.Templates()) {

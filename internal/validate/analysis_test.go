@@ -23,9 +23,9 @@ func TestRunMetadata(t *testing.T) {
 		{"an analysis", AnalysisRef{Field: field.NewPath("analysis"), Spec: &v1alpha1.RolloutAnalysis{AnalysisRunMetadata: bad}}.Problems(v1alpha1.AnalysisTemplateSpec{}, nil), "analysis" + label},
 		{"an analysis with a note", AnalysisRef{Field: field.NewPath("analysis"), Spec: &v1alpha1.RolloutAnalysis{AnalysisRunMetadata: noted}}.Problems(v1alpha1.AnalysisTemplateSpec{}, nil), ""},
 		{"an Experiment", experimentSpec(&v1alpha1.ExperimentSpec{AnalysisRunMetadata: bad, Templates: []v1alpha1.TemplateSpec{{Name: "a"}}}, field.NewPath("spec"), laterPods), "spec" + label},
-		{"an Experiment of a step", experimentStep(nil, &v1alpha1.RolloutExperimentStep{AnalysisRunMetadata: bad,
+		{"an Experiment of a step", experimentStep(&v1alpha1.CanaryStrategy{}, &v1alpha1.RolloutExperimentStep{AnalysisRunMetadata: bad,
 			Templates: []v1alpha1.RolloutExperimentTemplate{{Name: "a", SpecRef: v1alpha1.CanarySpecRef}}}, field.NewPath("experiment")), "experiment" + label},
-		{"a template of a step", experimentStep(nil, &v1alpha1.RolloutExperimentStep{Templates: []v1alpha1.RolloutExperimentTemplate{{Name: "a", SpecRef: v1alpha1.CanarySpecRef,
+		{"a template of a step", experimentStep(&v1alpha1.CanaryStrategy{}, &v1alpha1.RolloutExperimentStep{Templates: []v1alpha1.RolloutExperimentTemplate{{Name: "a", SpecRef: v1alpha1.CanarySpecRef,
 			Metadata: v1alpha1.PodTemplateMetadata{Annotations: map[string]string{"the team": "a"}}}}}, field.NewPath("experiment")),
 			`experiment.templates[0].metadata.annotations: Invalid value: "the team": name part must consist of`},
 	} {

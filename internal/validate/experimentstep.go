@@ -1,6 +1,8 @@
 package validate
 
 import (
+	"fmt"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,12 +16,15 @@ import (
 
 const (
 	experimentWeight      = "Experiment template weight cannot be set unless TrafficRouting is enabled"
+	experimentWeightRange = "Experiment template weight needs to be between 0 and %d"
+	experimentWeightSum   = "the weights of the templates must not be more than %d in all"
+	rolloutService        = "it is the Service of %s: give the template another name, or leave it out for one of its own"
 	experimentWeightKinds = "Experiment template weight is only available for TrafficRouting with SMI, ALB, Istio and Plugins at this time"
 )
 
 // experimentStep checks the Experiment that a canary step makes, so that it is refused
 // now and not in the middle of an update. Its pods are looked at by [experimentPods].
-func experimentStep(r *v1alpha1.RolloutTrafficRouting, e *v1alpha1.RolloutExperimentStep, path *field.Path) field.ErrorList {
+func experimentStep(c *v1alpha1.CanaryStrategy, e *v1alpha1.RolloutExperimentStep, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for i := range e.Templates {
 		t, at := &e.Templates[i], path.Child("templates").Index(i)
@@ -28,7 +33,11 @@ func experimentStep(r *v1alpha1.RolloutTrafficRouting, e *v1alpha1.RolloutExperi
 		if t.Selector != nil {
 			errs = append(errs, metavalidation.ValidateLabelSelector(t.Selector, metavalidation.LabelSelectorValidationOptions{}, at.Child("selector"))...)
 		}
-		errs = append(errs, experimentShare(r, t.Weight, at.Child("weight"))...)
+		errs = append(errs, experimentShare(c.TrafficRouting, t.Weight, at.Child("weight"))...)
+		errs = append(errs, ownService(c, t.Service, at.Child("service", "name"))...)
+	}
+	if len(errs) == 0 {
+		errs = experimentShares(c.TrafficRouting, e.Templates, path.Child("templates"))
 	}
 	errs = append(errs, experimentSpec(writtenExperiment(e), path, laterPods)...)
 	for i := range e.Analyses {
@@ -47,6 +56,34 @@ func experimentShare(r *v1alpha1.RolloutTrafficRouting, weight *int32, path *fie
 		return field.ErrorList{field.Invalid(path, *weight, experimentWeight)}
 	case r.SMI == nil && r.ALB == nil && r.Istio == nil && len(r.Plugins) == 0:
 		return field.ErrorList{field.Invalid(path, *weight, experimentWeightKinds)}
+	case *weight > maxWeight(r):
+		return field.ErrorList{field.Invalid(path, *weight, fmt.Sprintf(experimentWeightRange, maxWeight(r)))}
+	}
+	return nil
+}
+
+// experimentShares checks the weights of all templates together.
+func experimentShares(r *v1alpha1.RolloutTrafficRouting, templates []v1alpha1.RolloutExperimentTemplate, path *field.Path) field.ErrorList {
+	sum, whole := int64(0), maxWeight(r)
+	for i := range templates {
+		sum += int64(valueOr(templates[i].Weight, 0))
+	}
+	if sum > int64(whole) {
+		return field.ErrorList{field.Invalid(path, sum, fmt.Sprintf(experimentWeightSum, whole))}
+	}
+	return nil
+}
+
+// ownService refuses the name of a Service that the Rollout leads its own pods by: it is
+// there already, and nobody gives it up.
+func ownService(c *v1alpha1.CanaryStrategy, s *v1alpha1.TemplateService, path *field.Path) field.ErrorList {
+	if s == nil || s.Name == "" {
+		return nil
+	}
+	for _, ref := range canaryServices(c) {
+		if ref.Name == s.Name {
+			return field.ErrorList{field.Invalid(path, s.Name, fmt.Sprintf(rolloutService, ref.Field))}
+		}
 	}
 	return nil
 }

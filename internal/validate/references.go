@@ -50,25 +50,23 @@ var (
 // in which problems are reported.
 func Services(ro *v1alpha1.Rollout) []ServiceRef {
 	var list []ServiceRef
-	add := func(name string, managed bool, path *field.Path) {
-		if name != "" {
-			list = append(list, ServiceRef{Field: path, Name: name, Managed: managed})
-		}
-	}
 	if c := ro.Spec.Strategy.Canary; c != nil {
-		add(c.CanaryService, true, canaryServicePath)
-		add(c.StableService, true, stableServicePath)
-		if p := c.PingPong; p != nil {
-			add(p.PingService, true, pingServicePath)
-			add(p.PongService, true, pongServicePath)
-		}
-		if r := c.TrafficRouting; r != nil && r.ALB != nil {
-			add(r.ALB.RootService, false, rootServicePath)
-		}
+		list = canaryServices(c)
 	}
 	if b := ro.Spec.Strategy.BlueGreen; b != nil {
-		add(b.ActiveService, true, activeServicePath)
-		add(b.PreviewService, true, previewServicePath)
+		list = append(list, ServiceRef{activeServicePath, b.ActiveService, true}, ServiceRef{previewServicePath, b.PreviewService, true})
+	}
+	return slices.DeleteFunc(list, func(ref ServiceRef) bool { return ref.Name == "" })
+}
+
+// canaryServices are the fields of a canary that may name a Service.
+func canaryServices(c *v1alpha1.CanaryStrategy) []ServiceRef {
+	list := []ServiceRef{{canaryServicePath, c.CanaryService, true}, {stableServicePath, c.StableService, true}}
+	if p := c.PingPong; p != nil {
+		list = append(list, ServiceRef{pingServicePath, p.PingService, true}, ServiceRef{pongServicePath, p.PongService, true})
+	}
+	if r := c.TrafficRouting; r != nil && r.ALB != nil {
+		list = append(list, ServiceRef{rootServicePath, r.ALB.RootService, false})
 	}
 	return list
 }

@@ -43,7 +43,7 @@ func step(c *v1alpha1.CanaryStrategy, s *v1alpha1.CanaryStep, strategyPath, path
 		errs = append(errs, canaryScale(c, s.SetCanaryScale, strategyPath, path.Child("setCanaryScale"))...)
 	}
 	if s.Experiment != nil {
-		errs = append(errs, experimentStep(c.TrafficRouting, s.Experiment, path.Child("experiment"))...)
+		errs = append(errs, experimentStep(c, s.Experiment, path.Child("experiment"))...)
 	}
 	if s.SetHeaderRoute != nil {
 		errs = append(errs, headerRoute(c.TrafficRouting, s.SetHeaderRoute, path.Child("setHeaderRoute"))...)

@@ -1,18 +1,14 @@
 package rehearse
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
-
-	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/analysis"
-	"github.com/aviary-rollouts/aviary/internal/traffic"
+	"github.com/aviary-rollouts/aviary/internal/lint"
 )
 
 // refused is what ends an update whose Experiment cannot be made, whatever the new version
@@ -22,7 +18,9 @@ var refused = regexp.MustCompile(`The Experiment "[^"]*?-(\d+)(?:\.\d+)?" is inv
 // experiments says where the experiment of a step is written wrongly in a way that shows
 // only when the step is reached, so that it ends the update of a good version, too.
 func (r *Report) experiments(e *evidence) {
-	r.crowded(e)
+	for _, c := range lint.Crowded(e.rollout) {
+		r.warn("weight", c.Step+1, "step %d experiment %s", c.Step+1, c)
+	}
 	r.endlessExperiments(e)
 	r.shortExperiments(e)
 	if step, field, problem := e.wrongExperiment(r.Outcome.Message); step >= 0 && r.Outcome.Verdict == Aborted {
@@ -81,39 +79,6 @@ func (r *Report) shortExperiments(e *evidence) {
 					m.Name, u.place, limit, need, Duration(length))
 			}
 		}
-	}
-}
-
-// crowded finds experiments that ask for more requests than there are.
-func (r *Report) crowded(e *evidence) {
-	c := e.rollout.Spec.Strategy.Canary
-	if c == nil || c.TrafficRouting == nil {
-		return
-	}
-	routing := traffic.Routing{MaxWeight: ptr.Deref(c.TrafficRouting.MaxTrafficWeight, 0)}
-	whole := routing.Total()
-	for i, s := range c.Steps {
-		if s.SetWeight != nil {
-			routing.CanaryWeight = *s.SetWeight
-		}
-		if s.Experiment == nil {
-			continue
-		}
-		asked, canary := int64(0), routing.CanaryWeight
-		routing.Additional = nil
-		for _, t := range s.Experiment.Templates {
-			routing.Additional = append(routing.Additional, traffic.Destination{Host: t.Name, Weight: ptr.Deref(t.Weight, 0)})
-			asked += int64(ptr.Deref(t.Weight, 0))
-		}
-		if asked == 0 || asked+int64(canary) <= int64(whole) {
-			continue
-		}
-		var given []string
-		for _, d := range routing.Split(0).Additional {
-			given = append(given, fmt.Sprintf("%s %d", d.Host, d.Weight))
-		}
-		r.warn("weight", i+1, "step %d experiment asks for a weight of %d in all, and of %d the canary leaves %d: its templates get less, in proportion (%s), and the stable version gets nothing",
-			i+1, asked, whole, whole-min(canary, whole), cmp.Or(strings.Join(given, ", "), "nothing"))
 	}
 }
 

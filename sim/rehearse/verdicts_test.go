@@ -278,10 +278,10 @@ func TestTwoAnalysesOfAnExperiment(t *testing.T) {
 func TestCrowdedExperiment(t *testing.T) {
 	const path = "variant/mock-server-canary-istio-destinationrule-analysistemplate-experiment.yaml"
 	for weight, want := range map[string]string{
-		"weight: 50": "",
-		"weight: 51": "step 1 experiment asks for a weight of 102 in all, and of 100 the canary leaves 100: its templates get less, in proportion (baseline 50, canary 50), and the stable version gets nothing",
+		"weight: 45": "",
+		"weight: 46": "step 2 experiment asks for a weight of 92 in all, and of 100 the canary leaves 90: its templates get less, in proportion (baseline 45, canary 45), and the stable version gets nothing",
 	} {
-		r := run(t, Options{Objects: editedFile(t, path, "weight: 20", weight)})
+		r := run(t, Options{Objects: editedFile(t, path, "weight: 20", weight, "      - experiment:", "      - setWeight: 10\n      - experiment:")})
 		if warned(r, "weight", want) != (want != "") {
 			t.Errorf("%s: %+v", weight, r.Warnings)
 		}

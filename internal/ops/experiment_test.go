@@ -36,6 +36,38 @@ func TestRetryExperiment(t *testing.T) {
 	}
 }
 
+// The Experiment of a step is started again only where its Rollout waits for it.
+func TestRetryExperimentOfAStep(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		state v1alpha1.RolloutStatus
+		gone  bool
+		want  string
+	}{
+		{"it waits for a person", v1alpha1.RolloutStatus{Canary: v1alpha1.CanaryStatus{CurrentExperiment: "compare"}}, false, ""},
+		{"it was aborted", v1alpha1.RolloutStatus{Abort: true, Canary: v1alpha1.CanaryStatus{CurrentExperiment: "compare"}}, false,
+			`retry experiment "compare": rollout "web" was aborted and would end it at once: use retry rollout web, which makes a new one`},
+		{"it has another", v1alpha1.RolloutStatus{Canary: v1alpha1.CanaryStatus{CurrentExperiment: "compare-1"}}, false,
+			`retry experiment "compare": rollout "web" waits for it no more and would end it at once`},
+		{"it is gone", v1alpha1.RolloutStatus{}, true, ""},
+	} {
+		ro := &v1alpha1.Rollout{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "1"}, Status: c.state}
+		e := failedExperiment()
+		e.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(ro, v1alpha1.GroupVersion.WithKind(v1alpha1.KindRollout))}
+		if c.gone {
+			ro.Name = "other"
+		}
+		k, got := cluster(interceptor.Funcs{}, e, ro), ""
+		if err := RetryExperiment(ctx, k, compare); err != nil {
+			got = err.Error()
+		}
+		after, err := GetExperiment(ctx, k, compare)
+		if got != c.want || err != nil || (after.Status.Phase == "") != (c.want == "") {
+			t.Errorf("%s: error %q, want %q; the phase is %q, %v", c.name, got, c.want, after.Status.Phase, err)
+		}
+	}
+}
+
 func TestTerminate(t *testing.T) {
 	run := &v1alpha1.AnalysisRun{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "compare"}}
 	run.Status.Phase = v1alpha1.AnalysisPhaseRunning

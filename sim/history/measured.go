@@ -62,7 +62,8 @@ func (p *player) serves() bool {
 	return err == nil && ro.Status.AvailableReplicas > 0 && ro.Status.Phase == v1alpha1.RolloutPhaseHealthy
 }
 
-// experiment does what users do with Experiments and AnalysisRuns.
+// experiment does what users do with Experiments and AnalysisRuns. They may also make the
+// controller forget one by hand that the command refuses to retry.
 func (p *player) experiment(ctx context.Context, a Action) error {
 	c := p.sim.Client()
 	switch a.Verb {
@@ -71,7 +72,7 @@ func (p *player) experiment(ctx context.Context, a Action) error {
 		p.started++
 		return c.Create(ctx, standalone(fmt.Sprintf("compare-%d", p.started), form, tag))
 	case RetryExperiment:
-		return p.nth(ctx, ops.Experiments, a.Arg, func(key types.NamespacedName) error { return ops.RetryExperiment(ctx, c, key) })
+		return p.nth(ctx, ops.Experiments, a.Arg, func(key types.NamespacedName) error { return ops.ForgetExperiment(ctx, c, key) })
 	case TerminateExperiment:
 		return p.nth(ctx, ops.Experiments, a.Arg, func(key types.NamespacedName) error { return ops.TerminateExperiment(ctx, c, key) })
 	case TerminateRun:

@@ -1,6 +1,8 @@
 package view
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -19,9 +21,23 @@ type ExperimentInfo struct {
 // OneExperiment builds the tree of one Experiment as of now; o.Rollout is not
 // looked at.
 func OneExperiment(e *v1alpha1.Experiment, o Objects, now time.Time) ExperimentInfo {
-	info := ExperimentInfo{Experiment: o.experiment(e, now), Namespace: e.Namespace, Message: e.Status.Message}
+	info := ExperimentInfo{Experiment: o.experiment(e, now), Namespace: e.Namespace, Message: experimentMessage(e)}
 	info.Images = images([]Revision{{Experiments: []Experiment{info.Experiment}}})
 	return info
+}
+
+// experimentMessage is what an Experiment says, or what its templates wait for.
+func experimentMessage(e *v1alpha1.Experiment) string {
+	if e.Status.Message != "" || e.Status.Phase.Completed() {
+		return e.Status.Message
+	}
+	var waiting []string
+	for _, t := range e.Status.TemplateStatuses {
+		if t.Message != "" {
+			waiting = append(waiting, fmt.Sprintf("template %s: %s", t.Name, t.Message))
+		}
+	}
+	return strings.Join(waiting, "; ")
 }
 
 // ExperimentSummary is a row of `list experiments`.

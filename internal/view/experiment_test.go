@@ -71,6 +71,15 @@ func TestExperimentHeader(t *testing.T) {
 		{"unseen by its controller", func() {},
 			"Name:            compare\nNamespace:       shop\nStatus:          ◌ Pending\n\n" +
 				"NAME       KIND        STATUS     AGE        INFO\nΣ compare  Experiment  ◌ Pending  <unknown>  \n"},
+		{"while templates wait", func() {
+			e.Status.Phase = v1alpha1.AnalysisPhasePending
+			e.Status.TemplateStatuses = []v1alpha1.TemplateStatus{{Name: "a"}, {Name: "b", Message: "waiting for x"}, {Name: "c", Message: "waiting for y"}}
+		},
+			"Name:            compare\nNamespace:       shop\nStatus:          ◌ Pending\nMessage:         template b: waiting for x; template c: waiting for y\n\n" +
+				"NAME       KIND        STATUS     AGE        INFO\nΣ compare  Experiment  ◌ Pending  <unknown>  \n"},
+		{"ended before they had what they waited for", func() { e.Status.Phase = v1alpha1.AnalysisPhaseSuccessful },
+			"Name:            compare\nNamespace:       shop\nStatus:          ✔ Successful\n\n" +
+				"NAME       KIND        STATUS        AGE        INFO\nΣ compare  Experiment  ✔ Successful  <unknown>  \n"},
 		{"with a message", func() {
 			e.CreationTimestamp = metav1.NewTime(now.Add(-time.Minute))
 			e.Status.Phase, e.Status.Message = v1alpha1.AnalysisPhaseError, "no pods"

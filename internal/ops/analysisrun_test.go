@@ -178,8 +178,11 @@ func TestCreateErrors(t *testing.T) {
 	}
 	refused := errors.New("refused")
 	k := cluster(interceptor.Funcs{Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return refused }})
-	err = Create(ctx, k, e)
-	if want := `create Experiment "compare": refused`; err == nil || err.Error() != want {
-		t.Errorf("error %v\nwant  %s", err, want)
+	unnamed := e.DeepCopy()
+	unnamed.Name, unnamed.GenerateName = "", "compare-"
+	for want, e := range map[string]*v1alpha1.Experiment{`create Experiment "compare": refused`: e, `create Experiment "compare-": refused`: unnamed} {
+		if err := Create(ctx, k, e); err == nil || err.Error() != want {
+			t.Errorf("error %v\nwant  %s", err, want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -18,7 +19,7 @@ func Create(ctx context.Context, c client.Client, object client.Object) error {
 	case apierrors.IsAlreadyExists(err):
 		return fmt.Errorf("%w; to change it use kubectl apply", err)
 	case err != nil:
-		return fmt.Errorf("create %s %q: %w", kind.Kind, object.GetName(), err)
+		return fmt.Errorf("create %s %q: %w", kind.Kind, cmp.Or(object.GetName(), object.GetGenerateName()), err)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ const (
 	unknownTemplate  = "%q names no template of this Experiment: it has %s"
 	unknownFact      = "a template has podTemplateHash and replicaset.name"
 	unknownMoment    = "an Experiment has availableAt and, with a duration, finishedAt"
+	fieldOfRollout   = "only the step of a Rollout can supply one of its fields: give the argument a value"
 	serviceNameTaken = "another template has a Service of that name"
 )
 
@@ -137,6 +138,9 @@ func analyses(spec *v1alpha1.ExperimentSpec, templates sets.Set[string], path *f
 				errs = append(errs, field.Duplicate(argAt.Child("name"), arg.Name))
 			}
 			args.Insert(arg.Name)
+			if arg.Value == nil && arg.ValueFrom != nil && arg.ValueFrom.FieldRef != nil {
+				errs = append(errs, field.Invalid(argAt.Child("valueFrom", "fieldRef"), arg.ValueFrom.FieldRef.FieldPath, fieldOfRollout))
+			}
 			if arg.Value != nil {
 				errs = append(errs, tags(*arg.Value, spec, templates, argAt.Child("value"))...)
 			}

@@ -81,6 +81,9 @@ func TestExperiment(t *testing.T) {
 			`spec.analyses[1].name: Duplicate value: "compare"`},
 		{"one argument twice", func(e *v1alpha1.Experiment) { e.Spec.Analyses[0].Args[1].Name = "old" },
 			`spec.analyses[0].args[1].name: Duplicate value: "old"`},
+		{"an argument from a field", func(e *v1alpha1.Experiment) {
+			e.Spec.Analyses[0].Args[0] = v1alpha1.Argument{Name: "old", ValueFrom: &v1alpha1.ValueFrom{FieldRef: &v1alpha1.FieldRef{FieldPath: "metadata.name"}}}
+		}, `spec.analyses[0].args[0].valueFrom.fieldRef: Invalid value: "metadata.name": only the step of a Rollout can supply one of its fields: give the argument a value`},
 		{"a template that is not there", arg("{{templates.stable.podTemplateHash}}"),
 			`spec.analyses[0].args[0].value: Invalid value: "{{templates.stable.podTemplateHash}}": "stable" names no template of this Experiment: it has old, new`},
 		{"a fact that is not there", arg("x {{templates.old.hash}}"),

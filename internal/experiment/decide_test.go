@@ -419,6 +419,24 @@ func TestHashInCommon(t *testing.T) {
 	d.told("ReplicaSetDeleted: Deleted ReplicaSet exp-a: the pods of another Experiment have the same hash")
 }
 
+// A template that looks for a hash finds those taken that other templates of the
+// Experiment have, whatever their order.
+func TestHashOfASibling(t *testing.T) {
+	d := newDesk(t, "a", "b")
+	d.o.Experiment.Spec.Templates[1].Template = d.o.Experiment.Spec.Templates[0].Template
+	d.spec(duration("10s")).settle().pass(time.Minute).want("Successful a:0 b:0")
+	d.occupy(v1alpha1.KindExperiment, "later", 1, d.now)
+	*d.status() = v1alpha1.ExperimentStatus{}
+	d.settle().want("Running a:1 b:1 later:1")
+	hashes := map[string]bool{}
+	for _, rs := range d.o.ReplicaSets {
+		hashes[hashOf(rs)] = true
+	}
+	if len(hashes) != 3 {
+		t.Errorf("three ReplicaSets have the hashes %v", hashes)
+	}
+}
+
 // What the spec says is what runs: other pods, other sizes, other templates.
 func TestEdits(t *testing.T) {
 	d := newDesk(t, "a", "b").spec(withService("")).settle().want("Running a:1 b:1 svc:a")

@@ -34,7 +34,7 @@ func (d *decision) findReplicaSet(v *version, taken map[string]bool) {
 		return
 	}
 	hash := d.hashNow(v)
-	for taken[hash] {
+	for taken[hash] || d.ofSibling(v, hash) {
 		v.status.CollisionCount = ptr.To(ptr.Deref(v.status.CollisionCount, 0) + 1)
 		hash = d.hashNow(v)
 	}
@@ -44,6 +44,14 @@ func (d *decision) findReplicaSet(v *version, taken map[string]bool) {
 	if v.rs != nil {
 		v.name = v.rs.Name // it makes room first
 	}
+}
+
+// ofSibling is true for a hash that the ReplicaSet of another template of the Experiment
+// has: one whose turn comes later keeps it.
+func (d *decision) ofSibling(v *version, hash string) bool {
+	return slices.ContainsFunc(d.ReplicaSets, func(rs *appsv1.ReplicaSet) bool {
+		return metav1.IsControlledBy(rs, d.Experiment) && templateOf(rs) != v.spec.Name && hashOf(rs) == hash
+	})
 }
 
 // hashesOfOthers are the hashes that a version must not have: the Services and

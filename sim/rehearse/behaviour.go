@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/aviary-rollouts/aviary/sim/mesh"
 	"github.com/aviary-rollouts/aviary/sim/wildcard"
 )
@@ -114,55 +116,53 @@ func parseTime(text string) (Duration, error) {
 	return Duration(d), nil
 }
 
-// behave tells the images how to answer. The error names an image that no
-// container has.
-func (r *rehearsal) behave(changes []ImageChange) error {
-	said := map[string][]Behaviour{} // by pattern, in the order of time
-	var patterns []string
+// behave tells the images how to answer during an update that begins at a time. The
+// error names an image that no container has.
+func (r *rehearsal) behave(changes []ImageChange, begin time.Time) error {
+	if len(changes) == 0 {
+		return nil // no container has the name: setting the image will be refused
+	}
+	said := map[string][]Behaviour{} // by image, in the order in which it was said
+	var order []string
 	for _, b := range r.Behaviours {
-		found, err := r.images(b.Image, changes)
-		if err != nil {
-			return err
+		found := imagesOf(b.Image, r.updating, changes)
+		if len(found) == 0 {
+			return inputf("no container runs the image %q; write new, old, or an image such as %s", b.Image, changes[0].To)
 		}
 		for _, image := range found {
-			if !slices.Contains(patterns, image) {
-				patterns = append(patterns, image)
+			if len(said[image]) == 0 {
+				order = append(order, image)
 			}
 			said[image] = append(said[image], b)
 		}
 	}
-	for _, image := range patterns {
-		r.sim.Mesh().SetImage(image, timeline(said[image], r.observer.began)...)
+	for _, image := range order {
+		r.sim.Mesh().SetImage(image, timeline(said[image], begin)...)
 	}
 	return nil
 }
 
-// images are what a word or a pattern stands for.
-func (r *rehearsal) images(word string, changes []ImageChange) (found []string, err error) {
-	known := false
-	for _, c := range changes {
-		switch {
-		case word == NewImage:
-			found = append(found, c.To)
-		case word == OldImage:
-			found = append(found, c.From)
+// imagesOf are the images that a word or a pattern stands for, each once, of those
+// before and after an update.
+func imagesOf(word string, before []corev1.Container, changes []ImageChange) (found []string) {
+	add := func(image string, meant bool) {
+		if meant && !slices.Contains(found, image) {
+			found = append(found, image)
 		}
-		known = known || wildcard.Match(word, c.From) || wildcard.Match(word, c.To)
 	}
-	for _, c := range r.updating {
-		known = known || wildcard.Match(word, c.Image)
+	for _, c := range changes {
+		add(c.To, word == NewImage || wildcard.Match(word, c.To))
+		add(c.From, word == OldImage || wildcard.Match(word, c.From))
 	}
-	switch {
-	case len(found) > 0:
-		return found, nil
-	case known:
-		return []string{word}, nil
+	for _, c := range before {
+		add(c.Image, wildcard.Match(word, c.Image))
 	}
-	return nil, inputf("no container runs the image %q; write new, old, or an image such as %s", word, changes[0].To)
+	return found
 }
 
 // timeline turns what is said about an image, error rates and latencies in any
-// order, into what holds from each time on.
+// order, into what holds from each time on. Of two that begin at one time, what was said
+// later holds.
 func timeline(said []Behaviour, began time.Time) []mesh.Behaviour {
 	said = slices.Clone(said)
 	slices.SortStableFunc(said, func(a, b Behaviour) int { return cmp.Compare(a.After, b.After) })

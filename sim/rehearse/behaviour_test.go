@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/aviary-rollouts/aviary/sim/mesh"
 )
@@ -91,6 +92,53 @@ func TestBehaviourOverTime(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestImagesOf resolves words and patterns.
+func TestImagesOf(t *testing.T) {
+	before := []corev1.Container{{Name: "web", Image: "r/web:1"}, {Name: "proxy", Image: "r/proxy:1"}}
+	changes := []ImageChange{{Container: "web", From: "r/web:1", To: "r/web:2"}}
+	for word, want := range map[string][]string{
+		"new": {"r/web:2"}, "old": {"r/web:1"}, "r/web:2": {"r/web:2"}, "*web*": {"r/web:2", "r/web:1"}, "*:1": {"r/web:1", "r/proxy:1"}, "web": nil,
+	} {
+		if diff := cmp.Diff(want, imagesOf(word, before, changes)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", word, diff)
+		}
+	}
+}
+
+// TestBehavioursOfOneImage names one image in several ways: a later one wins, for the
+// error rate and for the latency each, and a time later than another as well.
+func TestBehavioursOfOneImage(t *testing.T) {
+	slow := Duration(200 * time.Millisecond)
+	for name, tc := range map[string]struct {
+		said   []Behaviour
+		failed string
+	}{
+		"a pattern, then the latency of the word": {[]Behaviour{{Image: "*:2.0.0", ErrorRate: rate(0.5)}, {Image: NewImage, P50: slow}}, "50%"},
+		"the latency of the word, then a pattern": {[]Behaviour{{Image: NewImage, P50: slow}, {Image: "*:2.0.0", ErrorRate: rate(0.5)}}, "50%"},
+		"two error rates":                         {[]Behaviour{{Image: NewImage, ErrorRate: rate(0.5)}, {Image: "*", ErrorRate: rate(0.25)}}, "25%"},
+	} {
+		r := run(t, Options{Objects: objects(t, "cases/mock-server-canary-success.yaml"), Images: version2, PromoteAfter: time.Minute, Behaviours: tc.said})
+		if x := r.Traffic; percent(ratio(x.NewFailed, x.NewRequests)) != tc.failed {
+			t.Errorf("%s: %d of %d requests failed, want %s", name, x.NewFailed, x.NewRequests, tc.failed)
+		}
+	}
+}
+
+// TestOldVersionWasAlwaysSo lets the old version fail: the first window of the update that
+// a query looks at sees it as well as the last.
+func TestOldVersionWasAlwaysSo(t *testing.T) {
+	for _, image := range []string{OldImage, "*:1.0.0"} {
+		r := run(t, Options{
+			Objects: edited(t, "      - pause: {duration: 30s}\n", "", `destination_service_name="mock-server-canary",response_code=~"2.."`, `response_code="500"`,
+				`destination_service_name="mock-server-canary"`, ""),
+			Images: version2, Behaviours: []Behaviour{{Image: image, ErrorRate: rate(0.5)}},
+		})
+		if first := r.Measurements[0].Value; first < "0.48" || first > "0.5" {
+			t.Errorf("%s: the first measurement is %s, want about half", image, first)
+		}
 	}
 }
 

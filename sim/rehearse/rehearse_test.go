@@ -203,6 +203,15 @@ func TestInputErrors(t *testing.T) {
 		"another":    {Options{Objects: canary, Rollout: "web"}, `no Rollout "web" was given; check --rollout, or add its manifest with -f`},
 		"a container that is not there": {Options{Objects: canary, Images: []ops.ContainerImage{{Container: "web", Image: "web:2"}}},
 			`set image of rollout "mock-server": Rollout "mock-server" has no container "web": it has mock-server`},
+		"a container that is not there and one that fails": {Options{Objects: canary, Images: []ops.ContainerImage{{Container: "web", Image: "web:2"}},
+			Behaviours: []Behaviour{{Image: NewImage, ErrorRate: rate(1)}}},
+			`set image of rollout "mock-server": Rollout "mock-server" has no container "web": it has mock-server`},
+		"the image that is there": {Options{Objects: canary, Images: []ops.ContainerImage{{Container: "mock-server", Image: "ghcr.io/ssup2/mock-go-server:1.0.0"}}},
+			`container "mock-server" has the image ghcr.io/ssup2/mock-go-server:1.0.0 already, so that there is no update; choose another image with --set-image mock-server=IMAGE`},
+		"two images for a container": {Options{Objects: canary, Images: []ops.ContainerImage{{Container: "*", Image: "web:2"}, {Container: "mock-server", Image: "web:3"}}},
+			`container "mock-server" is given two images; leave one of them out, see --set-image`},
+		"an image that nothing runs": {Options{Objects: canary, Images: version2, Behaviours: []Behaviour{{Image: "web:*", ErrorRate: rate(1)}}},
+			`no container runs the image "web:*"; write new, old, or an image such as ghcr.io/ssup2/mock-go-server:2.0.0`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Run(context.Background(), tc.o)

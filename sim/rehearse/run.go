@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -405,6 +406,10 @@ func (r *rehearsal) update(ctx context.Context, report *Report) error {
 		report.ImageChosen = true
 		images = []ops.ContainerImage{{Container: r.updating[0].Name, Image: nextTag(r.updating[0].Image)}}
 	}
+	if report.Images, err = imageChanges(template.Spec, images); err != nil {
+		return err
+	}
+	report.Behaviours = r.Behaviours
 	if err := r.warmUp(ctx, report); err != nil {
 		return err
 	}
@@ -412,19 +417,10 @@ func (r *rehearsal) update(ctx context.Context, report *Report) error {
 	words := ""
 	for _, image := range images {
 		words += " " + image.Container + "=" + image.Image
-		for _, c := range r.updating {
-			if c.Name == image.Container || image.Container == "*" {
-				report.Images = append(report.Images, ImageChange{Container: c.Name, From: c.Image, To: image.Image})
-			}
-		}
 	}
 	r.observer.person("SetImage", "set image "+r.observer.key.Name+words)
 	if err := ops.SetImage(ctx, r.sim.Client(), r.observer.key, images...); err != nil {
 		return inputf("%w", err)
-	}
-	report.Behaviours = r.Behaviours
-	if err := r.behave(report.Images); err != nil {
-		return err
 	}
 	if r.AbortAfter > 0 {
 		r.later(r.AbortAfter, "Abort", "abort "+r.observer.key.Name, func(ctx context.Context) error {
@@ -434,8 +430,33 @@ func (r *rehearsal) update(ctx context.Context, report *Report) error {
 	return nil
 }
 
+// imageChanges is what images mean for the containers of a template. The error says
+// that they change nothing, or that a container is given two. A container that there is
+// not, [ops.SetImage] refuses.
+func imageChanges(spec corev1.PodSpec, images []ops.ContainerImage) (changes []ImageChange, err error) {
+	changed := false
+	for _, image := range images {
+		for i, c := range slices.Concat(spec.Containers, spec.InitContainers) {
+			if c.Name != image.Container && (image.Container != "*" || i >= len(spec.Containers)) {
+				continue
+			}
+			if slices.ContainsFunc(changes, func(x ImageChange) bool { return x.Container == c.Name }) {
+				return nil, inputf("container %q is given two images; leave one of them out, see --set-image", c.Name)
+			}
+			changes = append(changes, ImageChange{Container: c.Name, From: c.Image, To: image.Image})
+			changed = changed || c.Image != image.Image
+		}
+	}
+	if len(changes) > 0 && !changed {
+		return nil, inputf("container %q has the image %s already, so that there is no update; choose another image with --set-image %s=IMAGE",
+			changes[0].Container, changes[0].To, changes[0].Container)
+	}
+	return changes, nil
+}
+
 // warmUp leaves the world alone between the first deploy and the update; with a
-// load or series for longer, and until a window of the report begins.
+// load or series for longer, and until a window of the report begins. Images answer
+// already as they are told to.
 func (r *rehearsal) warmUp(ctx context.Context, report *Report) error {
 	if err := r.startLoad(ctx, report); err != nil {
 		return err
@@ -448,6 +469,9 @@ func (r *rehearsal) warmUp(ctx context.Context, report *Report) error {
 		}
 	}
 	begin := r.sim.Now().Add(rest)
+	if err := r.behave(report.Images, begin); err != nil {
+		return err
+	}
 	if err := r.pin(begin.Add(-warmUp)); err != nil {
 		return err
 	}

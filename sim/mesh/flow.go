@@ -31,6 +31,9 @@ func (m *Mesh) flow(t time.Time) {
 			l.plan = m.planFor(l.proxy, &l.target)
 		}
 		if n := l.due(span); n > 0 {
+			if l.Source.Divided {
+				l.divide(m.flowed)
+			}
 			m.send(l.proxy, &l.target, l.plan, n, &l.tally)
 		}
 		until, timed := l.until()

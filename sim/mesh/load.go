@@ -29,6 +29,17 @@ type Source struct {
 	Requests int64
 	// Duration ends the load after this time; 0 means no limit.
 	Duration time.Duration
+	// Divided makes the load remember how its requests were divided, see
+	// [Load.Divisions].
+	Divided bool
+}
+
+// Division is how the requests of a load are divided among versions from a time on.
+type Division struct {
+	From time.Time
+	// Shares are the parts of those requests that reach a pod, from 0 to 1, by
+	// version as they are listed in the Report. It may be shorter than that list.
+	Shares []float64
 }
 
 // Load is a running source.
@@ -44,6 +55,9 @@ type Load struct {
 	sent   int64
 	ended  bool
 	tally  tally
+
+	divisions []Division
+	divided   *plan // that the last division was read from
 }
 
 // Start begins to send. The error says why the client could not even connect:
@@ -97,6 +111,26 @@ func (l *Load) Count() Count {
 func (l *Load) Codes() map[int]int64 {
 	l.mesh.catchUp(l.mesh.kernel.Now())
 	return maps.Clone(l.tally.codes)
+}
+
+// Divisions returns how the requests were divided so far, if Source.Divided is set: by
+// the weights and the pods at each time at which something was sent, so that a short
+// time counts as much as a long one, and a slow load as much as a fast one.
+func (l *Load) Divisions() []Division {
+	l.mesh.catchUp(l.mesh.kernel.Now())
+	return slices.Clone(l.divisions)
+}
+
+// divide notes how the plan divides the requests that are sent from a time on.
+func (l *Load) divide(from time.Time) {
+	if l.divided == l.plan {
+		return
+	}
+	l.divided = l.plan
+	shares := l.plan.shares()
+	if n := len(l.divisions); n == 0 || !slices.Equal(l.divisions[n-1].Shares, shares) {
+		l.divisions = append(l.divisions, Division{from, shares})
+	}
 }
 
 // until is when the load ends by its duration; ok is false if it has none.

@@ -51,6 +51,28 @@ func TestHostLevelSplit(t *testing.T) {
 	}
 }
 
+// A load tells how its requests were divided: from each time on at which it sent
+// something, each way of dividing once in a row.
+func TestDivisions(t *testing.T) {
+	f := canary(t, Options{Propagation: -1})
+	l, err := f.mesh.Start(Source{Request: Request{Client: shell, URL: "http://mock-server-stable:8080/"}, Rate: 0.5, Divided: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.sleep(10 * time.Second)
+	f.weights(60, 40)
+	f.weights(0, 100) // before anything is sent
+	f.sleep(4 * time.Second)
+	f.weights(80, 20)
+	f.sleep(10 * time.Second)
+	want := []Division{
+		{start.Add(time.Second), []float64{0.8, 0.2}}, {start.Add(11 * time.Second), []float64{0, 1}}, {start.Add(15 * time.Second), []float64{0.8, 0.2}},
+	}
+	if d := cmp.Diff(want, l.Divisions()); d != "" {
+		t.Error(d)
+	}
+}
+
 // Case 2.2.9: subsets for stable and canary, Services for the experiment.
 func TestExperimentSplit(t *testing.T) {
 	f := newFake(t, Options{})

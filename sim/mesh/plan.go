@@ -117,6 +117,34 @@ func (l *leg) mayFail() bool {
 	return l.reason != "" || slices.ContainsFunc(l.ends, func(e end) bool { return e.answer.errorRate > 0 })
 }
 
+// shares are the parts of the requests that reach a pod, by version.
+func (pl *plan) shares() (shares []float64) {
+	if pl.reason != "" || pl.direct != 0 {
+		return nil
+	}
+	reached := int64(0)
+	for i, l := range pl.legs {
+		if l.reason == "" {
+			reached += pl.split.weights[i]
+		}
+	}
+	for i, l := range pl.legs {
+		weight := pl.split.weights[i]
+		if l.reason != "" || weight == 0 {
+			continue
+		}
+		pods := map[int]int64{} // by version
+		for _, e := range l.ends {
+			pods[e.version]++
+		}
+		for version, n := range pods {
+			shares = append(shares, make([]float64, max(0, version+1-len(shares)))...)
+			shares[version] += float64(weight*n) / float64(reached*l.split.total)
+		}
+	}
+	return shares
+}
+
 // own is where a request goes that no route takes: to the Service that it names.
 func (p *proxy) own(t *target) destination {
 	key, ok := p.view.resolve(t.asked(), p.namespace)

@@ -81,7 +81,8 @@ func (r *rehearsal) startLoad(ctx context.Context, report *Report) error {
 		}
 	}
 	report.Traffic.URL = load.URL
-	_, err := r.sim.Mesh().Start(mesh.Source{Request: mesh.Request{Client: from, URL: load.URL}, Rate: load.Rate})
+	var err error
+	r.load, err = r.sim.Mesh().Start(mesh.Source{Request: mesh.Request{Client: from, URL: load.URL}, Rate: load.Rate, Divided: true})
 	switch {
 	case errors.Is(err, mesh.ErrNoHost), errors.Is(err, mesh.ErrNoPort):
 		return inputf("--load: %w; write a Service or a host of a VirtualService in the files: --load %v@HOST:PORT", err, load.Rate)

@@ -50,6 +50,9 @@ type Report struct {
 	Notes    []Finding `json:"notes"`
 	// advice is what to do about a first deploy that the controller refuses.
 	advice string
+	// lastHold is the number of the last step that waits for more than pods,
+	// counted from 1; 0 if none does.
+	lastHold int
 }
 
 // ImageChange is one new image.

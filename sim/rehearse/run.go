@@ -24,6 +24,7 @@ import (
 	"github.com/aviary-rollouts/aviary/internal/view"
 	"github.com/aviary-rollouts/aviary/sim"
 	"github.com/aviary-rollouts/aviary/sim/kernel"
+	"github.com/aviary-rollouts/aviary/sim/mesh"
 	"github.com/aviary-rollouts/aviary/sim/metricservice"
 	"github.com/aviary-rollouts/aviary/sim/world"
 )
@@ -108,6 +109,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 type rehearsal struct {
 	Options
 	sim      *sim.Sim
+	load     *mesh.Load // nil if users send nothing
 	observer *observer
 	rollout  *v1alpha1.Rollout
 	object   manifest.Object // that the Rollout comes from
@@ -247,7 +249,7 @@ func (r *rehearsal) describe(ctx context.Context) (*Report, error) {
 	if ro.Spec.Strategy.BlueGreen != nil {
 		report.Strategy = view.BlueGreen
 	}
-	report.Plan = planOf(ro)
+	report.Plan, report.lastHold = planOf(ro), lastHold(ro)
 	limits := limitsOf(ro)
 	report.MaxSurge, report.MaxUnavailable = limits.Surge, limits.Unavailable
 	if err := r.findUses(ctx); err != nil {
@@ -284,6 +286,20 @@ func planOf(ro *v1alpha1.Rollout) (plan []string) {
 		plan = append(plan, name)
 	}
 	return plan
+}
+
+// lastHold is the number of the last step that waits for time, a person or a verdict,
+// counted from 1; 0 if none does.
+func lastHold(ro *v1alpha1.Rollout) (number int) {
+	if ro.Spec.Strategy.Canary == nil {
+		return 0
+	}
+	for i, s := range ro.Spec.Strategy.Canary.Steps {
+		if s.Pause != nil || s.Analysis != nil || s.Experiment != nil || s.Plugin != nil {
+			number = i + 1
+		}
+	}
+	return number
 }
 
 // play lets time pass until something final, and says how it ended.

@@ -33,11 +33,11 @@ type Traffic struct {
 	// NewRequests went to the new version, NewFailed failed there.
 	NewRequests int64 `json:"newRequests"`
 	NewFailed   int64 `json:"newFailed"`
-	// PeakNew is the highest share of requests within one window that went to
-	// the new version, from 0 to 1.
+	// PeakNew is the highest share of requests that went to the new version at any
+	// moment, from 0 to 1: by the weights and the pods then, however short it was.
 	PeakNew float64 `json:"peakNew"`
-	// PeakTrial is the same for the time before the promotion; without one it
-	// is PeakNew.
+	// PeakTrial is the same for the time before the promotion, which begins when
+	// the last step that waits for something is over; without one it is PeakNew.
 	PeakTrial float64 `json:"peakTrial"`
 	// Versions sent answers. They are in the order in which they were first seen.
 	Versions []VersionTraffic `json:"versions"`
@@ -119,13 +119,40 @@ func (r *rehearsal) count(report *Report) error {
 	for i := range seen.Timeline {
 		if w := &seen.Timeline[i]; !w.Start.Before(r.observer.began) {
 			t.add(w, r.observer.began)
-			if promoted := report.Outcome.Verdict == Promoted; !promoted || w.Start.Add(window).Sub(r.observer.began) <= time.Duration(report.Outcome.Took) {
-				t.PeakTrial = t.PeakNew
-			}
 		}
 	}
+	t.peaks(r.load.Divisions(), r.observer.began.Add(time.Duration(report.trial())), report.Outcome.Verdict == Promoted)
 	t.losses(seen.Lost, r.observer.began)
 	return r.measureAnswers(t)
+}
+
+// peaks finds the highest shares of the new version. A trial that ended with the
+// promotion counts up to its end.
+func (t *Traffic) peaks(divisions []mesh.Division, trial time.Time, promoted bool) {
+	for _, d := range divisions {
+		fresh := 0.0
+		for i, share := range d.Shares {
+			if t.Versions[i].New {
+				fresh += share
+			}
+		}
+		t.PeakNew = max(t.PeakNew, fresh)
+		if !promoted || d.From.Before(trial) {
+			t.PeakTrial = max(t.PeakTrial, fresh)
+		}
+	}
+}
+
+// trial is how long a version that was promoted was on trial: until the last step was
+// over that waits for something, or, if there is none, until the end.
+func (r *Report) trial() Duration {
+	rows := r.Timeline
+	for i := len(rows) - 2; i >= 0 && r.lastHold > 0; i-- {
+		if int(rows[i].Step) < r.lastHold {
+			return rows[i+1].At
+		}
+	}
+	return r.Outcome.Took
 }
 
 // versions lists who answered.
@@ -168,26 +195,20 @@ func (r *Report) revisionOf(hash string) int64 {
 func (t *Traffic) add(w *mesh.Window, began time.Time) {
 	at := Duration(w.Start.Sub(began))
 	row := TrafficWindow{At: at, Seconds: at.Seconds(), Lost: w.Lost, Versions: make([]Requests, len(t.Versions))}
-	var reached, fresh int64
 	for i, c := range w.Versions {
 		row.Versions[i] = Requests{Requests: c.Requests, Failed: c.Failed}
 		t.Versions[i].Requests += c.Requests
 		t.Versions[i].Failed += c.Failed
 		t.Requests += c.Requests
 		t.Failed += c.Failed
-		reached += c.Requests
 		if t.Versions[i].New {
 			t.NewRequests += c.Requests
 			t.NewFailed += c.Failed
-			fresh += c.Requests
 		}
 	}
 	t.Requests += w.Lost
 	t.Failed += w.Lost
 	t.Lost += w.Lost
-	if reached > 0 {
-		t.PeakNew = max(t.PeakNew, float64(fresh)/float64(reached))
-	}
 	t.Windows = append(t.Windows, row)
 }
 

@@ -55,6 +55,26 @@ func TestBadVersionFoundTooLate(t *testing.T) {
 	}
 }
 
+// TestExposed finds the highest share of the new version, however short it lasted and
+// however few requests there were.
+func TestExposed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		replace []string
+		rate    float64
+		want    float64
+	}{
+		"as it is":             {nil, 50, 0.2},
+		"hardly a request":     {nil, 0.3, 0.2},
+		"a short step":         {[]string{"      - analysis:", "      - setWeight: 80\n      - pause: {duration: 4s}\n      - setWeight: 10\n      - analysis:"}, 50, 0.8},
+		"a short pause at 100": {[]string{"      - setWeight: 100", "      - setWeight: 100\n      - pause: {duration: 8s}"}, 50, 1},
+	} {
+		r := run(t, Options{Objects: edited(t, tc.replace...), Images: version2, Load: &Load{Rate: tc.rate}})
+		if x := r.Traffic; r.Outcome.Verdict != Promoted || x.PeakTrial != tc.want || x.PeakNew != 1 {
+			t.Errorf("%s: %s, exposed %g and then %g, want %g and then 1", name, r.Outcome.Verdict, x.PeakTrial, x.PeakNew, tc.want)
+		}
+	}
+}
+
 func warned(r *Report, code, text string) bool {
 	for _, w := range r.Warnings {
 		if w.Code == code && strings.Contains(w.Text, text) {

@@ -65,6 +65,9 @@ type Options struct {
 	// Checks watch over every instant; nil means check.All(), an empty slice
 	// none.
 	Checks []check.Check
+	// Interrupt is asked now and then; its first error fails the run. It is for
+	// people who wait, such as the Err of their context; nil means that nobody does.
+	Interrupt func() error
 	// Limits bound the run; fields left 0 have the kernel's defaults.
 	Limits kernel.Limits
 	// NoTrace keeps no trace. Errors of [check.Quiet] then show no writes.
@@ -121,6 +124,7 @@ func New(o Options) (*Sim, error) {
 	}
 	s := &Sim{opts: o, kernel: kernel.New(o.Seed, o.Start), left: map[string]map[types.NamespacedName]Wait{}}
 	s.kernel.SetLimits(o.Limits)
+	s.kernel.OnInterrupt(o.Interrupt)
 	s.kernel.Trace().SetEnabled(!o.NoTrace)
 	s.store = store.New(s.kernel, o.Scheme, o.Store)
 	s.injector = fault.NewInjector(s.kernel, s.store, o.Faults...)

@@ -186,7 +186,7 @@ func (f *conformanceFlags) venue(ctx context.Context, progress io.Writer) (venue
 	switch f.on {
 	case backend.SimName:
 		return venue{
-			open: func() (backend.Backend, error) { return backend.NewSim(sim.Options{Seed: 1}) },
+			open: func() (backend.Backend, error) { return backend.NewSim(sim.Options{Seed: 1, Interrupt: ctx.Err}) },
 			stop: func() error { return nil },
 		}, nil
 	case "local":

@@ -134,7 +134,7 @@ func (f *replayFlags) scenarios(paths []string) ([]replay.Scenario, error) {
 // interrupt, ends it.
 func (f *replayFlags) play(ctx context.Context, out io.Writer, found []replay.Scenario) ([]replay.Outcome, error) {
 	player := replay.Player{
-		Open:   func() (backend.Backend, error) { return backend.NewSim(sim.Options{Seed: f.seed}) },
+		Open:   func() (backend.Backend, error) { return backend.NewSim(sim.Options{Seed: f.seed, Interrupt: ctx.Err}) },
 		Clock:  clock.Real{},
 		Update: f.update,
 	}

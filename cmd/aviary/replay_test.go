@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"io"
 	"os"
@@ -108,5 +109,64 @@ func TestRootRefusesUnknownCommands(t *testing.T) {
 	got := output(newRootCommand(), []string{"frobnicate"})
 	if !strings.HasPrefix(got, `Error: unknown command "frobnicate"; aviary has `) || !strings.HasSuffix(got, "(exit code 2)\n") {
 		t.Error(got)
+	}
+}
+
+// impatient is a context that is cancelled after having been asked so many times.
+type impatient struct {
+	context.Context
+	left int
+}
+
+func (c *impatient) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestInterrupted ends commands in the middle of a simulation. The scenario would take
+// hours, and --update leaves its file alone.
+func TestInterrupted(t *testing.T) {
+	const scenario = `# An analysis for ever, and users all the time
+$ kubectl apply -f cases/mock-server-canary-istio-virtualservice-analysis.yaml
+$ kubectl apply -f run.yaml
+$ kubectl apply -f cases/shell.yaml
+$ sleep 10s
+$ @load 1 kubectl exec shell -c shell -- curl http://mock-server-stable:8080/
+$ sleep 1000000h
+$ kubectl get analysisruns
+-- run.yaml --
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisRun
+metadata: {name: r}
+spec:
+  metrics:
+  - {name: a, interval: 1s, successCondition: result == 1, provider: {prometheus: {address: "http://prometheus:9090", query: "scalar(vector(1))"}}}
+`
+	path := filepath.Join(t.TempDir(), "ever.txtar")
+	if err := os.WriteFile(path, []byte(scenario), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		cmd  *cobra.Command
+		args []string
+		left int
+		want string
+	}{
+		{newReplayCommand(), []string{path, "--update"}, 5000, "interrupted while playing " + strings.TrimSuffix(path, ".txtar")},
+		{newConformanceCommand(), []string{"--on", "sim", "--run", "canary"}, 100, "interrupted"},
+		{newSimulateCommand(), []string{"-f", "../../fixtures/cases/mock-server-canary-istio-virtualservice-analysis.yaml"}, 100, "interrupted"},
+	} {
+		tc.cmd.SetArgs(tc.args)
+		tc.cmd.SetOut(io.Discard)
+		tc.cmd.SetErr(io.Discard)
+		err := tc.cmd.ExecuteContext(&impatient{context.Background(), tc.left})
+		if err == nil || err.Error() != tc.want || exitCode(err) != 1 {
+			t.Errorf("%s: error %v, want %s", tc.cmd.Name(), err, tc.want)
+		}
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != scenario {
+		t.Errorf("the file was changed (%v):\n%s", err, data)
 	}
 }

@@ -105,6 +105,8 @@ func (f *simulateFlags) simulate(ctx context.Context, stdin io.Reader, out io.Wr
 	report, err := rehearse.Run(ctx, f.options)
 	var input *rehearse.InputError
 	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
 	case errors.As(err, &input):
 		return usageError{err}
 	case err != nil:

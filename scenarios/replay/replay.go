@@ -154,7 +154,7 @@ func rehearse(ctx context.Context, s Scenario) (*Timetable, error) {
 	if err != nil {
 		return nil, err
 	}
-	simulated, err := backend.NewSim(sim.Options{Seed: 1})
+	simulated, err := backend.NewSim(sim.Options{Seed: 1, Interrupt: ctx.Err})
 	if err != nil {
 		return nil, err
 	}

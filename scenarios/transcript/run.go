@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -201,8 +202,8 @@ func (r *Runner) step(ctx context.Context, f *File, c *Command, result *Result) 
 	}
 	began := r.Backend.Clock().Now()
 	output, alignment, commandErr, err := r.run(ctx, c, call)
-	if err != nil {
-		return err
+	if err := cmp.Or(ctx.Err(), err); err != nil {
+		return err // what an interrupted command printed says nothing
 	}
 	checked := len(c.Want) > 0
 	done := Step{Command: c, Call: call, Output: output, Began: began, Ended: r.Backend.Clock().Now(), Unchecked: !checked && output != ""}

@@ -56,8 +56,9 @@ type Kernel struct {
 	limits  Limits
 	guard   guard
 
-	running bool
-	failure *Failure
+	interrupt func() error // nil if nobody interrupts
+	running   bool
+	failure   *Failure
 }
 
 // New returns a kernel whose time is start (in UTC) and whose randomness comes

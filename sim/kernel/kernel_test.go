@@ -405,3 +405,28 @@ func BenchmarkTraceOff(b *testing.B) {
 		k.Trace().AddWords("rollout", "update", "ReplicaSet", "default/web")
 	}
 }
+
+// TestInterrupt ends a run from outside: between two instants, and within one that goes on
+// and on.
+func TestInterrupt(t *testing.T) {
+	stop := errors.New("enough")
+	for name, gap := range map[string]time.Duration{"instants": time.Second, "one instant": 0} {
+		k, ran := New(1, epoch), 0
+		k.OnInterrupt(func() error {
+			if ran >= 1000 {
+				return stop
+			}
+			return nil
+		})
+		var again func()
+		again = func() {
+			ran++
+			k.After(gap, ClassWorld, "again", again)
+		}
+		again()
+		err := k.RunUntil(epoch.Add(24 * time.Hour))
+		if !errors.Is(err, stop) || ran < 1000 || ran > 1300 {
+			t.Errorf("%s: %v after %d events, want an end soon after 1000", name, err, ran)
+		}
+	}
+}

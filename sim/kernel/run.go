@@ -55,6 +55,7 @@ func (k *Kernel) instant() error {
 	k.running = true
 	defer func() { k.running = false }()
 	k.guard.beginInstant()
+	k.Interrupted()
 	for k.failure == nil && k.due() {
 		k.drain()
 		k.check()
@@ -77,10 +78,31 @@ func (k *Kernel) drain() {
 			k.Fail(err)
 			return
 		}
+		if k.guard.atInstant%askEvery == 0 {
+			k.Interrupted()
+		}
 		fn := e.fn
 		k.retire(e)
 		fn()
 	}
+}
+
+// askEvery is after how many events of one instant it is asked whether to go on.
+const askEvery = 256
+
+// OnInterrupt lets a run be ended from outside: ask is called now and then, and its
+// first error fails the run. It has no other influence on what happens.
+func (k *Kernel) OnInterrupt(ask func() error) { k.interrupt = ask }
+
+// Interrupted asks whether the run has been ended from outside. It is for events that
+// take long.
+func (k *Kernel) Interrupted() bool {
+	if k.interrupt == nil {
+		return false
+	}
+	err := k.interrupt()
+	k.Fail(err)
+	return err != nil
 }
 
 func (k *Kernel) check() {

@@ -163,7 +163,7 @@ func (m *Mesh) cut(now time.Time) {
 // catchUp makes, in order, the steps that lie before now. It does not send what
 // is due since the last step: looking must not change what happens.
 func (m *Mesh) catchUp(now time.Time) {
-	for m.awake {
+	for m.awake && !m.kernel.Interrupted() {
 		step, news := m.nextStep()
 		until := now
 		if !step.IsZero() {

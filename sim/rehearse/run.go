@@ -85,8 +85,8 @@ func (e *InputError) Unwrap() error { return e.err }
 
 func inputf(format string, args ...any) error { return &InputError{fmt.Errorf(format, args...)} }
 
-// Run rehearses. The error is an [*InputError] if the input is at fault; any
-// other means that the simulation itself broke down, with the seed to repeat it.
+// Run rehearses. The error is an [*InputError] if the input is at fault, or that of
+// ctx; any other means that the simulation itself broke down, with the seed to repeat it.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	report, seen, err := rehearse(ctx, o)
 	if err != nil {
@@ -100,6 +100,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		if _, further, err := rehearse(ctx, o); err == nil {
 			seen.add(further)
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	report.findings(seen)
 	return report, nil
@@ -173,7 +176,7 @@ func (r *rehearsal) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.sim, err = sim.New(sim.Options{Seed: r.Seed, NoTrace: true, World: world.Options{
+	r.sim, err = sim.New(sim.Options{Seed: r.Seed, NoTrace: true, Interrupt: ctx.Err, World: world.Options{
 		PodsPerNode: room, Timing: world.Timing{Ready: r.ReadyAfter, Job: jobTime}, Images: r.jobImages(),
 	}})
 	if err != nil {

@@ -122,7 +122,8 @@ type Pods struct {
 type Outcome struct {
 	Phase   v1alpha1.RolloutPhase `json:"phase"`
 	Message string                `json:"message"`
-	// Took is the time until the phase was reached for the last time.
+	// Took is the time until the phase, with this message and at this step, was
+	// reached for the last time.
 	Took Duration `json:"took"`
 	// TookSeconds is the same as a number.
 	TookSeconds float64 `json:"tookSeconds"`

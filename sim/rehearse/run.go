@@ -126,9 +126,11 @@ type rehearsal struct {
 	// nil if there are none. keysAdded are the Secrets that nobody gave.
 	scripts   http.Handler
 	keysAdded []metricservice.Keys
-	// promoting is true while a promotion is on its way.
-	promoting bool
-	err       error
+	// promoting is true while a promotion is on its way, cancelAbort takes back an
+	// abort that is.
+	promoting   bool
+	cancelAbort func()
+	err         error
 }
 
 // rehearse plays the first deploy and the update.
@@ -317,7 +319,7 @@ func (r *rehearsal) play() (Outcome, error) {
 	s := r.observer.last
 	out := Outcome{Phase: s.Phase, Message: s.Message, Step: s.Step, Ended: end == nil, Stable: r.stable()}
 	rows := r.observer.rows
-	for i := len(rows) - 1; i >= 0 && rows[i].Phase == s.Phase; i-- {
+	for i := len(rows) - 1; i >= 0 && rows[i].Phase == s.Phase && rows[i].Message == s.Message && rows[i].Step == s.Step; i-- {
 		out.Took = rows[i].At
 	}
 	out.TookSeconds = out.Took.Seconds()
@@ -328,7 +330,7 @@ func (r *rehearsal) play() (Outcome, error) {
 func (r *Report) verdict(waits bool) string {
 	out := r.Outcome
 	switch {
-	case strings.HasPrefix(out.Message, "RolloutAborted"):
+	case aborted(out.Message):
 		return Aborted
 	case out.Phase == v1alpha1.RolloutPhaseHealthy && out.Stable > r.FirstDeploy.Stable:
 		return Promoted
@@ -337,6 +339,9 @@ func (r *Report) verdict(waits bool) string {
 	}
 	return Unfinished
 }
+
+// aborted is true if the message of a status says so.
+func aborted(message string) bool { return strings.HasPrefix(message, "RolloutAborted") }
 
 // over tells, at a settled point, whether anything more can happen. It also
 // sends a person who promotes.
@@ -351,6 +356,9 @@ func (r *rehearsal) over() bool {
 			r.promoting = false
 			return ops.Promote(ctx, r.sim.Client(), r.observer.key, false)
 		})
+	}
+	if r.cancelAbort != nil && aborted(s.Message) && r.calm(s) {
+		r.cancelAbort() // nobody aborts what has been aborted
 	}
 	if _, more := r.sim.Kernel().Next(); !more {
 		return true
@@ -383,11 +391,16 @@ func (r *rehearsal) waitsForPerson() bool {
 		return false
 	}
 	for _, c := range ro.Status.PauseConditions {
-		if c.Reason == v1alpha1.PauseReasonCanaryPauseStep && !endless(ro, ptr.Deref(ro.Status.CurrentStepIndex, 0)) {
-			return false
-		}
-		if bg := ro.Spec.Strategy.BlueGreen; bg != nil && ptr.Deref(bg.AutoPromotionEnabled, true) {
-			return false
+		bg := ro.Spec.Strategy.BlueGreen
+		switch c.Reason {
+		case v1alpha1.PauseReasonCanaryPauseStep:
+			if !endless(ro, ptr.Deref(ro.Status.CurrentStepIndex, 0)) {
+				return false
+			}
+		case v1alpha1.PauseReasonBlueGreenPause:
+			if bg != nil && ptr.Deref(bg.AutoPromotionEnabled, true) {
+				return false
+			}
 		}
 	}
 	return true
@@ -442,7 +455,7 @@ func (r *rehearsal) update(ctx context.Context, report *Report) error {
 		return inputf("%w", err)
 	}
 	if r.AbortAfter > 0 {
-		r.later(r.AbortAfter, "Abort", "abort "+r.observer.key.Name, func(ctx context.Context) error {
+		r.cancelAbort = r.later(r.AbortAfter, "Abort", "abort "+r.observer.key.Name, func(ctx context.Context) error {
 			return ops.Abort(ctx, r.sim.Client(), r.observer.key)
 		})
 	}
@@ -500,9 +513,9 @@ func (r *rehearsal) warmUp(ctx context.Context, report *Report) error {
 	return r.serve()
 }
 
-// later lets a person do something after a while.
-func (r *rehearsal) later(after time.Duration, reason, command string, do func(context.Context) error) {
-	r.sim.Kernel().After(after, kernel.ClassUser, command, func() {
+// later lets a person do something after a while, unless that is cancelled.
+func (r *rehearsal) later(after time.Duration, reason, command string, do func(context.Context) error) (cancel func()) {
+	return r.sim.Kernel().After(after, kernel.ClassUser, command, func() {
 		r.observer.person(reason, command)
 		if err := do(context.Background()); err != nil && r.err == nil {
 			r.err = fmt.Errorf("%s: %w", command, err)

@@ -498,6 +498,8 @@ func (r *Report) unnoticed(e *evidence) {
 			allTheSame = " all the same"
 		}
 		r.warn("unnoticed", 0, "the new version failed %s of its requests and was promoted%s: %s", share, allTheSame, e.unstopped())
+	case r.Outcome.Verdict == Unfinished && !r.Outcome.Ended && t.Failing() > 0:
+		r.warn("unnoticed", 0, "the new version fails %s of its requests, and nothing had stopped it when the time was over (%s, see --until)", share, Duration(e.options.untilOrDefault()))
 	case r.Outcome.Verdict != Aborted && t.Failing() > 0:
 		r.warn("unnoticed", 0, "the new version fails %s of its requests and stays: about %s requests fail every minute until a person acts", share, thousands(int64(60*t.Failing())))
 	}

@@ -75,6 +75,74 @@ func TestExposed(t *testing.T) {
 	}
 }
 
+// TestWaitsSince tells since when a person is waited for: not since a pause before it.
+func TestWaitsSince(t *testing.T) {
+	for name, tc := range map[string]struct {
+		replace []string
+		took    string
+	}{
+		"a pause behind a pause":                  {[]string{"{duration: 30s}", "{duration: 10m}\n      - pause: {}"}, "10m4s"},
+		"an inconclusive analysis behind a pause": {[]string{"failureLimit: 2", "failureCondition: result < 0.5\n    inconclusiveLimit: 0"}, "34s"},
+	} {
+		r := run(t, Options{Objects: edited(t, tc.replace...), Images: version2, Behaviours: []Behaviour{{Image: NewImage, ErrorRate: rate(0.3)}}})
+		if r.Outcome.Verdict != Waiting || r.Outcome.Took.String() != tc.took {
+			t.Errorf("%s: %s since %s, want since %s", name, r.Outcome.Verdict, r.Outcome.Took, tc.took)
+		}
+	}
+}
+
+// TestPromoteAfterInconclusive lets a person promote a blue-green Rollout which would promote
+// itself, had its analysis been able to decide.
+func TestPromoteAfterInconclusive(t *testing.T) {
+	const undecided = `---
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: undecided}
+spec:
+  metrics:
+  - {name: half, successCondition: "result[0] > 0.9", failureCondition: "result[0] < 0.1", provider: {prometheus: {address: "http://prometheus", query: vector(0.5)}}}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: mock-server-active`
+	r := run(t, Options{
+		Objects: editedFile(t, "cases/mock-server-bluegreen.yaml", "autoPromotionEnabled: false", "prePromotionAnalysis: {templates: [{templateName: undecided}]}",
+			"---\napiVersion: v1\nkind: Service\nmetadata:\n  name: mock-server-active", undecided),
+		PromoteAfter: 2 * time.Minute,
+	})
+	promoted := slices.ContainsFunc(r.Timeline, func(row Row) bool {
+		return row.At.String() == "2m4s" && slices.ContainsFunc(row.Events, func(e Event) bool { return e.Reason == "Promote" })
+	})
+	if !promoted {
+		t.Errorf("nobody promotes after 2m: %s", r.Outcome.Text)
+	}
+}
+
+// TestUnfinished ends the time while a bad version is looked at: nobody has to act yet.
+func TestUnfinished(t *testing.T) {
+	r := run(t, Options{Objects: edited(t), Images: version2, Behaviours: []Behaviour{{Image: NewImage, ErrorRate: rate(0.1)}}, Until: time.Minute})
+	if r.Outcome.Verdict != Unfinished || !warned(r, "unnoticed", "nothing had stopped it when the time was over (1m, see --until)") {
+		t.Errorf("%s: %+v", r.Outcome.Verdict, r.Warnings)
+	}
+}
+
+// TestAbortAfterTheEnd lets a person mean to abort what the analysis has aborted by then.
+func TestAbortAfterTheEnd(t *testing.T) {
+	bad := Options{Objects: edited(t), Images: version2, Behaviours: []Behaviour{{Image: NewImage, ErrorRate: rate(0.1)}}}
+	want := run(t, bad)
+	for _, after := range []time.Duration{5 * time.Minute, time.Hour} {
+		bad.AbortAfter = after
+		got := run(t, bad)
+		if diff := cmp.Diff(want.Outcome, got.Outcome); diff != "" {
+			t.Errorf("after %s (-want +got):\n%s", after, diff)
+		}
+		if diff := cmp.Diff(want.Traffic.Span, got.Traffic.Span); diff != "" {
+			t.Errorf("after %s, the time that is counted (-want +got):\n%s", after, diff)
+		}
+	}
+}
+
 func warned(r *Report, code, text string) bool {
 	for _, w := range r.Warnings {
 		if w.Code == code && strings.Contains(w.Text, text) {

@@ -11,33 +11,57 @@ import (
 )
 
 // LongestWindow returns how far a query looks back at most: the longest of its
-// ranges, those of subqueries around them added; 0 if it has none. Offsets do
-// not count. The error is that of the parser.
+// ranges, those of subqueries around them added, and the offset that all of it has: the
+// least of its selectors. One that compares the present with the past has none. It is
+// 0 if the query looks at one moment. The error is that of the parser.
 //
-//	sum(rate(requests[1m])) / sum(rate(requests[5m]))    5m
-//	max_over_time(rate(requests[1m])[10m:])              11m
-func LongestWindow(query string) (longest time.Duration, err error) {
+//	sum(rate(requests[1m])) / sum(rate(requests[5m]))                        5m
+//	max_over_time(rate(requests[1m])[10m:])                                  11m
+//	sum(rate(errors[1m] offset 2m)) / sum(rate(requests[1m] offset 2m))      3m
+//	sum(rate(requests[1m])) / sum(rate(requests[1m] offset 1d))              1m
+func LongestWindow(query string) (time.Duration, error) {
 	expr, err := newLender().Parser.ParseExpr(query)
 	if err != nil {
 		return 0, fmt.Errorf("read the query: %w", err)
 	}
+	var longest, offset time.Duration
+	first := true
 	parser.Inspect(expr, func(node parser.Node, path []parser.Node) error {
-		window := windowOf(node)
+		window, selected := windowOf(node)
+		back := offsetOf(node)
 		for _, outer := range path {
-			window += windowOf(outer)
+			more, _ := windowOf(outer)
+			window += more
+			back += offsetOf(outer)
 		}
 		longest = max(longest, window)
+		if selected && (first || back < offset) {
+			offset, first = back, false
+		}
 		return nil
 	})
-	return longest, nil
+	return max(longest+offset, 0), nil
 }
 
-func windowOf(node parser.Node) time.Duration {
+// windowOf is the range of a part of a query; selected is true for a selector.
+func windowOf(node parser.Node) (window time.Duration, selected bool) {
 	switch n := node.(type) {
+	case *parser.VectorSelector:
+		return 0, true
 	case *parser.MatrixSelector:
-		return n.Range
+		return n.Range, false
 	case *parser.SubqueryExpr:
-		return n.Range
+		return n.Range, false
+	}
+	return 0, false
+}
+
+func offsetOf(node parser.Node) time.Duration {
+	switch n := node.(type) {
+	case *parser.VectorSelector:
+		return n.OriginalOffset
+	case *parser.SubqueryExpr:
+		return n.OriginalOffset
 	}
 	return 0
 }

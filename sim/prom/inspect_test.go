@@ -9,11 +9,16 @@ import (
 
 func TestLongestWindow(t *testing.T) {
 	for query, want := range map[string]time.Duration{
-		"up":                                  0,
-		"sum(rate(a[1m])) / sum(rate(a[5m]))": 5 * time.Minute,
-		"max_over_time(rate(a[1m])[10m:])":    11 * time.Minute,
-		"rate(a[90s] offset 1h)":              90 * time.Second,
-		"scalar(increase(a{b=\"[1d]\"}[2m]))": 2 * time.Minute,
+		"up":                                             0,
+		"sum(rate(a[1m])) / sum(rate(a[5m]))":            5 * time.Minute,
+		"max_over_time(rate(a[1m])[10m:])":               11 * time.Minute,
+		"rate(a[90s] offset 1h)":                         time.Hour + 90*time.Second,
+		"a offset 5m":                                    5 * time.Minute,
+		"rate(a[1m] offset -5m)":                         0,
+		"rate(a[1m]) / rate(a[1m] offset 1d)":            time.Minute,
+		"rate(a[1m] offset 2m) / rate(b[2m] offset 1m)":  3 * time.Minute,
+		"max_over_time(rate(a[1m])[10m:] offset 1m) > 1": 12 * time.Minute,
+		"scalar(increase(a{b=\"[1d]\"}[2m]))":            2 * time.Minute,
 	} {
 		got, err := LongestWindow(query)
 		if err != nil || got != want {

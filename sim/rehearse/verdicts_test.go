@@ -199,6 +199,8 @@ func TestWarnings(t *testing.T) {
 		"initial delay": {[]string{"    interval: 30s\n", "    interval: 30s\n    initialDelay: 30s\n"}, "", "", "window"},
 		"no pause": {[]string{"      - pause: {duration: 30s}\n", ""}, "window",
 			"is measured at once: there is nothing to see of the new version yet", "never-fails"},
+		"an offset": {[]string{"[1m]))", "[1m] offset 2m))"}, "window",
+			"looks back, 3m: the first measurement sees 30s of this weight; wait 3m in all", "never-fails"},
 		"endless pause": {[]string{"{duration: 30s}", "{}"}, "waits", "step 2 pause has no duration", "window"},
 		"initial delay by an argument": {[]string{"  metrics:\n", "  args: [{name: delay, value: 30s}]\n  metrics:\n", "    interval: 30s\n",
 			"    interval: 30s\n    initialDelay: \"{{args.delay}}\"\n"}, "", "", "window"},

@@ -26,7 +26,7 @@ type Behaviour struct {
 
 // Answers says how requests are answered.
 type Answers struct {
-	// Query restricts it to requests whose raw query contains this, as in
+	// Query restricts it to requests whose raw query has this parameter, as in
 	// "fail=true". Empty means all.
 	Query string `json:"query,omitempty"`
 	// Path restricts it to requests whose path begins with this, as in "/gate/". Empty

@@ -35,6 +35,8 @@ func TestDecide(t *testing.T) {
 		{"not yet", Behaviour{Answers: Answers{ErrorRate: 1, After: 10 * ms}}, Request{Code: 200, Age: 9 * time.Millisecond}, Answer{Code: 200}},
 		{"from then on", Behaviour{Answers: Answers{ErrorRate: 1, After: 10 * ms}}, Request{Code: 200, Age: 10 * time.Millisecond}, Answer{Code: 500, Injected: true}},
 		{"another query", exception, Request{Code: 200, Query: "fail=false"}, Answer{Code: 200, Body: "version 2.0.0"}},
+		{"a longer name", exception, Request{Code: 200, Query: "nofail=true"}, Answer{Code: 200, Body: "version 2.0.0"}},
+		{"a longer value", exception, Request{Code: 200, Query: "fail=trueish"}, Answer{Code: 200, Body: "version 2.0.0"}},
 		{"an exception", exception, Request{Code: 200, Query: "a=b&fail=true"}, Answer{Code: 500, Injected: true, Body: "failed with 500"}},
 		{"the last exception that applies", exception, Request{Code: 200, Query: "fail=true", Age: time.Minute}, Answer{Code: 200, Wait: 7 * time.Millisecond}},
 		{"another path", gate, Request{Code: 403, Path: "/rollback/check"}, Answer{Code: 403}},

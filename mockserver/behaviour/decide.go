@@ -75,7 +75,8 @@ func (b Behaviour) answersTo(r Request) Answers {
 }
 
 func (a Answers) appliesTo(r Request) bool {
-	return r.Age >= time.Duration(a.After) && strings.Contains(r.Query, a.Query) && strings.HasPrefix(r.Path, a.Path)
+	asked := a.Query == "" || strings.Contains("&"+r.Query+"&", "&"+a.Query+"&")
+	return asked && r.Age >= time.Duration(a.After) && strings.HasPrefix(r.Path, a.Path)
 }
 
 // z99 is the number of standard deviations below which 99 % of a normal

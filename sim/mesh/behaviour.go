@@ -17,7 +17,7 @@ import (
 type Behaviour struct {
 	// From is when this begins; zero means that it was always so.
 	From time.Time
-	// Query restricts it to requests whose query contains this, as in
+	// Query restricts it to requests whose query has this parameter, as in
 	// "fail=true".
 	Query string
 	// ErrorRate is the share of requests that fail, from 0 to 1.
@@ -33,7 +33,7 @@ type Behaviour struct {
 
 // applies reports whether it holds for a request at a time.
 func (b *Behaviour) applies(now time.Time, query string) bool {
-	return !b.From.After(now) && strings.Contains(query, b.Query)
+	return !b.From.After(now) && (b.Query == "" || strings.Contains("&"+query+"&", "&"+b.Query+"&"))
 }
 
 // imageRules are in the order in which they were set.

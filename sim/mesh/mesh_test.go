@@ -398,6 +398,19 @@ func TestBehaviour(t *testing.T) {
 	}
 }
 
+// TestBehaviourOfAQuery looks at whole parameters.
+func TestBehaviourOfAQuery(t *testing.T) {
+	f := canary(t, Options{})
+	f.mesh.SetImage("*", Behaviour{ErrorRate: 1, Query: "fail=true"})
+	for query, want := range map[string]int{
+		"fail=true": 500, "a=1&fail=true": 500, "fail=true&b": 500, "nofail=trueish": 200, "nofail=true": 200, "fail=true1": 200, "fail": 200, "": 200,
+	} {
+		if got, err := f.mesh.Do(Request{Client: shell, URL: "mock-server-stable:8080/?" + query}); err != nil || got.Status != want {
+			t.Errorf("%s: %d (%v), want %d", query, got.Status, err, want)
+		}
+	}
+}
+
 func TestGateway(t *testing.T) {
 	f := canary(t, Options{})
 	vs := func(name, route, canary string) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -28,6 +29,7 @@ type evidence struct {
 	options  Options
 	services map[string]bool
 	done     map[int32]completed
+	updating []corev1.Container // before the update
 	// uses are the analyses of the manifest, runs those that were seen, goodRuns
 	// those of a good version for which nobody was waited.
 	uses           []use
@@ -42,7 +44,7 @@ type evidence struct {
 // evidence is what was seen of a rehearsal that has ended.
 func (r *rehearsal) evidence() *evidence {
 	return &evidence{
-		rollout: r.rollout, object: r.object, options: r.Options, services: r.services(), done: r.observer.done,
+		rollout: r.rollout, object: r.object, options: r.Options, services: r.services(), done: r.observer.done, updating: r.updating,
 		uses: r.uses, runs: sortedRuns(r.observer.runs), series: r.sim.Mesh().Series(), began: r.observer.began, keysAdded: r.keysAdded,
 	}
 }
@@ -81,6 +83,7 @@ func (r *Report) findings(e *evidence) {
 	r.analyses(e)
 	r.experiments(e)
 	r.lost()
+	r.unmet(e)
 	slices.SortStableFunc(r.Warnings[general:], func(a, b Finding) int { return cmp.Compare(a.Step, b.Step) })
 	r.pods(e)
 	r.availability()

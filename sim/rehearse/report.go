@@ -167,8 +167,8 @@ type Finding struct {
 	// Code is a word for scripts: "unsupported", "service", "percentage",
 	// "weight", "no-canary", "waits", "surge", "outage", "availability",
 	// "window", "no-data", "never-fails", "no-condition", "too-slow", "late",
-	// "mixed", "mistake", "unplayed", "argument", "template", "unnoticed", "lost", "job",
-	// "secret", "autoscaler".
+	// "mixed", "mistake", "unplayed", "argument", "template", "unnoticed", "lost",
+	// "unmet", "job", "secret", "autoscaler".
 	Code string `json:"code"`
 	// Step is the number of the step, counted from 1; 0 if it is about none.
 	Step int `json:"step,omitempty"`

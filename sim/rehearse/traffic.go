@@ -58,6 +58,8 @@ type VersionTraffic struct {
 	New      bool  `json:"new"`
 	Requests int64 `json:"requests"`
 	Failed   int64 `json:"failed"`
+
+	mirrored int64 // copies of requests that it got
 }
 
 // TrafficWindow is 10 s of requests.
@@ -158,7 +160,7 @@ func (r *Report) trial() Duration {
 // versions lists who answered.
 func (t *Traffic) versions(seen *mesh.Report, report *Report) {
 	for _, v := range seen.Versions {
-		x := VersionTraffic{Image: v.Image, Name: nameOf(v.Version, report), Revision: report.revisionOf(v.Hash)}
+		x := VersionTraffic{Image: v.Image, mirrored: v.Mirrored, Name: nameOf(v.Version, report), Revision: report.revisionOf(v.Hash)}
 		if x.Revision > 0 {
 			x.Name = fmt.Sprintf("revision %d", x.Revision)
 		}

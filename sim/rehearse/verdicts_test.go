@@ -119,6 +119,32 @@ metadata:
 	}
 }
 
+// TestUnmet says what nobody meets: the image of a container that serves no port of the
+// Service, and a failure that begins when nobody goes there any more.
+func TestUnmet(t *testing.T) {
+	sidecar := []string{"      - name: mock-server\n", "      - {name: proxy, image: \"proxy:1.0\", ports: [{containerPort: 9901}]}\n      - name: mock-server\n"}
+	late := Duration(4 * time.Minute)
+	for name, tc := range map[string]struct {
+		replace []string
+		said    []Behaviour
+		load    *Load
+		want    string
+	}{
+		"a container that answers nobody": {sidecar, []Behaviour{{Image: NewImage, ErrorRate: rate(0.5)}}, nil,
+			"no request met what was said, that new fails 50% of its requests: requests were answered by ghcr.io/ssup2/mock-go-server:1.0.0"},
+		"a pattern of which one answers": {sidecar, []Behaviour{{Image: "*", ErrorRate: rate(0.01)}}, nil, ""},
+		"an old version that has gone": {nil, []Behaviour{{Image: OldImage, ErrorRate: rate(0.5), After: late}}, nil,
+			"no request met what was said, that old fails 50% of its requests from 4m on: requests were answered by"},
+		"a new version that stays": {nil, []Behaviour{{Image: NewImage, ErrorRate: rate(0.5), After: late}}, nil, ""},
+		"no load":                  {nil, []Behaviour{{Image: NewImage, P50: late}}, &Load{}, "nobody sends requests, so that nobody sees that new answers in 4m; see --load"},
+	} {
+		r := run(t, Options{Objects: edited(t, tc.replace...), Behaviours: tc.said, Load: tc.load})
+		if tc.want == "" && warned(r, "unmet", "") || tc.want != "" && !warned(r, "unmet", tc.want) {
+			t.Errorf("%s: want %q: %+v", name, tc.want, r.Warnings)
+		}
+	}
+}
+
 // TestUnfinished ends the time while a bad version is looked at: nobody has to act yet.
 func TestUnfinished(t *testing.T) {
 	r := run(t, Options{Objects: edited(t), Images: version2, Behaviours: []Behaviour{{Image: NewImage, ErrorRate: rate(0.1)}}, Until: time.Minute})

@@ -214,6 +214,14 @@ func TestLimits(t *testing.T) {
 			}
 			fork()
 		}, LimitError{"events waiting in the queue", 31, 30}},
+		{"length of the trace", Limits{TraceLines: 20}, func(k *Kernel) {
+			var tick func()
+			tick = func() {
+				k.Trace().Add("tick")
+				k.After(time.Millisecond, ClassWorld, "tick", tick)
+			}
+			tick()
+		}, LimitError{"lines of the trace", 21, 20}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			k := New(7, epoch)

@@ -19,13 +19,15 @@ type Limits struct {
 	Events int
 	// QueueLength bounds the events that wait.
 	QueueLength int
+	// TraceLines bounds the trace, which is what grows in a run that goes on and on.
+	TraceLines int
 }
 
 // DefaultLimits returns limits that honest runs stay far away from: a rollout
 // of 100 pods takes a few thousand events an instant and about ten runs of one
 // controller on one object.
 func DefaultLimits() Limits {
-	return Limits{EventsPerInstant: 200_000, CountPerInstant: 200, Events: 50_000_000, QueueLength: 500_000}
+	return Limits{EventsPerInstant: 200_000, CountPerInstant: 200, Events: 50_000_000, QueueLength: 500_000, TraceLines: 5_000_000}
 }
 
 // SetLimits replaces the limits. A limit of zero or less keeps the present
@@ -40,6 +42,7 @@ func (k *Kernel) SetLimits(l Limits) {
 	keep(&k.limits.CountPerInstant, l.CountPerInstant)
 	keep(&k.limits.Events, l.Events)
 	keep(&k.limits.QueueLength, l.QueueLength)
+	keep(&k.limits.TraceLines, l.TraceLines)
 }
 
 // LimitError says which limit was broken.

@@ -36,8 +36,12 @@ func (t *Trace) SetEnabled(on bool) { t.enabled = on }
 
 // Add appends a line at the present time. It does nothing if the trace is off.
 func (t *Trace) Add(line string) {
-	if t.enabled {
-		t.lines = append(t.lines, Line{At: t.kernel.now, Text: line})
+	if !t.enabled {
+		return
+	}
+	t.lines = append(t.lines, Line{At: t.kernel.now, Text: line})
+	if n := len(t.lines); n > t.kernel.limits.TraceLines {
+		t.kernel.Fail(&LimitError{Limit: "lines of the trace", Count: n, Max: t.kernel.limits.TraceLines})
 	}
 }
 

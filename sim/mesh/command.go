@@ -37,7 +37,7 @@ func ParseHey(args []string, from types.NamespacedName) (Source, error) {
 
 var heyFlags = map[string]flag[Source]{
 	"-n":    {value: func(s *Source, v string) error { return number(v, &s.Requests) }},
-	"-c":    {value: func(s *Source, v string) error { return integer(v, &s.Workers) }},
+	"-c":    {value: func(s *Source, v string) error { return workers(v, &s.Workers) }},
 	"-q":    {value: func(s *Source, v string) error { return positive(v, &s.WorkerRate) }},
 	"-z":    {value: func(s *Source, v string) error { return duration(v, &s.Duration) }},
 	"-m":    {value: func(s *Source, v string) error { s.Request.Method = v; return nil }},
@@ -170,9 +170,15 @@ func number(text string, to *int64) (err error) {
 	return nil
 }
 
-func integer(text string, to *int) error {
+// mostWorkers keeps what all workers send in a second a number that can be counted.
+const mostWorkers = 1_000_000
+
+func workers(text string, to *int) error {
 	var n int64
 	err := number(text, &n)
+	if err == nil && n > mostWorkers {
+		err = fmt.Errorf("it must be at most %d", mostWorkers)
+	}
 	*to = int(n)
 	return err
 }

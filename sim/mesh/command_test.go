@@ -41,6 +41,7 @@ func TestParseHey(t *testing.T) {
 		"-z -1s http://a":      "hey: -z -1s: it must be above 0",
 		"-c 0 http://a":        "hey: -c 0: it must be at least 1",
 		"-c two http://a":      "hey: -c two: it must be a whole number",
+		"-c 1000001 http://a":  "hey: -c 1000001: it must be at most 1000000",
 		"-q inf http://a":      "hey: -q inf: it must be a number",
 		"-h2=1 http://a":       "hey: flag -h2 takes no value",
 		"-q nan http://a":      "hey: -q nan: it must be above 0",

@@ -71,7 +71,7 @@ func TestParseLoad(t *testing.T) {
 			t.Errorf("%s = %+v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "fast", "-1", "Inf", "NaN", "10@"} {
+	for _, text := range []string{"", "fast", "-1", "Inf", "NaN", "10@", "1e12"} {
 		if got, err := ParseLoad(text); err == nil {
 			t.Errorf("%q is read as %+v", text, got)
 		}

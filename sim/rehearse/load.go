@@ -40,6 +40,9 @@ const (
 	warmUp = 5 * time.Minute
 	// window is the resolution of what is reported about requests.
 	window = 10 * time.Second
+	// maxRate is how much a load may be, in requests per second: beyond, sums of
+	// requests are no longer exact.
+	maxRate = 1e9
 	// tail is how long the load lasts after the end.
 	tail = 20 * time.Second
 )
@@ -51,6 +54,9 @@ func ParseLoad(text string) (Load, error) {
 	n, err := strconv.ParseFloat(strings.TrimSuffix(rate, "/s"), 64)
 	if err != nil || n < 0 || math.IsInf(n, 0) || math.IsNaN(n) {
 		return Load{}, fmt.Errorf("%q is no rate; write requests per second, for example 50 or 50@web:8080/path", rate)
+	}
+	if n > maxRate {
+		return Load{}, fmt.Errorf("%q is more than a simulation can count; write at most %d requests per second", rate, int64(maxRate))
 	}
 	if directed && url == "" {
 		return Load{}, fmt.Errorf("%q names no host after the @; write for example %s@web:8080", text, rate)

@@ -12,11 +12,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/fixtures"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/ops"
+	"github.com/aviary-rollouts/aviary/sim"
 )
 
 // objects reads fixtures.
@@ -195,6 +197,7 @@ func longWord(line string, n int) bool {
 
 func TestInputErrors(t *testing.T) {
 	canary := objects(t, "cases/mock-server-canary-success.yaml")
+	steady := []string{"count: 3", "count: 1000000", "interval: 30s", "interval: 1ms", "result >= 0.95", "1 == 1"}
 	for name, tc := range map[string]struct {
 		o    Options
 		want string
@@ -206,6 +209,13 @@ func TestInputErrors(t *testing.T) {
 		"a container that is not there and one that fails": {Options{Objects: canary, Images: []ops.ContainerImage{{Container: "web", Image: "web:2"}},
 			Behaviours: []Behaviour{{Image: NewImage, ErrorRate: rate(1)}}},
 			`set image of rollout "mock-server": Rollout "mock-server" has no container "web": it has mock-server`},
+		"too many pods": {Options{Objects: edited(t, "replicas: 5", "replicas: 2000000000")},
+			"ReplicaSet default/mock-server-6579c6cc98 asks for 2000000000 pods, and a simulation has room for 10000 of one workload; ask for fewer"},
+		"too long": {Options{Objects: canary, Until: 100000 * time.Hour}, "--until 100000h is more than a simulation can take; write at most 744h"},
+		"a failure far ahead": {Options{Objects: canary, Behaviours: []Behaviour{{Image: NewImage, P50: Duration(time.Second), After: Duration(1000 * time.Hour)}}},
+			"new answers in 1s from 1000h on: that is later than a simulation can take; write at most 744h"},
+		"measured without a break": {Options{Objects: edited(t, steady...)},
+			`metric "success-rate" of step 3 analysis has the interval 1ms, and the times of measurements are whole seconds: it is measured without a break; write 1s or more`},
 		"the image that is there": {Options{Objects: canary, Images: []ops.ContainerImage{{Container: "mock-server", Image: "ghcr.io/ssup2/mock-go-server:1.0.0"}}},
 			`container "mock-server" has the image ghcr.io/ssup2/mock-go-server:1.0.0 already, so that there is no update; choose another image with --set-image mock-server=IMAGE`},
 		"two images for a container": {Options{Objects: canary, Images: []ops.ContainerImage{{Container: "*", Image: "web:2"}, {Container: "mock-server", Image: "web:3"}}},
@@ -219,6 +229,19 @@ func TestInputErrors(t *testing.T) {
 				t.Errorf("error = %v (%T), want %s", err, err, tc.want)
 			}
 		})
+	}
+}
+
+// TestTooManyMeasurements ends a rehearsal whose report would not fit into memory.
+func TestTooManyMeasurements(t *testing.T) {
+	s, err := sim.New(sim.Options{Seed: 1, NoTrace: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rehearsal{sim: s, observer: newObserver(s, types.NamespacedName{Namespace: "default", Name: "web"})}
+	r.observer.measurements = make([]Measurement, mostMeasurements+1)
+	if !r.over() || !errors.As(r.err, new(*InputError)) || !strings.Contains(r.err.Error(), "more than 100000 measurements were made") {
+		t.Errorf("error = %v, want that there are too many", r.err)
 	}
 }
 

@@ -69,6 +69,10 @@ const (
 	defaultUntil = 30 * time.Minute
 	// calm is how long the world is left alone between first deploy and update.
 	calm = 10 * time.Second
+	// longest is the most of Until, and of when a behaviour begins: a month.
+	longest = 31 * 24 * time.Hour
+	// mostMeasurements is how many a report can hold.
+	mostMeasurements = 100_000
 	// room is how many pods fit on a node: the cluster is never the limit.
 	room = 1 << 20
 )
@@ -173,6 +177,14 @@ func (r *rehearsal) prepare(ctx context.Context) error {
 	}
 	if r.Until == 0 {
 		r.Until = defaultUntil
+	}
+	if r.Until > longest {
+		return inputf("--until %s is more than a simulation can take; write at most %s", Duration(r.Until), Duration(longest))
+	}
+	for _, b := range r.Behaviours {
+		if time.Duration(b.After) > longest {
+			return inputf("%s: that is later than a simulation can take; write at most %s", b, Duration(longest))
+		}
 	}
 	key, err := r.choose()
 	if err != nil {
@@ -314,7 +326,7 @@ func (r *rehearsal) play() (Outcome, error) {
 	case r.err != nil:
 		return Outcome{}, r.err
 	case end != nil && !errors.Is(end, sim.ErrNotReached):
-		return Outcome{}, fmt.Errorf("the simulation broke down: %w", end)
+		return Outcome{}, r.broken(end)
 	}
 	s := r.observer.last
 	out := Outcome{Phase: s.Phase, Message: s.Message, Step: s.Step, Ended: end == nil, Stable: r.stable()}
@@ -324,6 +336,25 @@ func (r *rehearsal) play() (Outcome, error) {
 	}
 	out.TookSeconds = out.Took.Seconds()
 	return out, nil
+}
+
+// broken says that a simulation came to no end, and whether what was handed in is the
+// reason: too large for one, or measured all the time.
+func (r *rehearsal) broken(err error) error {
+	var full *world.RoomError
+	if errors.As(err, &full) {
+		return inputf("%w", full)
+	}
+	for i := range r.uses {
+		for _, m := range r.uses[i].metrics {
+			interval, known := time.ParseDuration(string(m.Interval))
+			if known == nil && interval < time.Second && errors.As(err, new(*kernel.LimitError)) {
+				return inputf("metric %q of %s has the interval %s, and the times of measurements are whole seconds: it is measured without a break; write 1s or more",
+					m.Name, r.uses[i].place, interval)
+			}
+		}
+	}
+	return fmt.Errorf("the simulation broke down: %w", err)
 }
 
 // verdict sums the outcome of an update up.
@@ -347,6 +378,11 @@ func aborted(message string) bool { return strings.HasPrefix(message, "RolloutAb
 // sends a person who promotes.
 func (r *rehearsal) over() bool {
 	if r.err != nil {
+		return true
+	}
+	if n := len(r.observer.measurements); n > mostMeasurements {
+		r.err = inputf("more than %d measurements were made in the first %s of the update; end earlier with --until, or make the interval of the metrics longer",
+			mostMeasurements, Duration(r.sim.Now().Sub(r.observer.began)))
 		return true
 	}
 	s := r.observer.last
@@ -508,7 +544,7 @@ func (r *rehearsal) warmUp(ctx context.Context, report *Report) error {
 		return err
 	}
 	if err := r.sim.Sleep(rest); err != nil {
-		return fmt.Errorf("the simulation broke down: %w", err)
+		return r.broken(err)
 	}
 	return r.serve()
 }

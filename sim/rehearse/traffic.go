@@ -113,7 +113,7 @@ func (r *rehearsal) count(report *Report) error {
 		end = end.Add(window - rest)
 	}
 	if err := r.sim.Sleep(end.Sub(r.sim.Now())); err != nil {
-		return fmt.Errorf("the simulation broke down: %w", err)
+		return r.broken(err)
 	}
 	t.Span = Duration(end.Sub(r.observer.began))
 	seen := r.sim.Mesh().Report()

@@ -208,6 +208,9 @@ func (j *jobs) start(ctx context.Context, job *batchv1.Job, p *jobPods, now time
 	if missing <= 0 {
 		return time.Time{}, nil
 	}
+	if err := j.world.room("Job", job, missing); err != nil {
+		return time.Time{}, err
+	}
 	if p.failed > 0 {
 		if at := p.lastFailure.Add(backOff(int(p.failed))); now.Before(at) {
 			return at, nil

@@ -150,6 +150,9 @@ func active(pod *corev1.Pod) bool {
 
 // manage creates or deletes pods until their number is spec.replicas.
 func (r *replicaSets) manage(ctx context.Context, rs *appsv1.ReplicaSet, pods []*corev1.Pod) error {
+	if err := r.world.room("ReplicaSet", rs, wantedReplicas(rs.Spec.Replicas)); err != nil {
+		return err
+	}
 	diff := int(wantedReplicas(rs.Spec.Replicas)) - len(pods)
 	for range min(diff, burst) {
 		if err := r.createPod(ctx, rs); err != nil {

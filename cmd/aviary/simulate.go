@@ -127,10 +127,8 @@ func (f *simulateFlags) simulate(ctx context.Context, stdin io.Reader, out io.Wr
 // check reads the file of --with and then the flags, which override it. changed
 // tells which flags were given.
 func (f *simulateFlags) check(changed func(string) bool) error {
-	for _, o := range f.outputs {
-		if _, err := readOutput(o); err != nil {
-			return err
-		}
+	if err := checkOutputs(f.outputs); err != nil {
+		return err
 	}
 	given := f.options
 	if err := f.readWith(); err != nil {
@@ -215,6 +213,26 @@ func readOutput(text string) (simulateOutput, error) {
 		return simulateOutput{}, usagef("--output %s needs a file; write -o %s=report.%s", text, format, format)
 	}
 	return simulateOutput{}, usagef("--output %q is unknown; write -o table, -o json, -o html=FILE or -o svg=FILE", text)
+}
+
+// checkOutputs refuses two outputs to one place.
+func checkOutputs(texts []string) error {
+	taken := map[string]string{} // by file, or empty for what is printed
+	for _, text := range texts {
+		o, err := readOutput(text)
+		if err != nil {
+			return err
+		}
+		other, both := taken[o.file]
+		switch {
+		case both && o.file != "":
+			return usagef("--output %s and --output %s write to the same file; name another", other, text)
+		case both && other != text:
+			return usagef("--output %s and --output %s cannot both be printed; leave one out", other, text)
+		}
+		taken[o.file] = text
+	}
+	return nil
 }
 
 // write prints what was asked for, and the table unless there is JSON.

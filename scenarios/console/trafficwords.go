@@ -35,6 +35,9 @@ func trafficWords() []Command {
 	}
 }
 
+// mostRepeats is how often @repeat runs a command: what it prints is kept.
+const mostRepeats = 1_000_000
+
 // repeat runs a command several times.
 func repeat(ctx context.Context, c *call) error {
 	if len(c.args) < 2 {
@@ -43,6 +46,9 @@ func repeat(ctx context.Context, c *call) error {
 	n, err := countOf(c.args[:1], 0)
 	if err != nil {
 		return fmt.Errorf("@repeat: %w", err)
+	}
+	if n > mostRepeats {
+		return fmt.Errorf("@repeat: %d times is too often; write at most %d, or @load for requests", n, mostRepeats)
 	}
 	words, pause := c.args[1:], time.Duration(0)
 	if text, ok := strings.CutPrefix(words[0], "every="); ok {
@@ -119,11 +125,11 @@ var answerWords = []answerWord{
 		return err
 	}},
 	{"latency", "300ms", func(b *mesh.Behaviour, v string, _ time.Time) (err error) {
-		b.Latency.P50, err = time.ParseDuration(v)
+		b.Latency.P50, err = above0(v)
 		return err
 	}},
 	{"p99", "2s", func(b *mesh.Behaviour, v string, _ time.Time) (err error) {
-		b.Latency.P99, err = time.ParseDuration(v)
+		b.Latency.P99, err = above0(v)
 		return err
 	}},
 	{"body", "TEXT", func(b *mesh.Behaviour, v string, _ time.Time) error {
@@ -135,10 +141,18 @@ var answerWords = []answerWord{
 		return nil
 	}},
 	{"after", "2m", func(b *mesh.Behaviour, v string, now time.Time) error {
-		d, err := time.ParseDuration(v)
+		d, err := above0(v)
 		b.From = now.Add(d)
 		return err
 	}},
+}
+
+func above0(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err == nil && d <= 0 {
+		err = errors.New("it must be above 0")
+	}
+	return d, err
 }
 
 func answerNames() (names []string) {
@@ -175,6 +189,11 @@ func setAnswers(ctx context.Context, c *call) error {
 			if err := setAnswer(&behaviours[len(behaviours)-1], word, c.console.Backend.Clock().Now()); err != nil {
 				return fmt.Errorf("@answers: %w", err)
 			}
+		}
+	}
+	for _, b := range behaviours {
+		if l := b.Latency; l.P99 > 0 && l.P99 <= l.P50 {
+			return fmt.Errorf("@answers: p99=%s must be longer than latency=%s, which half of the answers take", l.P99, l.P50)
 		}
 	}
 	return c.tools().Traffic.SetAnswers(ctx, c.args[0], behaviours)

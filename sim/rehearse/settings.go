@@ -125,6 +125,8 @@ func (s *settings) readAnswers(o *Options) error {
 			return errors.New(`whose? write the host of the server, for example host: smoke.example.com, or provider: datadog`)
 		case a.Provider != "" && !metricservice.Known(a.Provider):
 			return fmt.Errorf("provider %q is unknown; write %s, or the host of the server", a.Provider, strings.Join(metricservice.Kinds, ", "))
+		case a.Status != 0 && (a.Status < 200 || a.Status > 599):
+			return fmt.Errorf("status %d is none of an answer; write one from 200 to 599", a.Status)
 		case a.Body == "" && a.Values == "" && a.Status == 0:
 			return errors.New("nothing is said; write values, body or status")
 		}

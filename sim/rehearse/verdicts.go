@@ -384,7 +384,7 @@ func (r *Report) withoutData(e *evidence) {
 		case wrong != "":
 			r.warn("mistake", 0, "metric %q (%s) cannot be measured until this is corrected: %s", k.metric, k.kind, wrong)
 		case empty[k] == total[k] && !e.unplayed(k.metric):
-			r.warn("no-data", 0, "metric %q (%s) never had data: %s%s", k.metric, k.kind, r.outOf(total[k], k.kind, k.metric), e.why(k.metric))
+			r.warn("no-data", 0, "metric %q (%s) never had data: %s%s", k.metric, k.kind, r.outOf(total[k], k.kind, k.metric), r.why(e, k.metric))
 		}
 	}
 }
@@ -434,6 +434,14 @@ func (e *evidence) unplayed(metric string) bool {
 			return m.Name == metric && m.Provider.Prometheus == nil
 		})
 	})
+}
+
+// why says what a metric without data lacks: requests, or see [evidence.why].
+func (r *Report) why(e *evidence, metric string) string {
+	if r.Traffic != nil && r.Traffic.Requests == 0 {
+		return fmt.Sprintf("; users sent no request in %s, at %s a second; raise --load", r.Traffic.Span, number64(r.Traffic.Rate))
+	}
+	return e.why(metric)
 }
 
 // why looks for the part of a query that no series matches.

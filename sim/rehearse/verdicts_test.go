@@ -119,6 +119,15 @@ metadata:
 	}
 }
 
+// TestHardlyAnyLoad does not blame the query for what is due to a load of one request in
+// a quarter of an hour.
+func TestHardlyAnyLoad(t *testing.T) {
+	r := run(t, Options{Objects: edited(t), Load: &Load{Rate: 0.001}})
+	if !warned(r, "no-data", "users sent no request in 2m30s, at 0.001 a second; raise --load") {
+		t.Errorf("%+v", r.Warnings)
+	}
+}
+
 // TestUnmet says what nobody meets: the image of a container that serves no port of the
 // Service, and a failure that begins when nobody goes there any more.
 func TestUnmet(t *testing.T) {
@@ -532,6 +541,8 @@ func TestSettingsSayWhatIsWrongWithAnswers(t *testing.T) {
 		"{values: 1}":                            "answers: whose? write the host of the server, for example host: smoke.example.com, or provider: datadog",
 		"{provider: wavefront}":                  "answers: nothing is said; write values, body or status",
 		"{provider: influxdb, values: 1 or two}": `answers: values "1 or two": `,
+		"{host: a, status: 99}":                  "answers: status 99 is none of an answer; write one from 200 to 599",
+		"{host: a, status: 1000}":                "answers: status 1000 is none of an answer; write one from 200 to 599",
 	} {
 		err := ReadSettings(manifest.File{Name: "with.yaml", Data: []byte("answers: [" + text + "]")}, &Options{})
 		if err == nil || !strings.Contains(err.Error(), want) {

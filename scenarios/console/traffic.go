@@ -22,7 +22,7 @@ func trafficCommands() []Command {
 			Help: "Sends requests from a pod, which has to run. It knows no other programs."},
 		{Name: "curl", Syntax: "[-s] [-o FILE] [-w FORMAT] [-f] [-H HEADER] [-X METHOD] URL", Kind: Sends, needs: outside, run: curlOutside,
 			Help: "Sends one request from outside the cluster, through a gateway, and prints the body of the answer: what `@answers` says. " +
-				"-w knows %{http_code} and \\n."},
+				"-w knows %{http_code} and \\n. Limits of time, as -m, are taken and never strike: an answer takes no time here."},
 		{Name: "hey", Syntax: "[-z DURATION] [-n REQUESTS] [-c WORKERS] [-q RATE] [-m METHOD] [-H HEADER] URL", Kind: Sends, needs: outside, run: heyOutside,
 			Help: "Sends requests from outside, in the background as from another terminal: for a duration, or 200 of them. It prints nothing; `@traffic` counts, and `@load off` is ctrl-c."},
 	}

@@ -17,8 +17,8 @@ import (
 //
 //	-z 10m -q 5 -c 2 http://mock-server:8080/     two workers, 5 requests a second each
 //
-// As with hey, there are 50 workers and 200 requests unless told otherwise, and
-// a duration makes the number of requests not count. Flags that change nothing
+// As with hey, there are 50 workers and 200 requests unless told otherwise, a
+// duration makes the number of requests not count, and -q 0 means no limit. Flags that change nothing
 // here (-t, -o, -cpus, -disable-...) are taken and ignored.
 func ParseHey(args []string, from types.NamespacedName) (Source, error) {
 	s := Source{Workers: 50, Requests: 200, Request: Request{Client: from, Header: http.Header{}}}
@@ -38,10 +38,11 @@ func ParseHey(args []string, from types.NamespacedName) (Source, error) {
 var heyFlags = map[string]flag[Source]{
 	"-n":    {value: func(s *Source, v string) error { return number(v, &s.Requests) }},
 	"-c":    {value: func(s *Source, v string) error { return workers(v, &s.Workers) }},
-	"-q":    {value: func(s *Source, v string) error { return positive(v, &s.WorkerRate) }},
+	"-q":    {value: func(s *Source, v string) error { return notNegative(v, &s.WorkerRate) }},
 	"-z":    {value: func(s *Source, v string) error { return duration(v, &s.Duration) }},
 	"-m":    {value: func(s *Source, v string) error { s.Request.Method = v; return nil }},
 	"-H":    {value: func(s *Source, v string) error { return header(v, s.Request.Header) }},
+	"-U":    {value: func(s *Source, v string) error { s.Request.Header.Set("User-Agent", v); return nil }},
 	"-host": {value: func(s *Source, v string) error { s.Request.Header.Set("Host", v); return nil }},
 	"-d":    ignored[Source](), "-D": ignored[Source](), "-T": ignored[Source](), "-A": ignored[Source](), "-t": ignored[Source](),
 	"-o": ignored[Source](), "-cpus": ignored[Source](), "-a": ignored[Source](),
@@ -49,29 +50,65 @@ var heyFlags = map[string]flag[Source]{
 }
 
 // ParseCurl reads the arguments of curl, for one request. Flags about its output
-// are taken and ignored. Letters may share a hyphen, see [CurlWords].
+// are taken and ignored, and so are limits of time, since nobody waits for an answer
+// here. Letters may share a hyphen, see [CurlWords].
 func ParseCurl(args []string, from types.NamespacedName) (Request, error) {
-	r := Request{Client: from, Header: http.Header{}}
-	err := parseFlags("curl", CurlWords(args), &r, &r, curlFlags)
-	return r, err
+	l := curlLine{Request: Request{Client: from, Header: http.Header{}}}
+	if err := parseFlags("curl", CurlWords(args), &l, &l.Request, curlFlags); err != nil {
+		return l.Request, err
+	}
+	switch {
+	case len(l.data) == 0:
+	case l.get:
+		mark := "?"
+		if strings.Contains(l.URL, "?") {
+			mark = "&"
+		}
+		l.URL += mark + strings.Join(l.data, "&")
+	case l.Method == "":
+		l.Method = http.MethodPost
+	}
+	return l.Request, nil
+}
+
+// curlLine is what a command line of curl asks for.
+type curlLine struct {
+	Request
+	data []string // of -d
+	get  bool     // the data go into the URL
+}
+
+// target notes the URL that a flag gives.
+func (l *curlLine) target(url string) error {
+	if l.URL != "" {
+		return fmt.Errorf("there is the URL %q already: one is enough", l.URL)
+	}
+	l.URL = url
+	return nil
+}
+
+// cookie notes cookies; a value without = is a file of them, which nobody has.
+func (l *curlLine) cookie(value string) error {
+	if !strings.Contains(value, "=") {
+		return errors.New("write the cookies themselves: name=value")
+	}
+	l.Header.Add("Cookie", value)
+	return nil
 }
 
 var curlFlags = curlFlagTable()
 
-func curlFlagTable() map[string]flag[Request] {
-	method := flag[Request]{value: func(r *Request, v string) error { r.Method = v; return nil }}
-	head := flag[Request]{set: func(r *Request) { r.Method = http.MethodHead }}
-	line := flag[Request]{value: func(r *Request, v string) error { return header(v, r.Header) }}
-	data := flag[Request]{value: func(r *Request, _ string) error {
-		if r.Method == "" {
-			r.Method = http.MethodPost
-		}
-		return nil
-	}}
-	value := ignored[Request]()
-	return map[string]flag[Request]{
+func curlFlagTable() map[string]flag[curlLine] {
+	method := flag[curlLine]{value: func(l *curlLine, v string) error { l.Method = v; return nil }}
+	head := flag[curlLine]{set: func(l *curlLine) { l.Method = http.MethodHead }}
+	line := flag[curlLine]{value: func(l *curlLine, v string) error { return header(v, l.Header) }}
+	data := flag[curlLine]{value: func(l *curlLine, v string) error { l.data = append(l.data, v); return nil }}
+	get := flag[curlLine]{set: func(l *curlLine) { l.get = true }}
+	cookie, target := flag[curlLine]{value: (*curlLine).cookie}, flag[curlLine]{value: (*curlLine).target}
+	value := ignored[curlLine]()
+	return map[string]flag[curlLine]{
 		"-I": head, "--head": head, "-X": method, "--request": method, "-H": line, "--header": line,
-		"-d": data, "--data": data, "--data-raw": data,
+		"-d": data, "--data": data, "--data-raw": data, "-G": get, "--get": get, "-b": cookie, "--cookie": cookie, "--url": target,
 		"-m": value, "--max-time": value, "--connect-timeout": value, "--resolve": value, "-o": value, "--output": value,
 		"-w": value, "--write-out": value, "-A": value, "--user-agent": value, "--retry": value, "-u": value, "--user": value,
 		"-s": {}, "--silent": {}, "-S": {}, "--show-error": {}, "-k": {}, "--insecure": {}, "-i": {}, "--include": {}, "-v": {}, "-f": {}, "--fail": {}, "-L": {}, "--location": {},
@@ -79,7 +116,7 @@ func curlFlagTable() map[string]flag[Request] {
 }
 
 // curlValues are the letters of curl that a value follows.
-const curlValues = "XHdmowAu"
+const curlValues = "XHdbmowAu"
 
 // CurlWords takes letters apart that share a hyphen, as curl does:
 //
@@ -183,12 +220,12 @@ func workers(text string, to *int) error {
 	return err
 }
 
-func positive(text string, to *float64) (err error) {
+func notNegative(text string, to *float64) (err error) {
 	if *to, err = strconv.ParseFloat(text, 64); err != nil || math.IsInf(*to, 0) {
 		return errors.New("it must be a number")
 	}
-	if !(*to > 0) {
-		return errors.New("it must be above 0")
+	if !(*to >= 0) {
+		return errors.New("it must not be below 0")
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ func TestParseHey(t *testing.T) {
 		{"-z 60m http://silly-demo.example.com?fail=true", Source{Workers: 50, Duration: time.Hour, Request: Request{URL: "http://silly-demo.example.com?fail=true"}}},
 		{"-z 1m -q 5 -c 2 http://reviews:9080/", Source{Workers: 2, WorkerRate: 5, Duration: time.Minute, Request: Request{URL: "http://reviews:9080/"}}},
 		{"http://a -n=300 -disable-keepalive -t 5", Source{Workers: 50, Requests: 300, Request: Request{URL: "http://a"}}},
+		{"-q 0 -U robot http://a", Source{Workers: 50, Requests: 200, Request: Request{URL: "http://a", Header: http.Header{"User-Agent": {"robot"}}}}},
 		{"-m POST -host b -H Cookie:type=insider http://a", Source{Workers: 50, Requests: 200, Request: Request{
 			Method: "POST", URL: "http://a", Header: http.Header{"Host": {"b"}, "Cookie": {"type=insider"}},
 		}}},
@@ -44,7 +45,8 @@ func TestParseHey(t *testing.T) {
 		"-c 1000001 http://a":  "hey: -c 1000001: it must be at most 1000000",
 		"-q inf http://a":      "hey: -q inf: it must be a number",
 		"-h2=1 http://a":       "hey: flag -h2 takes no value",
-		"-q nan http://a":      "hey: -q nan: it must be above 0",
+		"-q nan http://a":      "hey: -q nan: it must not be below 0",
+		"-q -1 http://a":       "hey: -q -1: it must not be below 0",
 		"-n 20 http://a":       "hey: -n 20 cannot be less than -c 50",
 		"-H x http://a":        "hey: -H x: a header is written name: value",
 		"-frobnicate http://a": "hey: flag -frobnicate is not known here",
@@ -64,6 +66,24 @@ func TestParseCurl(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+	for line, url := range map[string]string{
+		"-G -d a=b -d c=d --url w:80/x": "w:80/x?a=b&c=d", "-Gd a=b w:80/x?y=z": "w:80/x?y=z&a=b", "-G w:80": "w:80",
+	} {
+		if got, err := ParseCurl(strings.Fields(line), shell); err != nil || got.URL != url || got.Method != "" {
+			t.Errorf("%s: %+v, %v, want a GET of %s", line, got, err, url)
+		}
+	}
+	if got, err := ParseCurl(strings.Fields("-sb a=b a"), shell); err != nil || got.Header.Get("Cookie") != "a=b" {
+		t.Errorf("%+v, %v, want a cookie", got, err)
+	}
+	for line, want := range map[string]string{
+		"--url a b": `curl: "b" after the URL "a": one URL is enough`, "a --url b": `curl: --url b: there is the URL "a" already: one is enough`,
+		"-b jar.txt a": "curl: -b jar.txt: write the cookies themselves: name=value",
+	} {
+		if _, err := ParseCurl(strings.Fields(line), shell); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", line, err, want)
+		}
 	}
 	for line, method := range map[string]string{"-sSfo /dev/null a": "", "-sXPUT a": "PUT", "-sI a": "HEAD", "-sd {} a": "POST"} {
 		if got, err := ParseCurl(strings.Fields(line), shell); err != nil || got.URL != "a" || got.Method != method {

@@ -134,38 +134,47 @@ func TestNoRequestIsLost(t *testing.T) {
 		"cases/mock-server-canary-istio-virtualservice.yaml",
 		"cases/mock-server-canary-istio-destinationrule.yaml",
 	} {
-		for _, skew := range []time.Duration{0, 2 * time.Second} {
-			t.Run(fmt.Sprint(path, " ", skew), func(t *testing.T) {
-				s := start(t, sim.Options{Objects: fixture(t, path), Mesh: mesh.Options{Strict: true, Skew: skew}})
-				sleep(t, s, 15*time.Second)
-				url := "mock-server-stable:8080"
-				if strings.Contains(path, "destinationrule") {
-					url = "mock-server:8080"
-				}
-				l := load(t, s, url, 1000)
-				steps := []func() error{
-					func() error { update(t, s, "2.0.0"); return nil },
-					func() error { return promote(s) },
-					func() error { update(t, s, "3.0.0"); return nil },
-					func() error { return promote(s) },
-					func() error { return promote(s) },
-					func() error { update(t, s, "1.0.0"); return nil },
-					func() error { return ops.Abort(t.Context(), s.Client(), mockServer) },
-				}
-				for _, step := range steps {
-					if err := step(); err != nil {
-						t.Fatal(err)
-					}
-					sleep(t, s, 75*time.Second)
-				}
-				if err := s.Mesh().CheckLost(); err != nil {
-					t.Error(err)
-				}
-				if got := l.Count(); got != (mesh.Count{Requests: 7 * 75 * 1000}) {
-					t.Errorf("%+v", got)
-				}
-			})
+		for _, mode := range []string{"", "dynamicStableScale: true", "scaleDownDelaySeconds: 0", "scaleDownDelayRevisionLimit: 0"} {
+			for _, skew := range []time.Duration{0, 200 * time.Millisecond, 2 * time.Second} {
+				t.Run(fmt.Sprint(path, " ", mode, " ", skew), func(t *testing.T) { updateUnderLoad(t, path, mode, skew) })
+			}
 		}
+	}
+}
+
+// updateUnderLoad plays updates to their ends, and to others, and wants every request of
+// them answered.
+func updateUnderLoad(t *testing.T, path, mode string, skew time.Duration) {
+	objects := fixture(t, path, "    canary:\n", "    canary:\n      "+mode+"\n")
+	s := start(t, sim.Options{Objects: objects, Mesh: mesh.Options{Strict: true, Skew: skew}})
+	sleep(t, s, 15*time.Second)
+	url := "mock-server-stable:8080"
+	if strings.Contains(path, "destinationrule") {
+		url = "mock-server:8080"
+	}
+	l := load(t, s, url, 1000)
+	steps := []func() error{
+		func() error { update(t, s, "2.0.0"); return nil },
+		func() error { return promote(s) },
+		func() error { update(t, s, "3.0.0"); return nil },
+		func() error { return promote(s) },
+		func() error { return promote(s) },
+		func() error { update(t, s, "1.0.0"); return nil },
+		func() error { return ops.Abort(t.Context(), s.Client(), mockServer) },
+		func() error { update(t, s, "2.0.0"); return nil },
+		func() error { return ops.Promote(t.Context(), s.Client(), mockServer, true) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+		sleep(t, s, 75*time.Second)
+	}
+	if err := s.Mesh().CheckLost(); err != nil {
+		t.Error(err)
+	}
+	if got := l.Count(); got != (mesh.Count{Requests: int64(len(steps)) * 75 * 1000}) {
+		t.Errorf("%+v", got)
 	}
 }
 

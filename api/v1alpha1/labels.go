@@ -43,6 +43,9 @@ const (
 	// ScaleDownDeadlineAnnotation is when a ReplicaSet is to be scaled to 0, in
 	// RFC 3339 and UTC.
 	ScaleDownDeadlineAnnotation = "scale-down-deadline"
+	// ServesUntilAnnotation is how long the pods of a ReplicaSet stay that a router has
+	// begun to send fewer requests to, in RFC 3339 and UTC: until every proxy has heard.
+	ServesUntilAnnotation = "argo-rollouts.argoproj.io/serves-until"
 	// RestartedAfterAnnotation is on a pod that replaced a restarted one.
 	RestartedAfterAnnotation = "argo-rollouts.argoproj.io/restarted-after"
 )

@@ -86,6 +86,12 @@ func (d *desk) pass(span time.Duration) *desk {
 	return d
 }
 
+// heard settles and lets the time pass in which every proxy hears of the routes.
+func (d *desk) heard() *desk {
+	d.t.Helper()
+	return d.settle().pass(time.Duration(routeGrace) * time.Second)
+}
+
 func (d *desk) carryOut(plan Plan) {
 	for _, a := range plan.Actions {
 		switch a := a.(type) {

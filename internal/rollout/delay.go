@@ -1,16 +1,23 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // defaultScaleDownDelay is how long blue/green keeps an old ReplicaSet, so that
 // clients that have not yet heard of the switch still find their pods.
 const defaultScaleDownDelay int32 = 30
+
+// routeGrace is how many seconds pods stay at least that a router sends no requests to
+// any more: a proxy may hear that pods have gone before it hears of the routes that lead
+// away from them.
+const routeGrace int32 = 5
 
 // delayedSize is the size of a ReplicaSet that is no longer needed: kept until
 // its deadline, then 0. The deadline is set when it is first asked.
@@ -45,6 +52,37 @@ func (d *decision) dropDeadline(rs *appsv1.ReplicaSet) {
 		delete(u.Annotations, v1alpha1.ScaleDownDeadlineAnnotation)
 	}
 	d.unannotate(rs, v1alpha1.ScaleDownDeadlineAnnotation)
+}
+
+// outlast notes, before the routers are told of it, that ReplicaSets get fewer requests:
+// their pods stay until the proxies have heard. The stable pods go with their requests
+// only with dynamicStableScale.
+func (d *decision) outlast(want traffic.Routing) {
+	now, next := d.Routing.Weights, want.Split(d.Routing.Reserved)
+	until := d.stamp().Add(time.Duration(routeGrace) * time.Second).UTC().Format(time.RFC3339)
+	if d.dynamic() && d.stableRS != nil && next.Stable < now.Stable {
+		d.annotate(d.stableRS, v1alpha1.ServesUntilAnnotation, until)
+	}
+	taken := func(name string) bool { return !slices.Contains(want.Names(), name) }
+	loses := next.Canary < now.Canary || slices.ContainsFunc(d.Routing.Managed, taken)
+	if loses && d.newRS != nil && d.newRS != d.stableRS && d.canarySelects() == d.hash {
+		d.annotate(d.newRS, v1alpha1.ServesUntilAnnotation, until)
+	}
+}
+
+// outlasting is the size of a ReplicaSet that is wanted smaller, or none: its pods stay
+// while proxies may still send it the requests that it had.
+func (d *decision) outlasting(rs *appsv1.ReplicaSet, want int32) int32 {
+	until, err := time.Parse(time.RFC3339, rs.Annotations[v1alpha1.ServesUntilAnnotation])
+	if err != nil || !d.now.Before(until) {
+		d.unannotate(rs, v1alpha1.ServesUntilAnnotation)
+		return want
+	}
+	d.wakeAt(until)
+	if want < specReplicas(rs) {
+		d.waiting("ReplicaSet %s of revision %d keeps its pods for another %s, until every proxy has heard of the weights", rs.Name, revision(rs), until.Sub(d.now))
+	}
+	return max(want, specReplicas(rs))
 }
 
 // scaleDownDeadline reads the annotation; an unreadable one counts as none.

@@ -51,6 +51,7 @@ func TestHistoryWaitsForTheRecord(t *testing.T) {
 			}
 		}
 		d.carryOut(plan)
+		d.now = d.now.Add(time.Second)
 	}
 	d.want("Healthy v2:5")
 }
@@ -60,7 +61,7 @@ func TestHistoryWaitsForTheRecord(t *testing.T) {
 func TestStablePodsStayUntilTheShareHasMoved(t *testing.T) {
 	for name, route := range map[string]func(*v1alpha1.CanaryStrategy){"hosts": byHosts, "subsets": bySubsets} {
 		d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true; route(c) }, weight(60), pauseFor(nil))
-		d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:2 v2:3")
+		d.image("v2").heard().want("Paused(CanaryPauseStep) step 1 v1:2 v2:3")
 		*d.o.ReplicaSets[0].Spec.Replicas = 5 // as it was when the weight rose
 		elsewhere := d.status().StableRS
 		d.o.Services["canary"].Spec.Selector[v1alpha1.DefaultRolloutUniqueLabelKey] = elsewhere
@@ -78,7 +79,7 @@ func TestStablePodsStayUntilTheShareHasMoved(t *testing.T) {
 // A canary pod that is lost while everything goes to the canary keeps a stable pod.
 func TestStablePodsStayForMissingOnes(t *testing.T) {
 	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true }, weight(60), pauseFor(nil))
-	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:2 v2:3")
+	d.image("v2").heard().want("Paused(CanaryPauseStep) step 1 v1:2 v2:3")
 	*d.o.ReplicaSets[0].Spec.Replicas = 5
 	d.slow("v2", 2)
 	d.settle().want("Paused(CanaryPauseStep) step 1 v1:3 v2:3")

@@ -51,7 +51,7 @@ func TestEvictionsAtOnce(t *testing.T) {
 				test.change(c)
 			}, weight(40), pauseFor(nil))
 			d.o.Rollout.Spec.Replicas = ptr.To[int32](10)
-			d.settle().image("v2").settle()
+			d.settle().image("v2").heard()
 			for _, rs := range d.o.ReplicaSets {
 				d.populate(rs)
 			}

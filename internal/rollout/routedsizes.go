@@ -19,11 +19,43 @@ func (d *decision) dynamic() bool { return d.routed() && d.spec.Strategy.Canary.
 // the stable version keeps its pods.
 func (d *decision) routedSizes() sizes {
 	next := sizes{}
+	d.outdatedSizes(next)
+	if d.stableRS != nil {
+		d.dropDeadline(d.stableRS)
+		next[d.stableRS.Name] = d.stableSize()
+		if d.fullyPromoted() {
+			d.unannotate(d.stableRS, v1alpha1.ServesUntilAnnotation)
+		} else {
+			next[d.stableRS.Name] = d.outlasting(d.stableRS, next[d.stableRS.Name])
+		}
+	}
+	if d.newRS != nil && d.newRS != d.stableRS {
+		size := int32(0)
+		if d.abortedUpdate() {
+			size = d.abortedCanarySize()
+		} else {
+			d.dropDeadline(d.newRS)
+			size = d.heldByHand(d.heldByTraffic(d.routedCanary()))
+		}
+		next[d.newRS.Name] = d.outlasting(d.newRS, size)
+	}
+	if d.held() && !d.rescaled() {
+		return sizes{}
+	}
+	return next
+}
+
+// outdatedSizes decides the sizes of the revisions that are neither new nor stable: they
+// serve as long as anything selects them, and then stay for their delay, unless more of
+// them are in it than scaleDownDelayRevisionLimit allows.
+func (d *decision) outdatedSizes(next sizes) {
 	var late int32
 	limit := d.spec.Strategy.Canary.ScaleDownDelayRevisionLimit
 	for _, rs := range d.older {
+		d.unannotate(rs, v1alpha1.ServesUntilAnnotation) // what follows keeps them no shorter
 		if name := d.stillSelectedBy(rs); name != "" {
 			d.waiting("ReplicaSet %s of revision %d keeps its pods: %s still selects them", rs.Name, revision(rs), name)
+			d.dropDeadline(rs)
 			next[rs.Name] = specReplicas(rs)
 			late++
 			continue
@@ -32,27 +64,13 @@ func (d *decision) routedSizes() sizes {
 		if next[rs.Name] > 0 {
 			late++
 		}
-		if next[rs.Name] == 0 || late > ptr.Deref(limit, late) {
-			next[rs.Name] = 0
+		if next[rs.Name] > 0 && late > ptr.Deref(limit, late) {
+			next[rs.Name] = d.shortenedSize(rs)
+		}
+		if next[rs.Name] == 0 {
 			d.dropDeadline(rs)
 		}
 	}
-	if d.stableRS != nil {
-		d.dropDeadline(d.stableRS)
-		next[d.stableRS.Name] = d.stableSize()
-	}
-	if d.newRS != nil && d.newRS != d.stableRS {
-		if d.abortedUpdate() {
-			next[d.newRS.Name] = d.abortedCanarySize()
-		} else {
-			d.dropDeadline(d.newRS)
-			next[d.newRS.Name] = d.heldByHand(d.heldByTraffic(d.routedCanary()))
-		}
-	}
-	if d.held() && !d.rescaled() {
-		return sizes{}
-	}
-	return next
 }
 
 // stillSelectedBy names the Service or subset behind which the pods of an older
@@ -102,11 +120,26 @@ func (d *decision) leadsTo(hash string, rs *appsv1.ReplicaSet) bool {
 	return hash == hashOf(rs) || hash == "" && available(d.stableRS) == 0
 }
 
-func (d *decision) scaleDownDelay() int32 {
-	if d.dynamic() {
+// shortenedSize is delayedSize for a revision too many: it stays only until every proxy
+// has heard that nothing selects it any more.
+func (d *decision) shortenedSize(rs *appsv1.ReplicaSet) int32 {
+	until := d.now.Add(time.Duration(routeGrace) * time.Second)
+	if deadline, set := scaleDownDeadline(rs); set {
+		until = deadline.Add(-time.Duration(d.scaleDownDelay()-routeGrace) * time.Second)
+	}
+	if !d.now.Before(until) {
 		return 0
 	}
-	return ptr.Deref(d.spec.Strategy.Canary.ScaleDownDelaySeconds, defaultScaleDownDelay)
+	d.wakeAt(until)
+	return specReplicas(rs)
+}
+
+// scaleDownDelay is how many seconds a revision stays that nothing selects any more.
+func (d *decision) scaleDownDelay() int32 {
+	if d.dynamic() {
+		return routeGrace
+	}
+	return max(routeGrace, ptr.Deref(d.spec.Strategy.Canary.ScaleDownDelaySeconds, defaultScaleDownDelay))
 }
 
 // stableSize is all of spec.replicas, or what its traffic needs with
@@ -204,7 +237,7 @@ func (d *decision) abortedCanarySize() int32 {
 	switch {
 	case d.Routing != nil && d.Routing.Weights.Canary > 0 && d.dynamic():
 		return min(size, max(d.carries(d.Routing.Weights.Canary), d.n-available(d.stableRS)))
-	case d.Routing != nil && d.Routing.Weights.Canary > 0, available(d.stableRS) < d.n:
+	case d.Routing != nil && (d.Routing.Weights.Canary > 0 || len(d.Routing.Managed) > 0), available(d.stableRS) < d.n:
 		return size
 	case delay != nil && *delay == 0:
 		if count, _, ok := d.canaryScale(); ok {
@@ -212,7 +245,7 @@ func (d *decision) abortedCanarySize() int32 {
 		}
 		return size
 	case delay == nil && d.dynamic():
-		return 0
+		return 0 // outlasting its requests is all that it does
 	}
 	return d.delayedAbort(d.newRS, ptr.Deref(delay, defaultScaleDownDelay))
 }

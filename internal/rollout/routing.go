@@ -45,6 +45,7 @@ func (d *decision) route() {
 	if d.routeAsWanted(want) {
 		return
 	}
+	d.outlast(want)
 	d.do(Route{want})
 	d.wakeAfter(routeRetry)
 }

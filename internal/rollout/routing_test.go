@@ -133,17 +133,17 @@ func TestBrokenCanaryGetsNoTraffic(t *testing.T) {
 func TestDynamicStableScale(t *testing.T) {
 	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true },
 		weight(20), pauseFor(nil), weight(40), pauseFor(nil), weight(75), pauseFor(nil))
-	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:4 v2:1")
-	d.promote().settle().want("Paused(CanaryPauseStep) step 3 v1:3 v2:2")
-	d.promote().settle().want("Paused(CanaryPauseStep) step 5 v1:2 v2:4").wantSplits(20, 40, 75)
+	d.image("v2").heard().want("Paused(CanaryPauseStep) step 1 v1:4 v2:1")
+	d.promote().heard().want("Paused(CanaryPauseStep) step 3 v1:3 v2:2")
+	d.promote().heard().want("Paused(CanaryPauseStep) step 5 v1:2 v2:4").wantSplits(20, 40, 75)
 	d.status().Abort = true
-	d.settle().want("Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 v1:5 v2:0")
+	d.heard().want("Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 v1:5 v2:0")
 }
 
 // A step back from 100 waits for a stable pod, however small the share is.
 func TestBackFromEverythingWhereStablePodsMadeWay(t *testing.T) {
 	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true }, weight(100), pauseFor(nil), weight(95), pauseFor(nil))
-	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:0 v2:5").wantSplits(100)
+	d.image("v2").heard().want("Paused(CanaryPauseStep) step 1 v1:0 v2:5").wantSplits(100)
 	d.slow("v1", 0)
 	d.promote().settle().want("Progressing(waiting for all steps to complete) step 2 v1:1 v2:5").wantSplits()
 	d.slow("v1", 1)
@@ -166,7 +166,7 @@ func TestHeaderRouteGoesBeforeItsPods(t *testing.T) {
 			t.Fatal("the header route leads to nobody")
 		}
 	}
-	d.want("Paused(CanaryPauseStep) step 4 v1:5 v2:0")
+	d.heard().want("Paused(CanaryPauseStep) step 4 v1:5 v2:0")
 	if len(d.o.Routing.Managed) != 0 {
 		t.Errorf("managed routes %v are left behind", d.o.Routing.Managed)
 	}
@@ -177,7 +177,7 @@ func TestHeaderRouteGoesBeforeItsPods(t *testing.T) {
 // fall back to the step before, whose stable pods are going in the same plan.
 func TestWeightStaysWhileAResizeIsUnseen(t *testing.T) {
 	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true }, weight(20), weight(100), pauseFor(nil))
-	d.image("v2").settle().want("Paused(CanaryPauseStep) step 2 v1:0 v2:5").wantSplits(20, 100)
+	d.image("v2").heard().want("Paused(CanaryPauseStep) step 2 v1:0 v2:5").wantSplits(20, 100)
 	d.o.ReplicaSets[1].Generation++
 	d.settle().want("Paused(CanaryPauseStep) step 2 v1:0 v2:5").wantSplits()
 }
@@ -190,13 +190,13 @@ func TestUndoneWhileThePromotionIsWritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true; route(c) }, weight(20), pauseFor(nil)).image("v2").settle()
 			unrecorded := d.status().DeepCopy()
-			d.promote().settle().want("Healthy step 2 v1:0 v2:5")
+			d.promote().heard().want("Healthy step 2 v1:0 v2:5")
 			d.o.Rollout.Status = *unrecorded
 			d.broken["web:v1"] = true                               // for now
 			d.image("v1").settle().want("Healthy step 2 v1:5 v2:5") // by the count of all available pods
 			d.broken["web:v1"] = false
 			d.o.ReplicaSets[0].Status.AvailableReplicas = 5
-			d.settle().want("Healthy step 2 v1:5 v2:0")
+			d.heard().want("Healthy step 2 v1:5 v2:0")
 		})
 	}
 }
@@ -204,7 +204,7 @@ func TestUndoneWhileThePromotionIsWritten(t *testing.T) {
 // After an abort the traffic goes back no faster than stable pods come back.
 func TestWeightBackDown(t *testing.T) {
 	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true },
-		weight(25), weight(50), weight(75), pauseFor(nil)).image("v2").settle()
+		weight(25), weight(50), weight(75), pauseFor(nil)).image("v2").heard()
 	d.want("Paused(CanaryPauseStep) step 3 v1:2 v2:4").wantSplits(25, 50, 75)
 	d.status().Abort = true
 	stable := d.o.ReplicaSets[0]

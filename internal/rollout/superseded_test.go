@@ -38,7 +38,7 @@ func (d *desk) canaryOn(tag string) *desk {
 func TestSupersededWhereStablePodsMadeWay(t *testing.T) {
 	for name, route := range map[string]func(*v1alpha1.CanaryStrategy){"hosts": byHosts, "subsets": bySubsets} {
 		start := func(t *testing.T, next string) *desk {
-			d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true; route(c) }, weight(80), pauseFor(nil)).image("v2").settle()
+			d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true; route(c) }, weight(80), pauseFor(nil)).image("v2").heard()
 			d.want("Paused(CanaryPauseStep) step 1 v1:1 v2:4").canaryOn("v2")
 			d.split = nil
 			d.slow("v1", 1)
@@ -50,7 +50,7 @@ func TestSupersededWhereStablePodsMadeWay(t *testing.T) {
 			d.slow("v1", 3)
 			d.settle().canaryOn("v2").wantSplits(40)
 			d.slow("v1", 5)
-			return d.settle().wantSplits(0)
+			return d.heard().wantSplits(0)
 		}
 		t.Run(name+": another image", func(t *testing.T) {
 			d := start(t, "v3").want("Progressing(more replicas need to be updated) step 0 v1:5 v2:4 v3:4")
@@ -64,7 +64,7 @@ func TestSupersededWhereStablePodsMadeWay(t *testing.T) {
 			d := start(t, "v3")
 			delete(d.broken, "web:v3")
 			d.o.ReplicaSets[2].Status.AvailableReplicas = 4
-			d.settle().want("Paused(CanaryPauseStep) step 1 v1:1 v2:0 v3:4").canaryOn("v3")
+			d.heard().want("Paused(CanaryPauseStep) step 1 v1:1 v2:0 v3:4").canaryOn("v3")
 			for _, weight := range d.split {
 				if weight != 80 {
 					t.Errorf("on the way the canary is given %d", weight)
@@ -85,11 +85,11 @@ func TestScaledToNothingBehindAWeight(t *testing.T) {
 	none := int32(0)
 	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true },
 		weight(60), pauseFor(nil), v1alpha1.CanaryStep{SetCanaryScale: &v1alpha1.SetCanaryScale{Replicas: &none}}, weight(100), pauseFor(nil))
-	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:2 v2:3").wantSplits(60)
+	d.image("v2").heard().want("Paused(CanaryPauseStep) step 1 v1:2 v2:3").wantSplits(60)
 	d.slow("v1", 2)
 	d.promote().settle().want("Progressing(more replicas need to be updated) step 3 v1:5 v2:3").wantSplits()
 	d.slow("v1", 5)
-	d.settle().want("Paused(CanaryPauseStep) step 4 v1:5 v2:0").wantSplits(0)
+	d.heard().want("Paused(CanaryPauseStep) step 4 v1:5 v2:0").wantSplits(0)
 }
 
 // A stable version that does not serve gets nothing back either, until the third

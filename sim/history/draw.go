@@ -26,6 +26,7 @@ func Draw(seed uint64, withFaults bool) History {
 	drawExtras(rand.New(rand.NewPCG(seed, 0xd1b54a32d192ed03)), &h)
 	drawReborn(rand.New(rand.NewPCG(seed, 0xa0761d6478bd642f)), &h)
 	drawPatience(rand.New(rand.NewPCG(seed, 0x3c6ef372fe94f82b)), &h.Setup.Extras)
+	drawSkew(rand.New(rand.NewPCG(seed, 0x1f83d9abfb41bd6b)), &h.Setup)
 	drawManaged(rand.New(rand.NewPCG(seed, 0x510e527fade682d1)), &h)
 	if withFaults {
 		var total time.Duration

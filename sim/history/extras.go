@@ -39,6 +39,16 @@ type Extras struct {
 	// do where many Rollouts are updated at once.
 	Patience time.Duration
 	Crowd    bool
+	// Skew is how much later than pods some proxies hear of routes.
+	Skew time.Duration
+}
+
+// drawSkew draws from a stream of its own, as drawExtras does. Who sends nothing does not
+// see it.
+func drawSkew(rng *rand.Rand, s *Setup) {
+	if skew := []time.Duration{0, time.Second, 3 * time.Second}[rng.IntN(3)]; s.Load {
+		s.Skew = skew
+	}
 }
 
 // drawPatience draws from a stream of its own, as drawExtras does.
@@ -147,6 +157,7 @@ func (e Extras) String() string {
 		{e.BothServices, "Services of both strategies"},
 		{e.Patience > 0, "numbers may wait " + e.Patience.String()},
 		{e.Crowd, "as in a crowd"},
+		{e.Skew > 0, "proxies up to " + e.Skew.String() + " behind"},
 	} {
 		if f.there {
 			b.WriteString(", " + f.text)

@@ -60,7 +60,7 @@ type Result struct {
 func Run(h History, o sim.Options) (Result, error) {
 	o.Seed = h.Seed
 	o.World.Timing.Jitter = h.Setup.Jitter
-	o.Patience = h.Setup.Patience
+	o.Patience, o.Mesh.Skew = h.Setup.Patience, h.Setup.Skew
 	if h.Setup.Crowd {
 		o.Crowd = -1
 	}

@@ -37,7 +37,7 @@ func TestEverythingIsDrawn(t *testing.T) {
 		"pre-promotion analysis \"quick\"", "post-promotion analysis \"rate\"", "analysis:quick", "analysis:tolerant", "analysis:rate", "experiment:", ":w10",
 		"scale:match", "scale:20%", "scale:2", "header:on", "header:off", "mirror:on", "mirror:off", "pingPong true", "second VirtualService true", "minPodsPerReplicaSet 2", "minPodsPerReplicaSet 3",
 		"metadata of roles", "antiAffinity preferred", "antiAffinity required", "scaleDownDelaySeconds 0", "scaleDownDelaySeconds 90", "scaleDownDelayRevisionLimit 1", "revisionHistoryLimit 0",
-		"rollbackWindow 2", "mirror route before header route", "TLS and TCP routes", "a subset of its own", ":services", "metric bad", "metric error", "metric nothing", "metric unclear"}
+		"rollbackWindow 2", "mirror route before header route", "TLS and TCP routes", "a subset of its own", "proxies up to 3s behind", ":services", "metric bad", "metric error", "metric nothing", "metric unclear"}
 	for _, verb := range []Verb{SetImage, Promote, PromoteFull, Abort, Retry, Undo, Scale, Autoscale, Pause, Resume, EditSteps, Restart, KillPod, CrashPod, Misbehave, FailNode, Quota,
 		Metric, Experiment, RetryExperiment, TerminateExperiment, TerminateRun} {
 		words = append(words, " "+string(verb))

@@ -256,7 +256,7 @@ func parse(t testing.TB, content string) (*v1alpha1.Rollout, Objects) {
 	ro.Namespace = "default"
 	for _, ref := range References(ro) {
 		if ref.Kind == KindVirtualService {
-			o.VirtualServices = append(o.VirtualServices, found[ref.Written])
+			o.VirtualServices = append(o.VirtualServices, found[ref.Keys[0].Name])
 		}
 	}
 	return ro, o

@@ -2,7 +2,9 @@ package istio
 
 import (
 	"fmt"
+	"slices"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
@@ -20,7 +22,11 @@ func Validate(ro *v1alpha1.Rollout, o Objects) field.ErrorList {
 	all := targets(ro)
 	for i, ref := range References(ro) {
 		found := o.of(i, ref)
+		twin := slices.IndexFunc(o.VirtualServices[:min(i, len(o.VirtualServices))], func(other *unstructured.Unstructured) bool { return same(other, found) })
 		switch {
+		case ref.Kind == KindVirtualService && twin >= 0:
+			message := fmt.Sprintf("is the VirtualService %s/%s, which another entry (%q) names already: name each once, with all its routes", found.GetNamespace(), found.GetName(), all[twin].Routes.Name)
+			errs = append(errs, field.Invalid(ref.Field, ref.Written, message))
 		case found == nil && o.unserved(ref.Kind) != "":
 			errs = append(errs, field.Invalid(ref.Field, ref.Written, o.unserved(ref.Kind)))
 		case found == nil:
@@ -50,6 +56,11 @@ func missing(ro *v1alpha1.Rollout, o Objects, err *field.Error) *traffic.Failure
 		}
 	}
 	return nil
+}
+
+// same says whether two objects that were found are one: "web" and "web.shop" may be.
+func same(a, b *unstructured.Unstructured) bool {
+	return a != nil && b != nil && a.GetNamespace() == b.GetNamespace() && a.GetName() == b.GetName()
 }
 
 // declared is what a Rollout says about its routing apart from the moment.

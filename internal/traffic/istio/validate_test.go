@@ -42,6 +42,8 @@ func TestValidate(t *testing.T) {
 			at + `destinationRule.name: Invalid value: "rule": DestinationRule subset 'b' not found` + "\n" + at + `destinationRule.name: Invalid value: "rule": DestinationRule subset 'a' not found`},
 		{"a split route that is managed", strings.Replace(rolloutWith("virtualService: {name: web, routes: [r]}"), "trafficRouting:", "trafficRouting:\n        managedRoutes: [{name: r}]", 1) + virtualService("{destination: {host: stable}}, {destination: {host: canary}}"),
 			at + `virtualService.name: Invalid value: "web": Istio VirtualService has invalid HTTP routes. Error: Route 'r' is one of managedRoutes: steps would replace it. Give one of the two another name`},
+		{"one VirtualService by two names", rolloutWith("virtualServices: [{name: web}, {name: web.default}]") + strings.Replace(virtualService("{destination: {host: stable}}, {destination: {host: canary}}"), "{name: web}", "{name: web, namespace: default}", 1),
+			at + `virtualServices[1].name: Invalid value: "web.default": is the VirtualService default/web, which another entry ("web") names already: name each once, with all its routes`},
 		{"all well", rolloutWith("virtualService: {name: web, routes: [r]}") + virtualService("{destination: {host: stable}}, {destination: {host: canary}}"), ""},
 		{"no Istio", "kind: Rollout\nmetadata: {name: web}\nspec: {strategy: {canary: {}}}\n", ""},
 	} {

@@ -59,6 +59,10 @@ const ManagedByRolloutsKey = "argo-rollouts.argoproj.io/managed-by-rollouts"
 // they are.
 const ManagedRoutesKey = "argo-rollouts.argoproj.io/managed-routes"
 
+// ManagedSubsetsKey is the annotation of a DestinationRule that records, as JSON, the
+// subsets that Experiments of Rollouts have there. It is there while they are.
+const ManagedSubsetsKey = "argo-rollouts.argoproj.io/managed-subsets"
+
 // Annotations of the objects of Experiments and AnalysisRuns.
 const (
 	// ExperimentNameAnnotationKey is the Experiment of a ReplicaSet or Service.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
@@ -12,13 +14,14 @@ import (
 // what is wanted, and whether it differs from dr, which is not modified; both
 // may share what lies outside the spec. It writes the template hash beside the
 // other labels of the two subsets, and adds a subset for each experiment that
-// gets requests, named after its Service, while it does.
+// gets requests, named after its Service, while it does. An annotation records which
+// subsets were added for the Rollout: no other is ever removed.
 //
 // A label moves only if want.MoveSubsets, and never before requests that the
 // subset is to lose are gone: as long as now gives it more than want does, its
 // new pods would get requests that were not meant for them. The next call moves
 // it.
-func TransformDestinationRule(dr map[string]any, names v1alpha1.IstioDestinationRule, now traffic.Observed, want traffic.Routing) (map[string]any, bool, error) {
+func TransformDestinationRule(dr map[string]any, rollout types.NamespacedName, names v1alpha1.IstioDestinationRule, now traffic.Observed, want traffic.Routing) (map[string]any, bool, error) {
 	out, spec, subsets, err := withSubsets(dr)
 	if err != nil {
 		return nil, false, err
@@ -42,11 +45,13 @@ func TransformDestinationRule(dr map[string]any, names v1alpha1.IstioDestination
 			return nil, false, err
 		}
 	}
-	if subsets, err = setExperiments(subsets, names, next); err != nil {
+	record := madeIn(out, v1alpha1.ManagedSubsetsKey)
+	if subsets, err = setExperiments(subsets, record, recorded(rollout.Namespace, rollout.Name), next); err != nil {
 		return nil, false, err
 	}
 	spec["subsets"] = anyList(subsets)
-	if equal(dr["spec"], spec) {
+	annotate(out, v1alpha1.ManagedSubsetsKey, record.String())
+	if equal(dr["spec"], spec) && equal(dr["metadata"], out["metadata"]) {
 		return dr, false, nil
 	}
 	return out, true, nil
@@ -114,9 +119,9 @@ func setHash(subset node, hash string) error {
 	return nil
 }
 
-// setExperiments adds the subsets of experiments that get requests and removes
-// those of experiments that do not any more.
-func setExperiments(subsets []node, names v1alpha1.IstioDestinationRule, next traffic.Weights) ([]node, error) {
+// setExperiments adds the subsets of a Rollout's experiments that get requests, removes
+// those of experiments that do not any more, and records those that there are now.
+func setExperiments(subsets []node, record made, rollout string, next traffic.Weights) ([]node, error) {
 	hashes := map[string]string{}
 	for _, d := range next.Additional {
 		if d.Hash != "" {
@@ -124,33 +129,28 @@ func setExperiments(subsets []node, names v1alpha1.IstioDestinationRule, next tr
 		}
 	}
 	kept := slices.DeleteFunc(subsets, func(s node) bool {
-		return hashes[text(s, "name")] == "" && ofExperiment(s, names)
+		return hashes[text(s, "name")] == "" && record.by(s) == rollout
 	})
+	var own []node
 	for _, d := range next.Additional {
 		subset := findSubset(kept, d.Host)
 		switch {
 		case d.Hash == "":
+			continue
 		case subset == nil:
-			kept = append(kept, node{"name": d.Host, "labels": node{v1alpha1.DefaultRolloutUniqueLabelKey: d.Hash}})
-		case ofExperiment(subset, names):
+			subset = node{"name": d.Host, "labels": node{v1alpha1.DefaultRolloutUniqueLabelKey: d.Hash}}
+			kept = append(kept, subset)
+		case record.by(subset) != rollout:
+			continue
+		default:
 			if err := setHash(subset, d.Hash); err != nil {
 				return nil, err
 			}
 		}
+		own = append(own, subset)
 	}
+	record.set(rollout, own)
 	return kept, nil
-}
-
-// ofExperiment recognises the subsets that were added for experiments: a name
-// and a template hash, nothing else. A person who declares a subset gives it at
-// least another label.
-func ofExperiment(subset node, names v1alpha1.IstioDestinationRule) bool {
-	name := text(subset, "name")
-	if name == names.StableSubsetName || name == names.CanarySubsetName || slices.Contains(names.AdditionalSubsetNames, name) {
-		return false
-	}
-	labels, _ := subset["labels"].(node)
-	return len(subset) == 2 && len(labels) == 1 && text(labels, v1alpha1.DefaultRolloutUniqueLabelKey) != ""
 }
 
 // hashOf is the template hash that a subset selects, empty if it selects none.

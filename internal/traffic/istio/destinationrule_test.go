@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/traffic"
@@ -12,12 +13,20 @@ import (
 
 var twoSubsets = v1alpha1.IstioDestinationRule{Name: "web", StableSubsetName: "stable", CanarySubsetName: "canary", AdditionalSubsetNames: []string{"alpha"}}
 
+var shopWeb = types.NamespacedName{Namespace: "shop", Name: "web"}
+
 // subsetsAfter transforms a DestinationRule with these subsets and prints them,
-// "name label=value ...", or the error.
+// "name label=value ...", or the error. "made by namespace/name" behind them says which
+// Rollout has the last one on record.
 func subsetsAfter(t *testing.T, subsets string, now traffic.Observed, want traffic.Routing) string {
 	t.Helper()
+	subsets, of, _ := strings.Cut(subsets, "made by ")
 	dr := decode(t, []byte("kind: DestinationRule\nspec:\n  subsets:\n"+subsets)).Object
-	out, _, err := TransformDestinationRule(dr, twoSubsets, now, want)
+	if of != "" { // the last one
+		list, _ := objects(dr["spec"].(node), "spec", "subsets")
+		annotate(dr, v1alpha1.ManagedSubsetsKey, made{of: {mark(list[len(list)-1])}}.String())
+	}
+	out, _, err := TransformDestinationRule(dr, shopWeb, twoSubsets, now, want)
 	if err != nil {
 		return err.Error()
 	}
@@ -62,9 +71,12 @@ func TestSubsets(t *testing.T) {
 		{"an experiment, pods of the canary not ready", labelled, at(0), wants(0, "v1", "v2", false, expCanary), "stable=v1 canary=v1 mock-server-experiment-canary=" + hashExpCanary},
 		{"an experiment without a hash", labelled, at(0), wants(0, "v1", "v1", true, traffic.Destination{Host: "exp", Weight: 5}), "stable=v1 canary=v1"},
 		{"an experiment without a weight", labelled, at(0), wants(0, "v1", "v1", true, traffic.Destination{Host: "exp", Hash: "h"}), "stable=v1 canary=v1"},
-		{"the next experiment of the same Service", labelled + "  - {name: exp, labels: {rollouts-pod-template-hash: old}}\n", at(0), wants(0, "v1", "v1", true, traffic.Destination{Host: "exp", Hash: "new", Weight: 5}), "stable=v1 canary=v1 exp=new"},
+		{"the next experiment of the same Service", labelled + "  - {name: exp, labels: {rollouts-pod-template-hash: old}}\nmade by shop/web", at(0), wants(0, "v1", "v1", true, traffic.Destination{Host: "exp", Hash: "new", Weight: 5}), "stable=v1 canary=v1 exp=new"},
 		{"a subset of a person, named like the Service", labelled + "  - {name: exp, labels: {app: web}}\n", at(0), wants(0, "v1", "v1", true, traffic.Destination{Host: "exp", Hash: "new", Weight: 5}), "stable=v1 canary=v1 exp="},
-		{"an experiment that is over", labelled + "  - {name: exp, labels: {rollouts-pod-template-hash: old}}\n", at(0), wants(0, "v1", "v1", true), "stable=v1 canary=v1"},
+		{"an experiment that is over", labelled + "  - {name: exp, labels: {rollouts-pod-template-hash: old}}\nmade by shop/web", at(0), wants(0, "v1", "v1", true), "stable=v1 canary=v1"},
+		{"an experiment of another Rollout that is over", labelled + "  - {name: exp, labels: {rollouts-pod-template-hash: old}}\nmade by shop/cart", at(0), wants(0, "v1", "v1", true), "stable=v1 canary=v1 exp=old"},
+		{"a subset of another Rollout, which selects its pods by the hash alone", labelled + "  - {name: cart, labels: {rollouts-pod-template-hash: x}}\n", at(0), wants(0, "v1", "v1", true), "stable=v1 canary=v1 cart=x"},
+		{"the same, named like the Service", labelled + "  - {name: exp, labels: {rollouts-pod-template-hash: x}}\n", at(0), wants(0, "v1", "v1", true, traffic.Destination{Host: "exp", Hash: "new", Weight: 5}), "stable=v1 canary=v1 exp=x"},
 		{"subsets of a person", labelled + "  - {name: a, labels: {version: v3}}\n  - {name: b, labels: {rollouts-pod-template-hash: x, app: web}}\n  - {name: c, labels: {rollouts-pod-template-hash: x}, trafficPolicy: {}}\n  - {name: d}\n  - {name: alpha, labels: {rollouts-pod-template-hash: x}}\n",
 			at(0), wants(0, "v1", "v1", true), "stable=v1 canary=v1 a= b=x c=x d= alpha=x"},
 		{"no canary subset", "  - {name: stable}\n", at(0), wants(0, "v1", "v1", true), "DestinationRule subset 'canary' not found"},

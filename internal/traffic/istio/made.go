@@ -14,18 +14,20 @@ import (
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
 
-// made is the record of the managed routes of a VirtualService: for each Rollout,
-// "namespace/name", the marks of the routes that it made. It is an annotation of the
-// VirtualService and changes with the routes, in one write. What a Rollout declares
+// made is the record of the managed routes of a VirtualService, or of the subsets of a
+// DestinationRule that Experiments have: for each Rollout, "namespace/name", the marks of
+// those that it made. It is an annotation of the
+// object and changes with them, in one write. What a Rollout declares
 // may change, and the Rollout may go, while its routes are there: then only the
 // record tells them from those of users.
 type made map[string][]string
 
-// madeIn reads the record of a VirtualService. One that nobody can read says nothing.
-func madeIn(vs node) made {
-	metadata, _ := vs["metadata"].(node)
+// madeIn reads the record that an annotation of an object is. One that nobody can read
+// says nothing.
+func madeIn(object node, key string) made {
+	metadata, _ := object["metadata"].(node)
 	annotations, _ := metadata["annotations"].(node)
-	return readMade(text(annotations, v1alpha1.ManagedRoutesKey))
+	return readMade(text(annotations, key))
 }
 
 func readMade(annotation string) made {
@@ -39,7 +41,7 @@ func readMade(annotation string) made {
 	return m
 }
 
-// String is the value of the annotation, empty if there are no routes.
+// String is the value of the annotation, empty if there is nothing on record.
 func (m made) String() string {
 	if len(m) == 0 {
 		return ""
@@ -48,7 +50,7 @@ func (m made) String() string {
 	return string(text)
 }
 
-// by is the Rollout that made a route, empty if none did. A route that a person has
+// by is the Rollout that made a route or subset, empty if none did. One that a person has
 // written or changed is none of theirs, whatever its name.
 func (m made) by(n node) string {
 	if len(m) == 0 {
@@ -63,16 +65,16 @@ func (m made) by(n node) string {
 	return ""
 }
 
-// set records the routes of a Rollout; none: it is forgotten.
-func (m made) set(rollout string, routes []node) {
+// set records the routes or subsets of a Rollout; none: it is forgotten.
+func (m made) set(rollout string, own []node) {
 	delete(m, rollout)
-	for _, n := range routes {
+	for _, n := range own {
 		m[rollout] = append(m[rollout], mark(n))
 	}
 }
 
-// mark is a name of a route that tells it from another one of the same name: it
-// depends on all that the route says.
+// mark is a name of a route or subset that tells it from another one of the same name: it
+// depends on all that it says.
 func mark(n node) string {
 	hash := fnv.New32a()
 	if err := json.NewEncoder(hash).Encode(n); err != nil {
@@ -92,7 +94,10 @@ func RouteOwners(vs client.Object) (rollouts []types.NamespacedName) {
 }
 
 // rollout is the name of the Rollout of a target in the record.
-func (t Target) rollout() string { return t.Namespace + "/" + t.Name }
+func (t Target) rollout() string { return recorded(t.Namespace, t.Name) }
+
+// recorded is the name of a Rollout in a record.
+func recorded(namespace, name string) string { return namespace + "/" + name }
 
 // owns says whether an HTTP route is one that the Rollout made: as the record says
 // or, if that has no such route, by a name that the Rollout declares. So routes are

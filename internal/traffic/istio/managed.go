@@ -28,7 +28,7 @@ func (t Target) setManaged(out, spec node, split []route, want traffic.Routing) 
 	if all == nil {
 		return nil
 	}
-	record := madeIn(out)
+	record := madeIn(out, v1alpha1.ManagedRoutesKey)
 	others := slices.DeleteFunc(all, func(n node) bool { return t.owns(n, record, want.Managed) })
 	managed, err := managedOf(split, want)
 	if err != nil {
@@ -75,7 +75,7 @@ func (t Target) hasManaged(vs node, want traffic.Routing) bool {
 	if err != nil {
 		return true
 	}
-	record := madeIn(vs)
+	record := madeIn(vs, v1alpha1.ManagedRoutesKey)
 	own = slices.DeleteFunc(own, func(n node) bool { return !t.owns(n, record, want.Managed) })
 	return equal(anyList(own), anyList(managed))
 }

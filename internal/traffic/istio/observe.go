@@ -134,7 +134,7 @@ func (t Target) serviceOf(host string) string {
 func (t Target) markRoutes(vs node, declared []string, exists map[string]bool) {
 	spec, _ := vs["spec"].(node)
 	routes, _ := objects(spec, "spec", httpRoutes.key)
-	record := madeIn(vs)
+	record := madeIn(vs, v1alpha1.ManagedRoutesKey)
 	for _, r := range routes {
 		if t.owns(r, record, declared) {
 			exists[text(r, "name")] = true

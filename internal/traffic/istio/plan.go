@@ -31,7 +31,7 @@ func plan(ro *v1alpha1.Rollout, o Objects, want traffic.Routing) ([]write, error
 			return nil, o.missing(KindDestinationRule, names.Name)
 		}
 		now := inForce(ro, o)
-		out, changed, err := TransformDestinationRule(dr.Object, *names, now, want)
+		out, changed, err := TransformDestinationRule(dr.Object, client.ObjectKeyFromObject(ro), *names, now, want)
 		if err != nil {
 			return nil, failed(dr, err)
 		}
@@ -112,8 +112,9 @@ func selects(dr node, names v1alpha1.IstioDestinationRule) string {
 	subsets, _ := objects(spec, "spec", "subsets")
 	text := fmt.Sprintf("'%s' select '%s', '%s' select '%s'",
 		names.StableSubsetName, hashOf(subsets, names.StableSubsetName), names.CanarySubsetName, hashOf(subsets, names.CanarySubsetName))
+	record := madeIn(dr, v1alpha1.ManagedSubsetsKey)
 	for _, s := range subsets {
-		if ofExperiment(s, names) {
+		if record.by(s) != "" {
 			text += fmt.Sprintf(", '%s' select '%s'", s["name"], hashOf(subsets, fmt.Sprint(s["name"])))
 		}
 	}

@@ -275,14 +275,14 @@ func TestDestinationRuleProperties(t *testing.T) {
 		dr := withJunk(t, node{"metadata": withJunk(t, node{}), "spec": withJunk(t, node{"host": "web", "subsets": subsets})})
 		before := clone(dr)
 		want := drawRouting(t)
-		out, _, err := TransformDestinationRule(dr, names, traffic.Observed{}, want)
+		out, _, err := TransformDestinationRule(dr, shopWeb, names, traffic.Observed{}, want)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(before, any(dr)); diff != "" {
 			t.Fatalf("the argument was modified: %s", diff)
 		}
-		if _, changed, err := TransformDestinationRule(out, names, traffic.Observed{}, want); changed || err != nil {
+		if _, changed, err := TransformDestinationRule(out, shopWeb, names, traffic.Observed{}, want); changed || err != nil {
 			t.Errorf("a second time: changed %v, error %v", changed, err)
 		}
 		after, _ := objects(out["spec"].(node), "spec", "subsets")
@@ -299,7 +299,7 @@ func TestDestinationRuleProperties(t *testing.T) {
 		}
 		rest := want
 		rest.Additional = nil
-		back, _, err := TransformDestinationRule(out, names, traffic.Observed{}, rest)
+		back, _, err := TransformDestinationRule(out, shopWeb, names, traffic.Observed{}, rest)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ func releaseOf(kind string) func(object map[string]any, ofExperiment func(host s
 
 // ReleaseDestinationRule returns a DestinationRule as it is without a Rollout, and whether
 // it differs from dr, which is not modified: no subset asks for a template hash, those of
-// Experiments are gone, which are named after their Services, and nobody is named as the
+// Experiments are gone, which are on record or named after their Services, and nobody is named as the
 // one who changes it. The answer of ofExperiment is for the host of a Service.
 func ReleaseDestinationRule(dr map[string]any, ofExperiment func(host string) bool) (map[string]any, bool, error) {
 	out, spec, subsets, err := withSubsets(dr)
@@ -29,9 +29,11 @@ func ReleaseDestinationRule(dr map[string]any, ofExperiment func(host string) bo
 		return nil, false, err
 	}
 	var kept []node
+	record := madeIn(out, v1alpha1.ManagedSubsetsKey)
 	for _, subset := range subsets {
 		labels, _ := subset["labels"].(node)
-		if text(labels, v1alpha1.DefaultRolloutUniqueLabelKey) != "" && len(labels) == 1 && ofExperiment(text(subset, "name")) {
+		alone := text(labels, v1alpha1.DefaultRolloutUniqueLabelKey) != "" && len(labels) == 1
+		if record.by(subset) != "" || alone && ofExperiment(text(subset, "name")) {
 			continue
 		}
 		if delete(labels, v1alpha1.DefaultRolloutUniqueLabelKey); labels != nil && len(labels) == 0 {
@@ -42,7 +44,9 @@ func ReleaseDestinationRule(dr map[string]any, ofExperiment func(host string) bo
 	if len(subsets) > 0 {
 		spec["subsets"] = anyList(kept)
 	}
-	return out, annotate(out, v1alpha1.ManagedByRolloutsKey, "") || !equal(dr["spec"], spec), nil
+	annotate(out, v1alpha1.ManagedSubsetsKey, "")
+	annotate(out, v1alpha1.ManagedByRolloutsKey, "")
+	return out, !equal(dr["metadata"], out["metadata"]) || !equal(dr["spec"], spec), nil
 }
 
 // ReleaseVirtualService returns a VirtualService as it is without a Rollout, and whether
@@ -55,7 +59,7 @@ func ReleaseVirtualService(vs map[string]any, ofExperiment func(host string) boo
 	if err != nil {
 		return nil, false, fmt.Errorf("reading routes: %w", err)
 	}
-	record := madeIn(out)
+	record := madeIn(out, v1alpha1.ManagedRoutesKey)
 	if err := record.release(spec, slices.Collect(maps.Keys(record))); err != nil {
 		return nil, false, err
 	}
@@ -87,7 +91,7 @@ func ReleaseRoutes(vs map[string]any, of []types.NamespacedName) (map[string]any
 	if err != nil {
 		return nil, false, fmt.Errorf("reading routes: %w", err)
 	}
-	record, rollouts := madeIn(out), []string{}
+	record, rollouts := madeIn(out, v1alpha1.ManagedRoutesKey), []string{}
 	for _, rollout := range of {
 		rollouts = append(rollouts, rollout.String())
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // TestRelease: what a Rollout wrote goes, the rest stays as its owner made it, and what is
@@ -57,6 +59,22 @@ func TestRelease(t *testing.T) {
 		if _, _, err := releaseOf(kind)(node{"spec": spec}, nil); err == nil || !strings.Contains(err.Error(), "is an object, it must be a list") {
 			t.Errorf("%s: %v", kind, err)
 		}
+	}
+}
+
+// The subset of an Experiment goes by the record, too: when the DestinationRule is let go
+// of, the Service that it is named after may be gone.
+func TestReleaseOfRecordedSubsets(t *testing.T) {
+	dr := decode(t, []byte("kind: DestinationRule\nmetadata: {name: web}\nspec: {subsets: [{name: stable}, {name: canary}, {name: cart, labels: {rollouts-pod-template-hash: x}}]}")).Object
+	want := traffic.Routing{Additional: []traffic.Destination{expStable}}
+	there, _, err := TransformDestinationRule(dr, shopWeb, twoSubsets, traffic.Observed{}, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, changed, err := ReleaseDestinationRule(there, func(string) bool { return false })
+	after := decode(t, []byte("kind: DestinationRule\nmetadata: {name: web}\nspec: {subsets: [{name: stable}, {name: canary}, {name: cart}]}")).Object
+	if err != nil || !changed || !equal(out, after) {
+		t.Errorf("changed: %t, error %v (-want +got):\n%s", changed, err, cmp.Diff(after, out))
 	}
 }
 

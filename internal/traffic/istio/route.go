@@ -52,7 +52,7 @@ func (t Target) splitRoutes(vs node, want traffic.Routing) ([]route, error) {
 		return nil, err
 	}
 	var found []route
-	record := madeIn(vs)
+	record := madeIn(vs, v1alpha1.ManagedRoutesKey)
 	for _, p := range protocols {
 		nodes, err := t.selectRoutes(spec, p, want.Managed, record)
 		if err != nil {

@@ -114,6 +114,9 @@ func TestRollouts(t *testing.T) {
 		name, text string
 		want       []string
 	}{
+		{"a header route before there are canary pods", routed + "        managedRoutes: [{name: testers}]\n        istio: {virtualService: {name: web}}\n      steps:\n      - setHeaderRoute: {name: testers, match: [{headerName: x, headerValue: {exact: foo}}]}\n      - setWeight: 20\n", []string{
+			`warning: web.yaml:17: Rollout "web": spec.strategy.canary.steps[0]: no step before asks for canary pods, so the route is made when a later one does; put setCanaryScale or setWeight before it`,
+		}},
 		{"all that is wrong with a spec", rollout + "      steps:\n      - setWeight: 101\n      - pause: {duration: soon}\n      maxSurge: 0\n      maxUnavailable: 0\n", []string{
 			`web.yaml:14: Rollout "web": spec.strategy.maxSurge: Invalid value: "0": MaxSurge and MaxUnavailable both can not be zero`,
 			`web.yaml:12: Rollout "web": spec.strategy.steps[0].setWeight: Invalid value: 101: SetWeight needs to be between 0 and 100`,

@@ -28,8 +28,20 @@ func (r *report) rollout(ro *v1alpha1.Rollout) {
 	r.references(ro)
 	r.ingresses(ro)
 	r.istio(ro)
+	r.emptyRoutes(ro)
 	r.analyses(ro)
 	r.stepExperiments(ro)
+}
+
+// emptyRoutes warns of header and mirror routes that are asked for before there are pods
+// which they could lead to.
+func (r *report) emptyRoutes(ro *v1alpha1.Rollout) {
+	if ro.Spec.Strategy.Canary == nil {
+		return
+	}
+	for _, i := range validate.RoutesToNobody(ro.Spec.Strategy.Canary.Steps) {
+		r.warn(fmt.Sprintf("spec.strategy.canary.steps[%d]", i), "%s", validate.RouteToNobody)
+	}
 }
 
 // subscriptions warns of people who wait for messages that nobody sends.

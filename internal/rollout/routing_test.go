@@ -511,3 +511,27 @@ func TestSameRoutes(t *testing.T) {
 		}
 	}
 }
+
+// A header or mirror route before there are canary pods keeps nobody waiting, and is made
+// with the first of them.
+func TestRouteBeforeThereArePods(t *testing.T) {
+	get := v1alpha1.StringMatch{Exact: "GET"}
+	for name, step := range map[string]v1alpha1.CanaryStep{
+		"header": {SetHeaderRoute: &v1alpha1.SetHeaderRoute{Name: "testers", Match: []v1alpha1.HeaderRoutingMatch{{HeaderName: "x-test", HeaderValue: &get}}}},
+		"mirror": {SetMirrorRoute: &v1alpha1.SetMirrorRoute{Name: "testers", Match: []v1alpha1.RouteMatch{{Method: &get}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) {
+				c.TrafficRouting.ManagedRoutes = []v1alpha1.ManagedRoute{{Name: "testers"}}
+			}, step, pauseFor(nil), weight(20), pauseFor(nil))
+			d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:5 v2:0")
+			if len(d.o.Routing.Managed) != 0 {
+				t.Errorf("the routes %v lead to nobody", d.o.Routing.Managed)
+			}
+			d.promote().settle().want("Paused(CanaryPauseStep) step 3 v1:5 v2:1")
+			if len(d.o.Routing.Managed) != 1 {
+				t.Errorf("managed routes are %v, want testers", d.o.Routing.Managed)
+			}
+		})
+	}
+}

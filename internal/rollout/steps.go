@@ -112,9 +112,13 @@ func (d *decision) scaleReached() bool {
 	return d.dynamic() || (specReplicas(d.stableRS) == d.n && d.stableRS.Status.Replicas == d.n)
 }
 
-// managedRouteReached is true when a header or mirror route exists, or is gone.
+// managedRouteReached is true when a header or mirror route exists, or is gone. Where no
+// canary pods are asked for nobody waits for one: it is made with the first of them.
 func (d *decision) managedRouteReached(name string, removed bool) bool {
 	if d.Routing == nil || slices.Contains(d.Routing.Managed, name) != removed {
+		return true
+	}
+	if !removed && d.routedCanary() == 0 {
 		return true
 	}
 	d.waiting("step %d: route %s is not yet as wanted", d.stepIndex()+1, name)

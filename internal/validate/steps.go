@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/ptr"
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 )
@@ -171,4 +172,31 @@ func stringMatch(m v1alpha1.StringMatch, path *field.Path) field.ErrorList {
 		return field.ErrorList{field.Invalid(path.Child("regex"), m.Regex, err.Error())}
 	}
 	return nil
+}
+
+// RouteToNobody says what becomes of a route of [RoutesToNobody].
+const RouteToNobody = "no step before asks for canary pods, so the route is made when a later one does; put setCanaryScale or setWeight before it"
+
+// RoutesToNobody lists the steps, counted from 0, that set a header or mirror route while
+// no step has asked for canary pods.
+//
+//	setHeaderRoute, setWeight 20:             0
+//	setCanaryScale 1 replica, setHeaderRoute: none
+func RoutesToNobody(steps []v1alpha1.CanaryStep) (indexes []int) {
+	weighted, scaled := false, (*bool)(nil)
+	for i, s := range steps {
+		switch {
+		case s.SetWeight != nil:
+			weighted = *s.SetWeight > 0
+		case s.SetCanaryScale != nil && s.SetCanaryScale.MatchTrafficWeight:
+			scaled = nil
+		case s.SetCanaryScale != nil:
+			scaled = ptr.To(ptr.Deref(s.SetCanaryScale.Replicas, 0) > 0 || ptr.Deref(s.SetCanaryScale.Weight, 0) > 0)
+		case s.SetHeaderRoute != nil && len(s.SetHeaderRoute.Match) > 0, s.SetMirrorRoute != nil && len(s.SetMirrorRoute.Match) > 0:
+			if !ptr.Deref(scaled, weighted) {
+				indexes = append(indexes, i)
+			}
+		}
+	}
+	return indexes
 }

@@ -79,6 +79,7 @@ func (r *Report) findings(e *evidence) {
 	}
 	general := len(r.Warnings)
 	r.steps(e)
+	r.emptyRoutes(e)
 	r.waits(e)
 	r.analyses(e)
 	r.experiments(e)
@@ -131,6 +132,17 @@ func (r *Report) percentages(e *evidence) {
 			r.warn("percentage", 0, "%s: %q in quotes means %s%%, here %s; write %s without quotes for a number of pods",
 				limit.name, v.StrVal, v.StrVal, count(limit.pods, "pod"), v.StrVal)
 		}
+	}
+}
+
+// emptyRoutes finds header and mirror routes that are asked for before there are pods.
+func (r *Report) emptyRoutes(e *evidence) {
+	c := e.rollout.Spec.Strategy.Canary
+	if c == nil {
+		return
+	}
+	for _, i := range validate.RoutesToNobody(c.Steps) {
+		r.warn("no-canary", i+1, "step %d %s: %s", i+1, rollout.StepText(c.Steps[i]), validate.RouteToNobody)
 	}
 }
 

@@ -201,7 +201,8 @@ func (d *decision) previousWeight() int32 {
 }
 
 // routesInForce lists the header and mirror routes that the steps up to the
-// current one have set and not taken back. A fast rollback has taken none: its first
+// current one have set and not taken back. A name is that of one route, whichever step
+// came last. A fast rollback has taken none: its first
 // pod would get all the requests of a header route.
 func (d *decision) routesInForce() (headers []v1alpha1.SetHeaderRoute, mirrors []v1alpha1.SetMirrorRoute) {
 	if d.goesBackFast() {
@@ -209,15 +210,17 @@ func (d *decision) routesInForce() (headers []v1alpha1.SetHeaderRoute, mirrors [
 	}
 	steps := d.steps()
 	for i := int32(0); i <= d.stepIndex() && i < d.stepCount(); i++ {
+		replaced := func(name string) {
+			headers = without(headers, func(o v1alpha1.SetHeaderRoute) bool { return o.Name == name })
+			mirrors = without(mirrors, func(o v1alpha1.SetMirrorRoute) bool { return o.Name == name })
+		}
 		if h := steps[i].SetHeaderRoute; h != nil {
-			headers = without(headers, func(o v1alpha1.SetHeaderRoute) bool { return o.Name == h.Name })
-			if len(h.Match) > 0 {
+			if replaced(h.Name); len(h.Match) > 0 {
 				headers = append(headers, *h)
 			}
 		}
 		if m := steps[i].SetMirrorRoute; m != nil {
-			mirrors = without(mirrors, func(o v1alpha1.SetMirrorRoute) bool { return o.Name == m.Name })
-			if len(m.Match) > 0 {
+			if replaced(m.Name); len(m.Match) > 0 {
 				mirrors = append(mirrors, *m)
 			}
 		}

@@ -512,6 +512,27 @@ func TestSameRoutes(t *testing.T) {
 	}
 }
 
+// A step that gives a name to a mirror route takes it from the header route that had it, and
+// what takes the name back leaves nothing.
+func TestOneNameForHeaderAndMirror(t *testing.T) {
+	get := v1alpha1.StringMatch{Exact: "GET"}
+	header := func(match ...v1alpha1.HeaderRoutingMatch) v1alpha1.CanaryStep {
+		return v1alpha1.CanaryStep{SetHeaderRoute: &v1alpha1.SetHeaderRoute{Name: "testers", Match: match}}
+	}
+	mirror := v1alpha1.CanaryStep{SetMirrorRoute: &v1alpha1.SetMirrorRoute{Name: "testers", Match: []v1alpha1.RouteMatch{{Method: &get}}}}
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) {
+		c.TrafficRouting.ManagedRoutes = []v1alpha1.ManagedRoute{{Name: "testers"}}
+	}, weight(20), header(v1alpha1.HeaderRoutingMatch{HeaderName: "x-test", HeaderValue: &get}), mirror, pauseFor(nil), header(), pauseFor(nil))
+	d.image("v2").settle().want("Paused(CanaryPauseStep) step 3 v1:5 v2:1")
+	if !slices.Equal(d.o.Routing.Managed, []string{"testers"}) {
+		t.Errorf("managed routes are %q, want the mirror route alone", d.o.Routing.Managed)
+	}
+	d.promote().settle().want("Paused(CanaryPauseStep) step 5 v1:5 v2:1")
+	if len(d.o.Routing.Managed) != 0 {
+		t.Errorf("managed routes %q are left behind", d.o.Routing.Managed)
+	}
+}
+
 // A header or mirror route before there are canary pods keeps nobody waiting, and is made
 // with the first of them.
 func TestRouteBeforeThereArePods(t *testing.T) {

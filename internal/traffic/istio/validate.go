@@ -3,6 +3,7 @@ package istio
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -32,7 +33,7 @@ func Validate(ro *v1alpha1.Rollout, o Objects) field.ErrorList {
 		case found == nil:
 			errs = append(errs, field.Invalid(ref.Field, ref.Written, fmt.Sprintf("%s.%s %q not found", resources[ref.Kind], Group, ref.Keys[0].Name)))
 		case ref.Kind == KindVirtualService:
-			if err := all[i].check(found.Object, declared(ro)); err != nil {
+			if err := all[i].check(found, declared(ro)); err != nil {
 				errs = append(errs, field.Invalid(ref.Field, ref.Written, err.Error()))
 			}
 		default:
@@ -75,9 +76,28 @@ func declared(ro *v1alpha1.Rollout) traffic.Routing {
 
 // check says whether the routes of a VirtualService can be found and hold both
 // revisions.
-func (t Target) check(vs node, want traffic.Routing) error {
-	_, err := t.splitRoutes(vs, want)
-	return err
+func (t Target) check(vs *unstructured.Unstructured, want traffic.Routing) error {
+	routes, err := t.splitRoutes(vs.Object, want)
+	if err != nil {
+		return err
+	}
+	return t.checkHosts(routes, vs.GetNamespace())
+}
+
+// checkHosts refuses Services by their name alone in a VirtualService of another namespace:
+// to a proxy they are Services of that one. A file may leave its namespace open.
+func (t Target) checkHosts(routes []route, namespace string) error {
+	if namespace == t.Namespace || namespace == "" || t.Namespace == "" || t.Subsets != nil {
+		return nil
+	}
+	for _, r := range routes {
+		for i, d := range r.destinations {
+			if host := hostIn(d); (r.roles[i] == stable || r.roles[i] == canary) && !strings.Contains(host, ".") {
+				return r.errorf("host '%s' means the Service of that name in the namespace %s, where the VirtualService is. Write %s.%s.svc.cluster.local", host, namespace, host, t.Namespace)
+			}
+		}
+	}
+	return nil
 }
 
 func validateSubsets(ref Reference, dr node, names v1alpha1.IstioDestinationRule) field.ErrorList {

@@ -44,6 +44,9 @@ func TestValidate(t *testing.T) {
 			at + `virtualService.name: Invalid value: "web": Istio VirtualService has invalid HTTP routes. Error: Route 'r' is one of managedRoutes: steps would replace it. Give one of the two another name`},
 		{"one VirtualService by two names", rolloutWith("virtualServices: [{name: web}, {name: web.default}]") + strings.Replace(virtualService("{destination: {host: stable}}, {destination: {host: canary}}"), "{name: web}", "{name: web, namespace: default}", 1),
 			at + `virtualServices[1].name: Invalid value: "web.default": is the VirtualService default/web, which another entry ("web") names already: name each once, with all its routes`},
+		{"names alone in another namespace", rolloutWith("virtualService: {name: web.mesh}") + inMesh(virtualService("{destination: {host: stable.default.svc.cluster.local}}, {destination: {host: canary}}")),
+			at + `virtualService.name: Invalid value: "web.mesh": Istio VirtualService has invalid HTTP routes. Error: host 'canary' means the Service of that name in the namespace mesh, where the VirtualService is. Write canary.default.svc.cluster.local`},
+		{"full names in another namespace", rolloutWith("virtualService: {name: web.mesh}") + inMesh(virtualService("{destination: {host: stable.default.svc.cluster.local}}, {destination: {host: canary.default.svc.cluster.local}}")), ""},
 		{"all well", rolloutWith("virtualService: {name: web, routes: [r]}") + virtualService("{destination: {host: stable}}, {destination: {host: canary}}"), ""},
 		{"no Istio", "kind: Rollout\nmetadata: {name: web}\nspec: {strategy: {canary: {}}}\n", ""},
 	} {
@@ -55,6 +58,11 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s: %s", c.name, diff)
 		}
 	}
+}
+
+// inMesh puts what has no namespace into the namespace mesh.
+func inMesh(object string) string {
+	return strings.Replace(object, "{name: web}", "{name: web, namespace: mesh}", 1)
 }
 
 func TestValidateWithoutIstio(t *testing.T) {

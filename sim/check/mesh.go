@@ -139,7 +139,8 @@ func (f *Family) named(name string) types.NamespacedName {
 }
 
 // selector returns the labels of the pods that a destination leads to; nil if
-// there is no such Service or no such subset.
+// there is no such Service or no such subset, or if the subset asks for pods that
+// its Service does not select.
 func (f *Family) selector(s *State, d destination) labels.Set {
 	service, _, _ := strings.Cut(d.host, ".")
 	svc := s.Service(f.Rollout.Namespace, service)
@@ -153,6 +154,9 @@ func (f *Family) selector(s *State, d destination) labels.Set {
 		return labels.Set{}
 	}
 	for _, subset := range f.subsets(s) {
+		if subset.name == d.subset && labels.Conflicts(svc.Spec.Selector, subset.labels) {
+			return nil
+		}
 		if subset.name == d.subset {
 			return labels.Merge(svc.Spec.Selector, subset.labels)
 		}

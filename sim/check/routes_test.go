@@ -28,6 +28,18 @@ func virtualService(stable, canary, experiment int64) *unstructured.Unstructured
 	}}
 }
 
+// subsetsOfWeb splits them between subsets of the Service web.
+func subsetsOfWeb(stable, canary int64) *unstructured.Unstructured {
+	vs := virtualService(stable, canary, 0)
+	routes, _, _ := unstructured.NestedSlice(vs.Object, "spec", "http")
+	for _, entry := range routes[0].(map[string]any)["route"].([]any) {
+		to := entry.(map[string]any)["destination"].(map[string]any)
+		to["host"], to["subset"] = "web", to["host"]
+	}
+	vs.Object["spec"].(map[string]any)["http"] = routes
+	return vs
+}
+
 // split writes the VirtualService as the controller.
 func (b *bench) split(stable, canary int64) {
 	b.t.Helper()
@@ -124,6 +136,16 @@ func TestRoutes(t *testing.T) {
 			b.status(func(s *v1alpha1.RolloutStatus) { s.Abort = false })
 			b.sleep(time.Second)
 			b.split(70, 30)
+		}, ""},
+		{"a subset of pods that its Service does not select", 2, func(b *bench) {
+			b.subsets("stable", "canary")
+			b.service("web", "new")
+			b.update(subsetsOfWeb(80, 20))
+		}, "80 % of the requests go to web subset stable and no ready pod"},
+		{"a subset of pods that its Service selects", 2, func(b *bench) {
+			b.subsets("stable", "canary")
+			b.service("web", "old")
+			b.update(subsetsOfWeb(80, 20))
 		}, ""},
 	}
 	for _, test := range tests {

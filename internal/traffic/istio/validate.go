@@ -38,6 +38,7 @@ func Validate(ro *v1alpha1.Rollout, o Objects) field.ErrorList {
 			}
 		default:
 			errs = append(errs, validateSubsets(ref, found.Object, *configOf(ro).DestinationRule)...)
+			errs = append(errs, validateRuleHost(ro, ref, found)...)
 		}
 	}
 	if len(errs) == 0 && len(all) > 0 {
@@ -95,6 +96,28 @@ func (t Target) checkHosts(routes []route, namespace string) error {
 			if host := hostIn(d); (r.roles[i] == stable || r.roles[i] == canary) && !strings.Contains(host, ".") {
 				return r.errorf("host '%s' means the Service of that name in the namespace %s, where the VirtualService is. Write %s.%s.svc.cluster.local", host, namespace, host, t.Namespace)
 			}
+		}
+	}
+	return nil
+}
+
+// validateRuleHost refuses a DestinationRule for a Service that the Rollout narrows to one
+// revision: the subset of the other one finds no pods in it.
+func validateRuleHost(ro *v1alpha1.Rollout, ref Reference, dr *unstructured.Unstructured) field.ErrorList {
+	spec, _ := dr.Object["spec"].(node)
+	host, own := text(spec, "host"), Target{Namespace: ro.Namespace}
+	if dr.GetNamespace() != ro.Namespace && !strings.Contains(host, ".") {
+		return nil // a Service of the namespace of the DestinationRule
+	}
+	c := ro.Spec.Strategy.Canary
+	names := []struct{ field, service string }{{"stableService", c.StableService}, {"canaryService", c.CanaryService}}
+	if p := c.PingPong; p != nil {
+		names = append(names, []struct{ field, service string }{{"pingPong.pingService", p.PingService}, {"pingPong.pongService", p.PongService}}...)
+	}
+	for _, n := range names {
+		if own.isHost(host, n.service) {
+			const message = "the DestinationRule has the host '%s', which is the %s of the Rollout and selects one revision only: the subset of the other has no pods. Give it the host of a Service that selects all revisions and that the Rollout does not name"
+			return field.ErrorList{field.Invalid(ref.Field, ref.Written, fmt.Sprintf(message, host, n.field))}
 		}
 	}
 	return nil

@@ -29,6 +29,8 @@ func TestDocumentsAreValid(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	const at = "spec.strategy.canary.trafficRouting.istio."
+	const rule = "virtualService: {name: web}, destinationRule: {name: rule, stableSubsetName: a, canarySubsetName: b}"
+	subsetRoute := virtualService("{destination: {host: web, subset: a}}, {destination: {host: web, subset: b}}")
 	for _, c := range []struct{ name, content, want string }{
 		{"no VirtualService", rolloutWith("virtualService: {name: web}"),
 			at + `virtualService.name: Invalid value: "web": virtualservices.networking.istio.io "web" not found`},
@@ -44,6 +46,12 @@ func TestValidate(t *testing.T) {
 			at + `virtualService.name: Invalid value: "web": Istio VirtualService has invalid HTTP routes. Error: Route 'r' is one of managedRoutes: steps would replace it. Give one of the two another name`},
 		{"one VirtualService by two names", rolloutWith("virtualServices: [{name: web}, {name: web.default}]") + strings.Replace(virtualService("{destination: {host: stable}}, {destination: {host: canary}}"), "{name: web}", "{name: web, namespace: default}", 1),
 			at + `virtualServices[1].name: Invalid value: "web.default": is the VirtualService default/web, which another entry ("web") names already: name each once, with all its routes`},
+		{"subsets of the stable Service", rolloutWith(rule) + subsetRoute + "---\nkind: DestinationRule\nmetadata: {name: rule, namespace: default}\nspec: {host: stable, subsets: [{name: a}, {name: b}]}\n",
+			at + `destinationRule.name: Invalid value: "rule": the DestinationRule has the host 'stable', which is the stableService of the Rollout and selects one revision only: the subset of the other has no pods. Give it the host of a Service that selects all revisions and that the Rollout does not name`},
+		{"subsets of the pong Service", strings.Replace(rolloutWith(rule), "stableService: stable\n      canaryService: canary", "pingPong: {pingService: ping, pongService: pong}", 1) + subsetRoute + "---\nkind: DestinationRule\nmetadata: {name: rule, namespace: mesh}\nspec: {host: pong.default.svc.cluster.local, subsets: [{name: a}, {name: b}]}\n",
+			at + `destinationRule.name: Invalid value: "rule": the DestinationRule has the host 'pong.default.svc.cluster.local', which is the pingPong.pongService of the Rollout and selects one revision only: the subset of the other has no pods. Give it the host of a Service that selects all revisions and that the Rollout does not name`},
+		{"subsets of a Service of another namespace", rolloutWith(rule) + subsetRoute + "---\nkind: DestinationRule\nmetadata: {name: rule, namespace: mesh}\nspec: {host: stable, subsets: [{name: a}, {name: b}]}\n", ""},
+		{"subsets of a Service of its own", rolloutWith(rule) + subsetRoute + "---\nkind: DestinationRule\nmetadata: {name: rule, namespace: default}\nspec: {host: web, subsets: [{name: a}, {name: b}]}\n", ""},
 		{"names alone in another namespace", rolloutWith("virtualService: {name: web.mesh}") + inMesh(virtualService("{destination: {host: stable.default.svc.cluster.local}}, {destination: {host: canary}}")),
 			at + `virtualService.name: Invalid value: "web.mesh": Istio VirtualService has invalid HTTP routes. Error: host 'canary' means the Service of that name in the namespace mesh, where the VirtualService is. Write canary.default.svc.cluster.local`},
 		{"full names in another namespace", rolloutWith("virtualService: {name: web.mesh}") + inMesh(virtualService("{destination: {host: stable.default.svc.cluster.local}}, {destination: {host: canary.default.svc.cluster.local}}")), ""},

@@ -114,6 +114,11 @@ func TestRollouts(t *testing.T) {
 		name, text string
 		want       []string
 	}{
+		{"an additional subset that is not there", rollout + "      trafficRouting:\n        istio: {virtualService: {name: web}, destinationRule: {name: web, canarySubsetName: a, stableSubsetName: b, additionalSubsetNames: [c, d]}}\n" +
+			strings.Replace(virtualService, "{host: stable}", "{host: web, subset: a}\n    - destination: {host: web, subset: b}", 1) +
+			"---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: web}\nspec: {host: web, subsets: [{name: a}, {name: b}, {name: c}]}\n", []string{
+			`warning: web.yaml:12: Rollout "web": spec.strategy.canary.trafficRouting.istio.destinationRule.additionalSubsetNames[1]: Invalid value: "d": DestinationRule subset 'd' not found: requests that a route sends there are lost`,
+		}},
 		{"a header route before there are canary pods", routed + "        managedRoutes: [{name: testers}]\n        istio: {virtualService: {name: web}}\n      steps:\n      - setHeaderRoute: {name: testers, match: [{headerName: x, headerValue: {exact: foo}}]}\n      - setWeight: 20\n", []string{
 			`warning: web.yaml:17: Rollout "web": spec.strategy.canary.steps[0]: no step before asks for canary pods, so the route is made when a later one does; put setCanaryScale or setWeight before it`,
 		}},

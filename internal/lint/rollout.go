@@ -118,6 +118,9 @@ func (r *report) istio(ro *v1alpha1.Rollout) {
 		}
 	}
 	r.add(istio.Validate(ro, o), aside)
+	for _, err := range istio.AbsentSubsets(ro, o) {
+		r.warn(err.Field, "%s", err.ErrorBody())
+	}
 }
 
 // foreign finds the first object that a reference to Istio may mean. A namespace

@@ -15,6 +15,7 @@ const (
 	ingressOneOf          = "exactly one of %s and %s must be set"
 	virtualServiceOneOf   = "exactly one of virtualService and virtualServices must be set"
 	sameSubsets           = "canarySubsetName and stableSubsetName must be different"
+	additionalSubset      = "must be another subset than canarySubsetName and stableSubsetName, whose weights are not the user's own"
 	noRouter              = "must name at least one traffic router"
 	stickinessDuration    = "stickiness duration must be between 1 and 604800 seconds (7 days)"
 	maxStickinessDuration = 7 * 24 * 60 * 60
@@ -155,6 +156,11 @@ func destinationRule(d *v1alpha1.IstioDestinationRule, path *field.Path) field.E
 	}
 	if d.CanarySubsetName != "" && d.CanarySubsetName == d.StableSubsetName {
 		errs = append(errs, field.Invalid(path.Child("canarySubsetName"), d.CanarySubsetName, sameSubsets))
+	}
+	for i, name := range d.AdditionalSubsetNames {
+		if name == d.CanarySubsetName || name == d.StableSubsetName {
+			errs = append(errs, field.Invalid(path.Child("additionalSubsetNames").Index(i), name, additionalSubset))
+		}
 	}
 	return errs
 }

@@ -254,6 +254,8 @@ func TestTrafficRouting(t *testing.T) {
 			tr + `.istio.virtualService: Invalid value: "": exactly one of virtualService and virtualServices must be set`},
 		{"istio with one subset", withRouting(`istio: {virtualService: {name: v}, destinationRule: {name: d, canarySubsetName: a, stableSubsetName: a}}`),
 			tr + `.istio.destinationRule.canarySubsetName: Invalid value: "a": canarySubsetName and stableSubsetName must be different`},
+		{"istio with the canary subset as an additional one", withRouting(`istio: {virtualService: {name: v}, destinationRule: {name: d, canarySubsetName: a, stableSubsetName: b, additionalSubsetNames: [c, a]}}`),
+			tr + `.istio.destinationRule.additionalSubsetNames[1]: Invalid value: "a": must be another subset than canarySubsetName and stableSubsetName, whose weights are not the user's own`},
 		{"istio without subset", withRouting(`istio: {virtualService: {name: v}, destinationRule: {name: d, canarySubsetName: a, stableSubsetName: ""}}`),
 			tr + `.istio.destinationRule.stableSubsetName: Required value`},
 		{"a delay", withRouting(`smi: {}`, delay), ""},

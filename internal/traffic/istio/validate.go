@@ -101,6 +101,25 @@ func (t Target) checkHosts(routes []route, namespace string) error {
 	return nil
 }
 
+// AbsentSubsets says which of the additional subsets that a Rollout names its DestinationRule
+// lacks. It is no error: nothing is lost as long as no route leads there, and an update that
+// is under way must not be held up when somebody removes one.
+func AbsentSubsets(ro *v1alpha1.Rollout, o Objects) (errs field.ErrorList) {
+	config := configOf(ro)
+	if config == nil || config.DestinationRule == nil || o.DestinationRule == nil {
+		return nil
+	}
+	spec, _ := o.DestinationRule.Object["spec"].(node)
+	subsets, _ := objects(spec, "spec", "subsets")
+	for i, name := range config.DestinationRule.AdditionalSubsetNames {
+		if findSubset(subsets, name) == nil {
+			at := istioPath.Child("destinationRule", "additionalSubsetNames").Index(i)
+			errs = append(errs, field.Invalid(at, name, noSubset(name).Error()+": requests that a route sends there are lost"))
+		}
+	}
+	return errs
+}
+
 // validateRuleHost refuses a DestinationRule for a Service that the Rollout narrows to one
 // revision: the subset of the other one finds no pods in it.
 func validateRuleHost(ro *v1alpha1.Rollout, ref Reference, dr *unstructured.Unstructured) field.ErrorList {

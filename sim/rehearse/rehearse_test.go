@@ -197,7 +197,6 @@ func longWord(line string, n int) bool {
 
 func TestInputErrors(t *testing.T) {
 	canary := objects(t, "cases/mock-server-canary-success.yaml")
-	steady := []string{"count: 3", "count: 1000000", "interval: 30s", "interval: 1ms", "result >= 0.95", "1 == 1"}
 	for name, tc := range map[string]struct {
 		o    Options
 		want string
@@ -214,8 +213,6 @@ func TestInputErrors(t *testing.T) {
 		"too long": {Options{Objects: canary, Until: 100000 * time.Hour}, "--until 100000h is more than a simulation can take; write at most 744h"},
 		"a failure far ahead": {Options{Objects: canary, Behaviours: []Behaviour{{Image: NewImage, P50: Duration(time.Second), After: Duration(1000 * time.Hour)}}},
 			"new answers in 1s from 1000h on: that is later than a simulation can take; write at most 744h"},
-		"measured without a break": {Options{Objects: edited(t, steady...)},
-			`metric "success-rate" of step 3 analysis has the interval 1ms, and the times of measurements are whole seconds: it is measured without a break; write 1s or more`},
 		"the image that is there": {Options{Objects: canary, Images: []ops.ContainerImage{{Container: "mock-server", Image: "ghcr.io/ssup2/mock-go-server:1.0.0"}}},
 			`container "mock-server" has the image ghcr.io/ssup2/mock-go-server:1.0.0 already, so that there is no update; choose another image with --set-image mock-server=IMAGE`},
 		"two images for a container": {Options{Objects: canary, Images: []ops.ContainerImage{{Container: "*", Image: "web:2"}, {Container: "mock-server", Image: "web:3"}}},

@@ -339,20 +339,11 @@ func (r *rehearsal) play() (Outcome, error) {
 }
 
 // broken says that a simulation came to no end, and whether what was handed in is the
-// reason: too large for one, or measured all the time.
+// reason: it is too large for one.
 func (r *rehearsal) broken(err error) error {
 	var full *world.RoomError
 	if errors.As(err, &full) {
 		return inputf("%w", full)
-	}
-	for i := range r.uses {
-		for _, m := range r.uses[i].metrics {
-			interval, known := time.ParseDuration(string(m.Interval))
-			if known == nil && interval < time.Second && errors.As(err, new(*kernel.LimitError)) {
-				return inputf("metric %q of %s has the interval %s, and the times of measurements are whole seconds: it is measured without a break; write 1s or more",
-					m.Name, r.uses[i].place, interval)
-			}
-		}
 	}
 	return fmt.Errorf("the simulation broke down: %w", err)
 }

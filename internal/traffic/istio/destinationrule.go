@@ -140,8 +140,8 @@ func setExperiments(subsets []node, record made, rollout string, next traffic.We
 		case subset == nil:
 			subset = node{"name": d.Host, "labels": node{v1alpha1.DefaultRolloutUniqueLabelKey: d.Hash}}
 			kept = append(kept, subset)
-		case record.by(subset) != rollout:
-			continue
+		case record.by(subset) != rollout && !(record.by(subset) == "" && hashAlone(subset)):
+			continue // else it was made by a controller that kept no record
 		default:
 			if err := setHash(subset, d.Hash); err != nil {
 				return nil, err
@@ -151,6 +151,12 @@ func setExperiments(subsets []node, record made, rollout string, next traffic.We
 	}
 	record.set(rollout, own)
 	return kept, nil
+}
+
+// hashAlone says whether a subset selects by nothing but a template hash.
+func hashAlone(subset node) bool {
+	labels, _ := subset["labels"].(node)
+	return len(labels) == 1 && text(labels, v1alpha1.DefaultRolloutUniqueLabelKey) != ""
 }
 
 // hashOf is the template hash that a subset selects, empty if it selects none.

@@ -76,7 +76,7 @@ func TestSubsets(t *testing.T) {
 		{"an experiment that is over", labelled + "  - {name: exp, labels: {rollouts-pod-template-hash: old}}\nmade by shop/web", at(0), wants(0, "v1", "v1", true), "stable=v1 canary=v1"},
 		{"an experiment of another Rollout that is over", labelled + "  - {name: exp, labels: {rollouts-pod-template-hash: old}}\nmade by shop/cart", at(0), wants(0, "v1", "v1", true), "stable=v1 canary=v1 exp=old"},
 		{"a subset of another Rollout, which selects its pods by the hash alone", labelled + "  - {name: cart, labels: {rollouts-pod-template-hash: x}}\n", at(0), wants(0, "v1", "v1", true), "stable=v1 canary=v1 cart=x"},
-		{"the same, named like the Service", labelled + "  - {name: exp, labels: {rollouts-pod-template-hash: x}}\n", at(0), wants(0, "v1", "v1", true, traffic.Destination{Host: "exp", Hash: "new", Weight: 5}), "stable=v1 canary=v1 exp=x"},
+		{"one that a controller without a record made for a Service of this name", labelled + "  - {name: exp, labels: {rollouts-pod-template-hash: x}}\n", at(0), wants(0, "v1", "v1", true, traffic.Destination{Host: "exp", Hash: "new", Weight: 5}), "stable=v1 canary=v1 exp=new"},
 		{"subsets of a person", labelled + "  - {name: a, labels: {version: v3}}\n  - {name: b, labels: {rollouts-pod-template-hash: x, app: web}}\n  - {name: c, labels: {rollouts-pod-template-hash: x}, trafficPolicy: {}}\n  - {name: d}\n  - {name: alpha, labels: {rollouts-pod-template-hash: x}}\n",
 			at(0), wants(0, "v1", "v1", true), "stable=v1 canary=v1 a= b=x c=x d= alpha=x"},
 		{"no canary subset", "  - {name: stable}\n", at(0), wants(0, "v1", "v1", true), "DestinationRule subset 'canary' not found"},

@@ -32,8 +32,7 @@ func ReleaseDestinationRule(dr map[string]any, ofExperiment func(host string) bo
 	record := madeIn(out, v1alpha1.ManagedSubsetsKey)
 	for _, subset := range subsets {
 		labels, _ := subset["labels"].(node)
-		alone := text(labels, v1alpha1.DefaultRolloutUniqueLabelKey) != "" && len(labels) == 1
-		if record.by(subset) != "" || alone && ofExperiment(text(subset, "name")) {
+		if record.by(subset) != "" || hashAlone(subset) && ofExperiment(text(subset, "name")) {
 			continue
 		}
 		if delete(labels, v1alpha1.DefaultRolloutUniqueLabelKey); labels != nil && len(labels) == 0 {

@@ -32,6 +32,7 @@ func apiServer(t *testing.T) (url string, writes *[]string) {
 		`"spec":{"paused":true,"strategy":{"canary":{}}},"status":{"phase":"Paused","observedGeneration":"0","pauseConditions":[{"reason":"CanaryPauseStep","startTime":"2025-12-01T12:00:00Z"}]}}`
 	const rollouts = "/apis/argoproj.io/v1alpha1/namespaces/shop/rollouts"
 	const experiments = "/apis/argoproj.io/v1alpha1/namespaces/shop/experiments"
+	const experiment = `{"apiVersion":"argoproj.io/v1alpha1","kind":"Experiment","metadata":{"name":"web","namespace":"shop"}}`
 	answers := map[string]string{
 		"GET /api":                          `{"kind":"APIVersions","versions":["v1"]}`,
 		"GET /api/v1":                       `{"kind":"APIResourceList","groupVersion":"v1","resources":[]}`,
@@ -41,7 +42,8 @@ func apiServer(t *testing.T) (url string, writes *[]string) {
 		"GET " + rollouts + "/web":          web,
 		"PATCH " + rollouts + "/web":        web,
 		"PATCH " + rollouts + "/web/status": web,
-		"PATCH " + experiments + "/web":     `{"apiVersion":"argoproj.io/v1alpha1","kind":"Experiment","metadata":{"name":"web","namespace":"shop"}}`,
+		"GET " + experiments + "/web":       experiment,
+		"PATCH " + experiments + "/web":     experiment,
 	}
 	writes = &[]string{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

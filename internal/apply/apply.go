@@ -51,7 +51,8 @@ type Executor struct {
 // returns what the server answered about the Rollout itself, if it was asked, and no more
 // than what tells its version otherwise: none of the writes is one of the whole. What the
 // API server refuses comes back as a [RefusedAction]; with the Rollout, if nothing was
-// left to be done but what pods wear.
+// left to be done but what pods wear, or nothing else is missing than the note how long
+// pods stay that lose requests.
 func (e Executor) Act(ctx context.Context, observed *v1alpha1.Rollout, actions []rollout.Action) (*v1alpha1.Rollout, error) {
 	if len(actions) == 0 {
 		return observed, nil // as most looks end
@@ -59,16 +60,23 @@ func (e Executor) Act(ctx context.Context, observed *v1alpha1.Rollout, actions [
 	ro := &v1alpha1.Rollout{TypeMeta: observed.TypeMeta, ObjectMeta: identity(observed)}
 	actions = slices.Clone(actions)
 	slices.SortStableFunc(actions, func(a, b rollout.Action) int { return stage(a) - stage(b) })
+	var put error // what is refused and keeps nothing else waiting
 	for _, a := range actions {
-		if err := e.act(ctx, observed, ro, a); err != nil {
-			err = noting(a, fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err))
-			if rollout.Dresses(a) && errors.As(err, new(*RefusedAction)) {
-				return ro, err
-			}
+		err := e.act(ctx, observed, ro, a)
+		if err == nil {
+			continue
+		}
+		err = noting(a, fmt.Errorf("rollout %s: %w", client.ObjectKeyFromObject(ro), err))
+		switch refused := errors.As(err, new(*RefusedAction)); {
+		case refused && rollout.Dresses(a):
+			return ro, err
+		case refused && rollout.Outlasts(a):
+			put = err
+		default:
 			return nil, err
 		}
 	}
-	return ro, nil
+	return ro, put
 }
 
 // Report writes the status of a Rollout, which must be as Act returned it and is left so.

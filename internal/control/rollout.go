@@ -125,6 +125,7 @@ func (r *rolloutReconciler) pass(ctx context.Context, key types.NamespacedName, 
 	if ro == nil {
 		return ahead, false, refused
 	}
+	now = r.Clock.Now() // routers may take their time
 	if len(ahead.Actions) > 0 {
 		ahead = s.after(ahead.Plan, w.objects, now)
 	}

@@ -27,6 +27,9 @@ func GetExperiment(ctx context.Context, c client.Client, key types.NamespacedNam
 // that nobody can read any more why it failed.
 func RetryExperiment(ctx context.Context, c client.Client, key types.NamespacedName) error {
 	e, err := GetExperiment(ctx, c, key)
+	if apierrors.IsForbidden(err) { // who may only retry need not be able to look
+		return ForgetExperiment(ctx, c, key)
+	}
 	if err != nil {
 		return err
 	}
@@ -37,7 +40,7 @@ func RetryExperiment(ctx context.Context, c client.Client, key types.NamespacedN
 	ro := &v1alpha1.Rollout{}
 	err = c.Get(ctx, types.NamespacedName{Namespace: key.Namespace, Name: owner.Name}, ro)
 	switch {
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 	case err != nil:
 		return fmt.Errorf("retry experiment %q: reading its rollout %q: %w", key.Name, owner.Name, err)
 	case ro.Status.Abort:

@@ -55,6 +55,7 @@ func (d *decision) blueGreenSizes() sizes {
 	next := sizes{}
 	var late int32 // old ReplicaSets that are kept
 	for _, rs := range d.all {
+		d.unannotate(rs, v1alpha1.ServesUntilAnnotation) // of another strategy
 		switch {
 		case rs == d.newRS && d.abortedUpdate():
 			next[rs.Name] = d.abortedPreviewSize()

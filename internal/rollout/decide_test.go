@@ -36,7 +36,9 @@ type desk struct {
 	notes []Note
 	// split lists the canary weights that the router was asked for, in order.
 	split []int32
-	seq   int
+	// routing is how long it takes to tell the router.
+	routing time.Duration
+	seq     int
 }
 
 func newDesk(t *testing.T, replicas int32, strategy v1alpha1.RolloutStrategy) *desk {
@@ -121,6 +123,7 @@ func (d *desk) carryOut(plan Plan) {
 			metav1.SetMetaDataAnnotation(&svc.ObjectMeta, v1alpha1.ManagedByRolloutsKey, "web")
 		case Route:
 			d.route(a.Routing)
+			d.now = d.now.Add(d.routing)
 		case CreateRun:
 			d.o.Runs = append(d.o.Runs, a.Run)
 		case StopRun:

@@ -59,31 +59,74 @@ func (d *decision) dropDeadline(rs *appsv1.ReplicaSet) {
 // only with dynamicStableScale.
 func (d *decision) outlast(want traffic.Routing) {
 	now, next := d.Routing.Weights, want.Split(d.Routing.Reserved)
-	until := d.stamp().Add(time.Duration(routeGrace) * time.Second).UTC().Format(time.RFC3339)
-	if d.dynamic() && d.stableRS != nil && next.Stable < now.Stable {
-		d.annotate(d.stableRS, v1alpha1.ServesUntilAnnotation, until)
+	if d.dynamic() && d.stableRS != nil && next.Stable < now.Stable && !d.outlasts(d.stableRS) {
+		d.annotate(d.stableRS, v1alpha1.ServesUntilAnnotation, d.graceEnds())
+	}
+	if d.newRS == nil || d.newRS == d.stableRS || d.canarySelects() != d.hash {
+		return
 	}
 	taken := func(name string) bool { return !slices.Contains(want.Names(), name) }
-	loses := next.Canary < now.Canary || slices.ContainsFunc(d.Routing.Managed, taken)
-	if loses && d.newRS != nil && d.newRS != d.stableRS && d.canarySelects() == d.hash {
-		d.annotate(d.newRS, v1alpha1.ServesUntilAnnotation, until)
+	// Of a route that is gone nothing tells afterwards when that was.
+	if slices.ContainsFunc(d.Routing.Managed, taken) || next.Canary < now.Canary && !d.outlasts(d.newRS) {
+		d.annotate(d.newRS, v1alpha1.ServesUntilAnnotation, d.graceEnds())
 	}
 }
 
 // outlasting is the size of a ReplicaSet that is wanted smaller, or none: its pods stay
-// while proxies may still send it the requests that it had.
-func (d *decision) outlasting(rs *appsv1.ReplicaSet, want int32) int32 {
-	until, err := time.Parse(time.RFC3339, rs.Annotations[v1alpha1.ServesUntilAnnotation])
-	if err != nil || !d.now.Before(until) {
+// while proxies may still send it the requests that it had. was is its share on record, is
+// the one in force. The first look that finds it smaller counts again: the routers may
+// have taken long to be told.
+func (d *decision) outlasting(rs *appsv1.ReplicaSet, want, was, is int32) int32 {
+	switch {
+	case is < was:
+		d.annotate(rs, v1alpha1.ServesUntilAnnotation, d.graceEnds())
+	case !d.outlasts(rs):
 		d.unannotate(rs, v1alpha1.ServesUntilAnnotation)
 		return want
 	}
-	d.wakeAt(until)
+	d.wakeAt(d.servesUntil(rs))
 	if want < specReplicas(rs) {
-		d.waiting("ReplicaSet %s of revision %d keeps its pods for another %s, until every proxy has heard of the weights", rs.Name, revision(rs), until.Sub(d.now))
+		d.waiting("ReplicaSet %s of revision %d keeps its pods for another %s, until every proxy has heard of the weights", rs.Name, revision(rs), d.servesUntil(rs).Sub(d.now))
 	}
 	return max(want, specReplicas(rs))
 }
+
+// onRecord is the split that the last status tells.
+func (d *decision) onRecord() (canary, stable int32) {
+	was := d.status.Canary.Weights
+	if was == nil {
+		return 0, 0
+	}
+	if d.newRS != nil && was.Canary.PodTemplateHash == hashOf(d.newRS) {
+		canary = was.Canary.Weight
+	}
+	if d.dynamic() && d.stableRS != nil && was.Stable.PodTemplateHash == hashOf(d.stableRS) {
+		stable = was.Stable.Weight
+	}
+	return canary, stable
+}
+
+// graceEnds is when pods may go that lose requests now.
+func (d *decision) graceEnds() string {
+	return d.stamp().Add(time.Duration(routeGrace) * time.Second).UTC().Format(time.RFC3339)
+}
+
+// servesUntil is when the pods of a ReplicaSet may go, with what is noted in this decision;
+// the zero time: whenever they are not needed.
+func (d *decision) servesUntil(rs *appsv1.ReplicaSet) time.Time {
+	text := rs.Annotations[v1alpha1.ServesUntilAnnotation]
+	if u := d.updates[rs.Name]; u != nil && u.Annotations[v1alpha1.ServesUntilAnnotation] != nil {
+		text = *u.Annotations[v1alpha1.ServesUntilAnnotation]
+	}
+	until, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return until
+}
+
+// outlasts is true while the pods of a ReplicaSet stay for requests that it had.
+func (d *decision) outlasts(rs *appsv1.ReplicaSet) bool { return d.now.Before(d.servesUntil(rs)) }
 
 // scaleDownDeadline reads the annotation; an unreadable one counts as none.
 func scaleDownDeadline(rs *appsv1.ReplicaSet) (time.Time, bool) {

@@ -34,6 +34,24 @@ func TestPodsOutlastTheirRequests(t *testing.T) {
 	}
 }
 
+// However long the routers take to be told, the pods stay for as long after that; a
+// controller that is started anew in between counts from when it sees it.
+func TestSlowRouters(t *testing.T) {
+	const degraded = "Degraded(RolloutAborted: Rollout aborted update to revision 2) step 0 "
+	d := routedDesk(t, func(c *v1alpha1.CanaryStrategy) { c.DynamicStableScale = true; byHosts(c) }, weight(60), pauseFor(nil))
+	d.image("v2").settle().want("Paused(CanaryPauseStep) step 1 v1:5 v2:3")
+	d.heard().want("Paused(CanaryPauseStep) step 1 v1:2 v2:3")
+	d.routing = 8 * time.Second
+	d.status().Abort = true
+	for d.o.Routing == nil || d.o.Routing.Weights.Canary > 0 {
+		d.now = d.now.Add(time.Second)
+		d.carryOut(Decide(d.o, d.now))
+	}
+	d.settle().want(degraded + "v1:5 v2:3")
+	d.pass(4 * time.Second).want(degraded + "v1:5 v2:3")
+	d.pass(time.Second).want(degraded + "v1:5 v2:0")
+}
+
 // Where no delay is asked for, the pods of a version that was replaced stay until every
 // proxy has heard all the same; no limit takes them away before.
 func TestNoDelayIsAsLongAsProxiesNeed(t *testing.T) {

@@ -90,6 +90,17 @@ func Dresses(a Action) bool {
 	return false
 }
 
+// Outlasts is true for an action that does nothing but note until when pods stay that lose
+// requests: routes go on without it, since what takes a bad version away may not wait.
+func Outlasts(a Action) bool {
+	u, is := a.(UpdateReplicaSet)
+	if !is || len(u.Annotations) != 1 {
+		return false
+	}
+	_, noted := u.Annotations[v1alpha1.ServesUntilAnnotation]
+	return noted && u.Replicas == *u.ReplicaSet.Spec.Replicas && u.MinReadySeconds == u.ReplicaSet.Spec.MinReadySeconds && !u.DropAntiAffinity
+}
+
 func (SetReplicas) action()      {}
 func (AnnotateRollout) action()  {}
 func (AdoptReplicaSet) action()  {}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/internal/replicas"
+	"github.com/aviary-rollouts/aviary/internal/traffic"
 )
 
 // dynamic is true when the stable ReplicaSet shrinks as the canary grows.
@@ -20,13 +21,18 @@ func (d *decision) dynamic() bool { return d.routed() && d.spec.Strategy.Canary.
 func (d *decision) routedSizes() sizes {
 	next := sizes{}
 	d.outdatedSizes(next)
+	canaryWas, stableWas := d.onRecord()
+	in := traffic.Weights{Canary: canaryWas, Stable: stableWas}
+	if d.Routing != nil {
+		in = d.oneSplit()
+	}
 	if d.stableRS != nil {
 		d.dropDeadline(d.stableRS)
 		next[d.stableRS.Name] = d.stableSize()
 		if d.fullyPromoted() {
 			d.unannotate(d.stableRS, v1alpha1.ServesUntilAnnotation)
 		} else {
-			next[d.stableRS.Name] = d.outlasting(d.stableRS, next[d.stableRS.Name])
+			next[d.stableRS.Name] = d.outlasting(d.stableRS, next[d.stableRS.Name], stableWas, in.Stable)
 		}
 	}
 	if d.newRS != nil && d.newRS != d.stableRS {
@@ -37,7 +43,7 @@ func (d *decision) routedSizes() sizes {
 			d.dropDeadline(d.newRS)
 			size = d.heldByHand(d.heldByTraffic(d.routedCanary()))
 		}
-		next[d.newRS.Name] = d.outlasting(d.newRS, size)
+		next[d.newRS.Name] = d.outlasting(d.newRS, size, canaryWas, in.Canary)
 	}
 	if d.held() && !d.rescaled() {
 		return sizes{}

@@ -164,6 +164,7 @@ func (d *decision) canarySizes() sizes {
 	}
 	for _, rs := range d.all { // of another strategy: here nothing waits for one
 		d.dropDeadline(rs)
+		d.unannotate(rs, v1alpha1.ServesUntilAnnotation)
 	}
 	want := d.wantedPair()
 	var canary, stable Side

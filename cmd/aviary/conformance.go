@@ -244,6 +244,10 @@ func (f *conformanceFlags) killing(ctx context.Context, l *rig.Local, progress i
 
 // kind makes a cluster of kind, and installs what has to be there.
 func (f *conformanceFlags) kind(ctx context.Context, progress io.Writer) (venue, error) {
+	options, archives, err := f.loadable(ctx, progress)
+	if err != nil {
+		return venue{}, err
+	}
 	folder, err := f.folder()
 	if err != nil {
 		return venue{}, err
@@ -260,7 +264,7 @@ func (f *conformanceFlags) kind(ctx context.Context, progress io.Writer) (venue,
 		f.leave(folder)
 		return err
 	}
-	v, err := f.fill(ctx, progress, &c)
+	v, err := f.fill(ctx, &c, options, archives)
 	if err != nil {
 		return venue{}, errors.Join(err, remove())
 	}
@@ -284,24 +288,26 @@ func (f *conformanceFlags) leave(folder string) {
 	}
 }
 
-// fill creates a cluster, loads our images, and installs what has to be there.
-func (f *conformanceFlags) fill(ctx context.Context, progress io.Writer, c *kindcluster.Cluster) (venue, error) {
-	o := f.remoteOptions(progress)
-	o.Kubeconfig, o.Artifacts, o.Loaded = c.Kubeconfig, filepath.Dir(c.Kubeconfig), true
-	if err := o.Check(); err != nil {
-		return venue{}, err
+// loadable is what a cluster of ours gets: who is judged, and the archives of images. As
+// long as it is not complete, nothing has been made.
+func (f *conformanceFlags) loadable(ctx context.Context, progress io.Writer) (o rig.RemoteOptions, archives []string, err error) {
+	o = f.remoteOptions(progress)
+	o.Loaded = true
+	if err = o.Check(); err != nil {
+		return o, nil, err
 	}
-	var err error
 	if o.Controller, err = rig.PackController(ctx, o.Controller, ""); err != nil {
-		return venue{}, err
+		return o, nil, err
 	}
-	archives, err := rig.Images("")
-	if err != nil {
-		return venue{}, err
+	if archives, err = rig.Images(""); err != nil {
+		return o, nil, err
 	}
-	if o.Images, err = rig.Fingerprint(archives); err != nil {
-		return venue{}, err
-	}
+	o.Images, err = rig.Fingerprint(archives)
+	return o, archives, err
+}
+
+// fill creates a cluster, loads images, and installs what has to be there.
+func (f *conformanceFlags) fill(ctx context.Context, c *kindcluster.Cluster, o rig.RemoteOptions, archives []string) (venue, error) {
 	if err := c.Create(ctx); err != nil {
 		return venue{}, err
 	}
@@ -310,6 +316,7 @@ func (f *conformanceFlags) fill(ctx context.Context, progress io.Writer, c *kind
 			return venue{}, err
 		}
 	}
+	o.Kubeconfig, o.Artifacts = c.Kubeconfig, filepath.Dir(c.Kubeconfig)
 	return f.remote(ctx, o)
 }
 

@@ -56,9 +56,9 @@ type Options struct {
 	GOGC int
 	// Progress gets lines while programs are built and started; nil gets none.
 	Progress io.Writer
-	// CallerHandlesSignals says that the caller ends the context on SIGINT and
-	// SIGTERM. Otherwise the plane ends on them, and then the signal is raised
-	// again as if nobody had caught it.
+	// CallerHandlesSignals says that the caller ends the context on the signals of
+	// package interrupt. Otherwise the plane ends on them, and then the signal is
+	// raised again as if nobody had caught it.
 	CallerHandlesSignals bool
 	// Builder builds the programs; the zero value will do in a checkout.
 	Builder programs.Builder
@@ -280,9 +280,6 @@ func (p *Plane) Stop() error {
 	close(p.done)
 	return p.stopErr
 }
-
-// Done is closed when the plane has been stopped.
-func (p *Plane) Done() <-chan struct{} { return p.done }
 
 // fail notes that a program has ended by itself.
 func (p *Plane) fail(err error) {

@@ -306,7 +306,7 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Errorf("the plane consists of %v", ids)
 	}
 	cancel()
-	<-p.Done()
+	<-p.done
 	for name, id := range ids {
 		if err := syscall.Kill(id, 0); !errors.Is(err, syscall.ESRCH) {
 			t.Errorf("%s (process %d) is left: %v", name, id, err)

@@ -39,20 +39,21 @@ func (r *Remote) refuseOthers(ctx context.Context) error {
 	if r.options.Loaded {
 		return nil
 	}
-	if r.options.Controller != InstalledController {
-		there, err := r.deployment(ctx, controllerNamespace, "argo-rollouts")
-		if err != nil {
-			return err
+	there, err := r.deployment(ctx, controllerNamespace, "argo-rollouts")
+	if err != nil {
+		return err
+	}
+	if r.options.Controller == InstalledController {
+		if there == nil {
+			return fmt.Errorf("the cluster has no controller to judge: there is no Deployment argo-rollouts in %s", controllerNamespace)
 		}
-		if there != nil && !localplane.Applied(there) {
-			return fmt.Errorf("the cluster has a controller, argo-rollouts in %s, which would be replaced: to judge it as it is, say %s (E2E_CONTROLLER, --controller); or delete it", controllerNamespace, InstalledController)
-		}
+	} else if there != nil && !localplane.Applied(there) {
+		return fmt.Errorf("the cluster has a controller, argo-rollouts in %s, which would be replaced: to judge it as it is, say %s (E2E_CONTROLLER, --controller); or delete it", controllerNamespace, InstalledController)
 	}
 	if r.options.Mesh != MeshXDS {
 		return nil
 	}
-	there, err := r.deployment(ctx, istioNamespace, "istiod")
-	if err != nil {
+	if there, err = r.deployment(ctx, istioNamespace, "istiod"); err != nil {
 		return err
 	}
 	if there != nil && !localplane.Applied(there) {

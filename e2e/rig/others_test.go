@@ -27,6 +27,7 @@ func TestRefuseOthers(t *testing.T) {
 		"ours":                 {[]runtime.Object{deployment("argo-rollouts", "argo-rollouts", ours), deployment("istio-system", "istiod", ours)}, RemoteOptions{Mesh: MeshXDS}, ""},
 		"a controller":         {[]runtime.Object{deployment("argo-rollouts", "argo-rollouts", theirs)}, RemoteOptions{Mesh: MeshXDS}, "to judge it as it is, say installed"},
 		"a controller, judged": {[]runtime.Object{deployment("argo-rollouts", "argo-rollouts", theirs)}, RemoteOptions{Mesh: MeshXDS, Controller: InstalledController}, ""},
+		"none to be judged":    {nil, RemoteOptions{Mesh: MeshNone, Controller: InstalledController}, "no Deployment argo-rollouts in argo-rollouts"},
 		"an Istio":             {[]runtime.Object{deployment("istio-system", "istiod", theirs)}, RemoteOptions{Mesh: MeshXDS}, "use it with E2E_ISTIO=real"},
 		"an Istio, used":       {[]runtime.Object{deployment("istio-system", "istiod", theirs)}, RemoteOptions{Mesh: MeshReal}, ""},
 		"a cluster of ours":    {[]runtime.Object{deployment("argo-rollouts", "argo-rollouts", theirs)}, RemoteOptions{Mesh: MeshXDS, Loaded: true}, ""},

@@ -179,14 +179,15 @@ func (m *Monitor) beforeCall(op store.Op) error {
 }
 
 // takesExperiment reports whether a deletion removes an Experiment of a Rollout, and the
-// pods of its share with it.
+// pods of its share with it: it has not ended, or there are still shares.
 func (m *Monitor) takesExperiment(op store.Op, f *Family) bool {
 	if op.Kind.Kind != v1alpha1.KindExperiment {
 		return false
 	}
 	for _, e := range m.state.experiments {
 		if e.Namespace == op.Key.Namespace && e.Name == op.Key.Name && metav1.IsControlledBy(e, f.Rollout) {
-			return true
+			weights := f.Rollout.Status.Canary.Weights
+			return !e.Status.Phase.Completed() || weights != nil && len(weights.Additional) > 0
 		}
 	}
 	return false

@@ -48,7 +48,7 @@ func (c *once) Name() string { return "once" }
 func (c *once) Event(s *State, change Change) error {
 	if uid := change.Object.GetUID(); change.ByUser {
 		c.wishes[uid] = append(c.wishes[uid], s.Now)
-		if key, ok := purposeOf(change.Object); ok && change.Deleted {
+		if key, ok := purposeOf(change.Object); ok && change.Deleted && c.made[key].name == change.Object.GetName() {
 			delete(c.made, key)
 		}
 		return nil

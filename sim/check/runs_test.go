@@ -269,6 +269,14 @@ func TestOnce(t *testing.T) {
 			b.experiment("web-new-2-0", ro)
 			b.experiment("web-new-2-0.1", ro)
 		}, "Rollout default/web: Experiment web-new-2-0 and web-new-2-0.1 is there for the same purpose"},
+		{"a person deletes the run before the one that is there", func(b *bench, ro client.Object) {
+			b.run("web-new-2-0", ro)
+			b.person(func() { b.status(func(s *v1alpha1.RolloutStatus) { s.Abort = false; s.Message = "again" }) })
+			b.settled()
+			b.run("web-new-2-0.1", ro)
+			b.person(func() { b.delete("somebody", &v1alpha1.AnalysisRun{}, "web-new-2-0") })
+			b.run("web-new-2-0.2", ro)
+		}, "Rollout default/web: AnalysisRun web-new-2-0.1 and web-new-2-0.2 is there for the same purpose"},
 		{"no person deletes a run that is made again", func(b *bench, ro client.Object) {
 			b.run("web-new-2-0", ro)
 			b.delete("controller", &v1alpha1.AnalysisRun{}, "web-new-2-0")

@@ -94,8 +94,8 @@ const askEvery = 256
 // first error fails the run. It has no other influence on what happens.
 func (k *Kernel) OnInterrupt(ask func() error) { k.interrupt = ask }
 
-// Interrupted asks whether the run has been ended from outside. It is for events that
-// take long.
+// Interrupted asks whether the run has been ended from outside, and fails the run if so.
+// It is for events that take long.
 func (k *Kernel) Interrupted() bool {
 	if k.interrupt == nil {
 		return false

@@ -16,8 +16,8 @@ func (r *Report) unmet(e *evidence) {
 	}
 }
 
-// met is true if a request, or the copy of one, came to one of the images after a
-// behaviour had begun.
+// met is true if a request came to one of the images after a behaviour had begun, or the
+// copy of one at any time.
 func (t *Traffic) met(b Behaviour, images []string) bool {
 	for i, v := range t.Versions {
 		if !slices.Contains(images, v.Image) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/xml"
 	"io"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/aviary-rollouts/aviary/internal/interrupt/interrupttest"
 )
 
 // wallTime matches the column and the field that differ from run to run.
@@ -112,19 +113,6 @@ func TestRootRefusesUnknownCommands(t *testing.T) {
 	}
 }
 
-// impatient is a context that is cancelled after having been asked so many times.
-type impatient struct {
-	context.Context
-	left int
-}
-
-func (c *impatient) Err() error {
-	if c.left--; c.left < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 // TestInterrupted ends commands in the middle of a simulation. The scenario would take
 // hours, and --update leaves its file alone.
 func TestInterrupted(t *testing.T) {
@@ -161,7 +149,7 @@ spec:
 		tc.cmd.SetArgs(tc.args)
 		tc.cmd.SetOut(io.Discard)
 		tc.cmd.SetErr(io.Discard)
-		err := tc.cmd.ExecuteContext(&impatient{context.Background(), tc.left})
+		err := tc.cmd.ExecuteContext(interrupttest.Impatient(tc.left))
 		if err == nil || err.Error() != tc.want || exitCode(err) != 1 {
 			t.Errorf("%s: error %v, want %s", tc.cmd.Name(), err, tc.want)
 		}

@@ -26,6 +26,14 @@ func routedDesk(t *testing.T, change func(*v1alpha1.CanaryStrategy), steps ...v1
 	return d.settle()
 }
 
+// wantManaged checks the names of the header and mirror routes in force.
+func (d *desk) wantManaged(names ...string) {
+	d.t.Helper()
+	if !slices.Equal(d.o.Routing.Managed, names) {
+		d.t.Errorf("managed routes %q, want %q", d.o.Routing.Managed, names)
+	}
+}
+
 func (d *desk) wantSplits(want ...int32) *desk {
 	d.t.Helper()
 	if got := slices.Compact(slices.Clone(d.split)); !slices.Equal(got, want) {
@@ -167,9 +175,7 @@ func TestHeaderRouteGoesBeforeItsPods(t *testing.T) {
 		}
 	}
 	d.heard().want("Paused(CanaryPauseStep) step 4 v1:5 v2:0")
-	if len(d.o.Routing.Managed) != 0 {
-		t.Errorf("managed routes %v are left behind", d.o.Routing.Managed)
-	}
+	d.wantManaged()
 }
 
 // The ReplicaSet of the canary was resized and has not acted on it: its weight
@@ -297,13 +303,9 @@ func TestHeaderAndMirrorRoutes(t *testing.T) {
 		c.TrafficRouting.ManagedRoutes = []v1alpha1.ManagedRoute{{Name: "testers"}}
 	}, weight(20), header(match), pauseFor(nil), header(nil), pauseFor(nil))
 	d.image("v2").settle().want("Paused(CanaryPauseStep) step 2 v1:5 v2:1")
-	if !slices.Equal(d.o.Routing.Managed, []string{"testers"}) {
-		t.Errorf("managed routes %v, want the testers' one", d.o.Routing.Managed)
-	}
+	d.wantManaged("testers")
 	d.promote().settle().want("Paused(CanaryPauseStep) step 4 v1:5 v2:1")
-	if len(d.o.Routing.Managed) != 0 {
-		t.Errorf("managed routes %v are left behind", d.o.Routing.Managed)
-	}
+	d.wantManaged()
 }
 
 // A router need not be told the port of an Experiment's Service where requests
@@ -524,13 +526,9 @@ func TestOneNameForHeaderAndMirror(t *testing.T) {
 		c.TrafficRouting.ManagedRoutes = []v1alpha1.ManagedRoute{{Name: "testers"}}
 	}, weight(20), header(v1alpha1.HeaderRoutingMatch{HeaderName: "x-test", HeaderValue: &get}), mirror, pauseFor(nil), header(), pauseFor(nil))
 	d.image("v2").settle().want("Paused(CanaryPauseStep) step 3 v1:5 v2:1")
-	if !slices.Equal(d.o.Routing.Managed, []string{"testers"}) {
-		t.Errorf("managed routes are %q, want the mirror route alone", d.o.Routing.Managed)
-	}
+	d.wantManaged("testers")
 	d.promote().settle().want("Paused(CanaryPauseStep) step 5 v1:5 v2:1")
-	if len(d.o.Routing.Managed) != 0 {
-		t.Errorf("managed routes %q are left behind", d.o.Routing.Managed)
-	}
+	d.wantManaged()
 }
 
 // A header or mirror route before there are canary pods keeps nobody waiting, and is made

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aviary-rollouts/aviary/api/v1alpha1"
 	"github.com/aviary-rollouts/aviary/fixtures"
+	"github.com/aviary-rollouts/aviary/internal/interrupt/interrupttest"
 	"github.com/aviary-rollouts/aviary/internal/manifest"
 	"github.com/aviary-rollouts/aviary/internal/ops"
 	"github.com/aviary-rollouts/aviary/sim"
@@ -242,29 +243,16 @@ func TestTooManyMeasurements(t *testing.T) {
 	}
 }
 
-// impatient is a context that is cancelled after having been asked so many times.
-type impatient struct {
-	context.Context
-	left int
-}
-
-func (c *impatient) Err() error {
-	if c.left--; c.left < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 // TestInterrupt ends a rehearsal early and in the middle.
 func TestInterrupt(t *testing.T) {
 	for _, left := range []int{0, 100} {
-		ctx := &impatient{context.Background(), left}
+		ctx := interrupttest.Impatient(left)
 		report, err := Run(ctx, Options{Objects: objects(t, manifest14)})
 		if !errors.Is(err, context.Canceled) || errors.As(err, new(*InputError)) || report != nil {
 			t.Errorf("cancelled after %d questions: %v, want that it was interrupted", left, err)
 		}
-		if ctx.left < -20 {
-			t.Errorf("cancelled after %d questions, and asked %d times more", left, -ctx.left)
+		if more := ctx.AskedSince(); more > 20 {
+			t.Errorf("cancelled after %d questions, and asked %d times more", left, more)
 		}
 	}
 }

@@ -127,17 +127,11 @@ func run(m *testing.M) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	provider, images := newProvider(filepath.Join(ask.artifacts, "kubeconfig"), ask.nodeImage, os.Stderr), ""
+	provider, options := newProvider(filepath.Join(ask.artifacts, "kubeconfig"), ask.nodeImage, os.Stderr), ask.remote()
 	if ask.kubeconfig == "" {
 		world.Setup(envfuncs.CreateCluster(provider, name))
-		if ask.controller, err = rig.PackController(ctx, ask.controller, ask.images); err != nil {
-			return 1, err
-		}
-		archives, err := rig.Images(ask.images)
+		archives, err := options.Complete(ctx, ask.images)
 		if err != nil {
-			return 1, err
-		}
-		if images, err = rig.Fingerprint(archives); err != nil {
 			return 1, err
 		}
 		for _, archive := range archives {
@@ -150,7 +144,7 @@ func run(m *testing.M) (int, error) {
 		})
 	}
 	world.Setup(func(ctx context.Context, c *envconf.Config) (context.Context, error) {
-		ctx, err := install(ctx, c, images)
+		ctx, err := install(ctx, c, options)
 		stop()
 		go hangup()
 		return ctx, err
@@ -194,9 +188,8 @@ func hangup() {
 }
 
 // install puts on the cluster what scenarios need.
-func install(ctx context.Context, c *envconf.Config, images string) (context.Context, error) {
-	o := ask.remote()
-	o.Kubeconfig, o.Images = c.KubeconfigFile(), images
+func install(ctx context.Context, c *envconf.Config, o rig.RemoteOptions) (context.Context, error) {
+	o.Kubeconfig = c.KubeconfigFile()
 	var err error
 	cluster, err = rig.StartRemote(ctx, o)
 	// What comes after it is not over with the signal that ends its start.

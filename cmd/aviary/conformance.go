@@ -244,7 +244,8 @@ func (f *conformanceFlags) killing(ctx context.Context, l *rig.Local, progress i
 
 // kind makes a cluster of kind, and installs what has to be there.
 func (f *conformanceFlags) kind(ctx context.Context, progress io.Writer) (venue, error) {
-	options, archives, err := f.loadable(ctx, progress)
+	options := f.remoteOptions(progress)
+	archives, err := options.Complete(ctx, "")
 	if err != nil {
 		return venue{}, err
 	}
@@ -286,24 +287,6 @@ func (f *conformanceFlags) leave(folder string) {
 	if f.dir == "" {
 		_ = os.Remove(folder) // which removes none with something in it
 	}
-}
-
-// loadable is what a cluster of ours gets: who is judged, and the archives of images. As
-// long as it is not complete, nothing has been made.
-func (f *conformanceFlags) loadable(ctx context.Context, progress io.Writer) (o rig.RemoteOptions, archives []string, err error) {
-	o = f.remoteOptions(progress)
-	o.Loaded = true
-	if err = o.Check(); err != nil {
-		return o, nil, err
-	}
-	if o.Controller, err = rig.PackController(ctx, o.Controller, ""); err != nil {
-		return o, nil, err
-	}
-	if archives, err = rig.Images(""); err != nil {
-		return o, nil, err
-	}
-	o.Images, err = rig.Fingerprint(archives)
-	return o, archives, err
 }
 
 // fill creates a cluster, loads images, and installs what has to be there.

@@ -29,13 +29,10 @@ func (o RemoteOptions) Check() error {
 	default:
 		return fmt.Errorf("no mesh is called %q: set E2E_ISTIO to %s, %s or %s", mesh, MeshXDS, MeshReal, MeshNone)
 	}
-	if o.Loaded {
-		if o.Controller == InstalledController {
-			return fmt.Errorf("the controller %s is that of a cluster which is there: give KUBECONFIG of one, or an image or a program", o.Controller)
-		}
-		return checkController(o.Controller)
-	}
-	if isProgram(o.Controller) {
+	switch {
+	case o.Loaded && o.Controller == InstalledController:
+		return fmt.Errorf("the controller %s is that of a cluster which is there: give KUBECONFIG of one, or an image or a program", o.Controller)
+	case !o.Loaded && isProgram(o.Controller):
 		return fmt.Errorf("the controller %s is a program, and nothing is loaded into the nodes of a cluster that is there: give an image that they can pull", o.Controller)
 	}
 	return checkController(o.Controller)

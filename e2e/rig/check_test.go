@@ -53,7 +53,7 @@ func TestFingerprint(t *testing.T) {
 		if err := os.WriteFile(archive, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		print, err := Fingerprint([]string{archive})
+		print, err := fingerprint([]string{archive})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestFingerprint(t *testing.T) {
 	if prints[0] != prints[2] || prints[0] == prints[1] {
 		t.Errorf("one, two and one are %q", prints)
 	}
-	if _, err := Fingerprint([]string{archive + "x"}); err == nil || !strings.Contains(err.Error(), "make images") {
+	if _, err := fingerprint([]string{archive + "x"}); err == nil || !strings.Contains(err.Error(), "make images") {
 		t.Errorf("of no archive: %v", err)
 	}
 }

@@ -12,10 +12,28 @@ import (
 // packedController is the image of a controller that was given as a program.
 const packedController = "localhost/aviary/controller-under-test:e2e"
 
-// PackController returns the image of a controller under test, which is an image or the
+// Complete checks the options of a cluster that is to be made, and finds what its nodes get:
+// archives in a folder, as of [Images], with a controller that is a program packed among
+// them. Nothing else has been made then.
+func (o *RemoteOptions) Complete(ctx context.Context, folder string) (archives []string, err error) {
+	o.Loaded = true
+	if err = o.Check(); err != nil {
+		return nil, err
+	}
+	if o.Controller, err = packController(ctx, o.Controller, folder); err != nil {
+		return nil, err
+	}
+	if archives, err = Images(folder); err != nil {
+		return nil, err
+	}
+	o.Images, err = fingerprint(archives)
+	return archives, err
+}
+
+// packController returns the image of a controller under test, which is an image or the
 // path of a static program for Linux. A program is packed into an image among the archives
 // in a folder, as of [Images], with which it can be loaded into the nodes of kind.
-func PackController(ctx context.Context, controller, folder string) (image string, err error) {
+func packController(ctx context.Context, controller, folder string) (image string, err error) {
 	if !isProgram(controller) {
 		return controller, nil
 	}

@@ -61,12 +61,12 @@ type RemoteOptions struct {
 	Istio string
 	// Controller is the image under test; empty means ours, tagged latest, and
 	// [InstalledController] the one that the cluster has. For a program see
-	// [PackController].
+	// [RemoteOptions.Complete].
 	Controller string
 	// Loaded says that the cluster is ours, and that the images are on its nodes: none has
 	// to be pulled even where a manifest says Always.
 	Loaded bool
-	// Images tells loaded images from those of before, as by [Fingerprint]: pods of older
+	// Images tells loaded images from those of before, as by [RemoteOptions.Complete]: pods of older
 	// ones are replaced.
 	Images string
 	// Artifacts is the folder in which Keep records scenarios; empty means the
@@ -78,8 +78,8 @@ type RemoteOptions struct {
 	Progress io.Writer
 }
 
-// Fingerprint is a text that differs where the archives of images differ.
-func Fingerprint(archives []string) (string, error) {
+// fingerprint is a text that differs where the archives of images differ.
+func fingerprint(archives []string) (string, error) {
 	sum := sha256.New()
 	for _, archive := range archives {
 		file, err := os.Open(archive)
